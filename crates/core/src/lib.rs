@@ -1,0 +1,1 @@
+//! The hub's rules: identities, twins, access, and the ports they stand on.

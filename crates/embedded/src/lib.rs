@@ -1,0 +1,1 @@
+//! The single-process engine: SQLite state and local sessions.

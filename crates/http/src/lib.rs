@@ -1,0 +1,1 @@
+//! The HTTPS gateway: REST, management, WebSocket upgrades.

@@ -1,0 +1,1 @@
+//! The MQTT gateway: sessions and twins over MQTT and WebSocket.

@@ -1,0 +1,3 @@
+//! The `twinhub` program.
+
+fn main() {}
