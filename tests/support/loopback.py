@@ -1,0 +1,44 @@
+"""Loopback addresses for hubs under test.
+
+The SDKs have ports 443 and 8883 compiled in, so two hubs can only run side by
+side on two addresses. All of 127.0.0.0/8 is this machine: each hub gets an
+address of its own, and none clashes with a hub that somebody runs already.
+"""
+
+import socket
+
+PORTS = (443, 8883, 5671)
+_NET = "127.0.77"
+_handed_out: set[str] = set()
+
+
+class NoFreeAddress(RuntimeError):
+    """No loopback address has all of the hub's ports free."""
+
+
+def free_address() -> str:
+    """Returns a loopback address on which nobody listens on the hub's ports."""
+    for host in range(2, 255):
+        address = f"{_NET}.{host}"
+        if address not in _handed_out and _can_bind(address):
+            _handed_out.add(address)
+            return address
+    raise NoFreeAddress(
+        f"no address in {_NET}.0/24 has ports {PORTS} free; a hub on 0.0.0.0 would do that"
+    )
+
+
+def _can_bind(address: str) -> bool:
+    for port in PORTS:
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((address, port))
+            except PermissionError as denied:
+                raise PermissionError(
+                    f"port {port} needs root, CAP_NET_BIND_SERVICE or "
+                    "`sysctl net.ipv4.ip_unprivileged_port_start=443`"
+                ) from denied
+            except OSError:
+                return False
+    return True
