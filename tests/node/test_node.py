@@ -1,0 +1,37 @@
+"""Microsoft's Node SDKs, service and device side, against the shared hub.
+
+Each file of Node tests is one test here; when it fails, its output is shown.
+"""
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from support.hub import Hub
+
+HERE = Path(__file__).parent
+FILES = sorted(path.relative_to(HERE) for path in HERE.glob("*/*.test.js"))
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("file", FILES, ids=str)
+def test_node_sdk(hub: Hub, file: Path) -> None:
+    if not (HERE / "node_modules").is_dir():
+        pytest.fail("the SDKs are not installed: run `npm ci` in tests/node")
+
+    done = subprocess.run(
+        ["node", "--test", "--test-reporter=spec", str(file)],
+        cwd=HERE,
+        env=os.environ
+        | {
+            "TWINHUB_TEST_CONNECTION_STRING": hub.connection_string(),
+            "NODE_EXTRA_CA_CERTS": str(hub.ca_file),
+        },
+        capture_output=True,
+        text=True,
+        timeout=280,
+    )
+
+    assert done.returncode == 0, f"\n{done.stdout}\n{done.stderr}"
