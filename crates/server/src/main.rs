@@ -1,3 +1,1 @@
-//! The `twinhub` program.
-
 fn main() {}

@@ -1,0 +1,23 @@
+//! Log lines on standard error, filtered by the `log` setting.
+//!
+//! Standard output belongs to what a command answers, so that it can be piped.
+
+use std::io::IsTerminal;
+
+use anyhow::Context;
+use tracing_subscriber::EnvFilter;
+
+/// Starts logging for the rest of the process.
+///
+/// `filter` is a level (`info`) or a list of targets and levels
+/// (`info,twinhub_mqtt=debug`).
+pub fn start(filter: &str) -> anyhow::Result<()> {
+    let filter = EnvFilter::try_new(filter)
+        .with_context(|| format!("the log filter {filter:?} is not valid: try log = \"info\""))?;
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .try_init()
+        .map_err(|error| anyhow::anyhow!("logging could not start: {error}"))
+}
