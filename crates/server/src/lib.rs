@@ -5,9 +5,11 @@
 //! hub's rules live in `twinhub-core`. Everything here is read, checked and
 //! bound before the first port opens.
 
+pub mod certificates;
 pub mod clock;
 pub mod config;
 pub mod data_dir;
+pub mod listen;
 pub mod logging;
 pub mod operator_token;
 pub mod private_file;

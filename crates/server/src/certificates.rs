@@ -1,0 +1,126 @@
+//! The certificate that the hub shows, on every port.
+//!
+//! Without a certificate of the operator's own, a local authority made at the
+//! first start signs one for the hub's names and addresses; it is signed anew
+//! when those change or its end comes near. Whoever's it is, it is read again
+//! when its files change, without a connection being dropped; a pair that
+//! can't be used is logged, and the one in use stays.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::SystemTime,
+};
+
+use anyhow::Context;
+use rustls::{ServerConfig, crypto::CryptoProvider};
+
+use crate::{config::Config, data_dir::DataDir};
+
+mod authority;
+mod pair;
+mod reload;
+
+pub use pair::{PairError, read_certificates};
+pub use reload::ServerCertificate;
+
+/// Where the server's certificate is, and who keeps it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CertificateSource {
+    /// The operator's own pair; Twinhub reads it and nothing else.
+    Own {
+        /// The certificate with its intermediates, PEM.
+        chain: PathBuf,
+        /// Its private key, PEM.
+        key: PathBuf,
+    },
+    /// A pair signed by the local authority in `tls/`.
+    Local {
+        /// The folder with both pairs.
+        folder: PathBuf,
+        /// What the certificate is for: DNS names and IP addresses.
+        names: Vec<String>,
+    },
+}
+
+impl CertificateSource {
+    /// The pair that the configuration asks for.
+    pub fn of(config: &Config, data_dir: &DataDir) -> Self {
+        match (&config.tls.cert, &config.tls.key) {
+            (Some(chain), Some(key)) => Self::Own {
+                chain: chain.clone(),
+                key: key.clone(),
+            },
+            _ => Self::Local {
+                folder: data_dir.tls(),
+                names: authority::names(config),
+            },
+        }
+    }
+
+    /// The file with the server's certificate.
+    pub fn chain(&self) -> PathBuf {
+        match self {
+            Self::Own { chain, .. } => chain.clone(),
+            Self::Local { folder, .. } => folder.join("server.pem"),
+        }
+    }
+
+    /// The file with its private key.
+    pub fn key(&self) -> PathBuf {
+        match self {
+            Self::Own { key, .. } => key.clone(),
+            Self::Local { folder, .. } => folder.join("server-key.pem"),
+        }
+    }
+
+    /// The file that clients have to trust: the local authority, or the
+    /// operator's chain.
+    pub fn trusted_by_clients(&self) -> PathBuf {
+        match self {
+            Self::Own { chain, .. } => chain.clone(),
+            Self::Local { folder, .. } => local_ca(folder),
+        }
+    }
+
+    /// Makes or signs anew what the local authority has to offer. The
+    /// operator's own pair is left alone.
+    fn ensure(&self, now: SystemTime) -> anyhow::Result<()> {
+        match self {
+            Self::Own { .. } => Ok(()),
+            Self::Local { folder, names } => authority::ensure(folder, names, now)
+                .with_context(|| format!("could not make certificates in {}", folder.display())),
+        }
+    }
+}
+
+/// The certificate of the local authority in a data folder's `tls/`.
+pub fn local_ca(tls: &Path) -> PathBuf {
+    tls.join("ca.pem")
+}
+
+/// How the hub speaks TLS: 1.2 and 1.3, with tickets that need no memory.
+///
+/// `alpn` are the protocols offered, most wanted first: none for MQTT and
+/// AMQP, whose clients don't ask. TLS 1.2 is not optional: Azure's Python SDK
+/// asks for exactly that.
+pub fn server_config(
+    certificate: Arc<ServerCertificate>,
+    alpn: &[&str],
+) -> Result<Arc<ServerConfig>, rustls::Error> {
+    let mut config = ServerConfig::builder_with_provider(provider())
+        .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])?
+        .with_no_client_auth()
+        .with_cert_resolver(certificate);
+    config.alpn_protocols = alpn.iter().map(|name| name.as_bytes().to_vec()).collect();
+    config.ticketer = rustls::crypto::ring::Ticketer::new()?;
+    Ok(Arc::new(config))
+}
+
+/// The cryptography of every TLS connection, in and out.
+pub fn provider() -> Arc<CryptoProvider> {
+    Arc::new(rustls::crypto::ring::default_provider())
+}
+
+#[cfg(test)]
+mod tests;
