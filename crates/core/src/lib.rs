@@ -1,1 +1,27 @@
-//! The hub's rules: identities, twins, access, and the ports they stand on.
+//! The hub's rules, and the ports they stand on.
+//!
+//! Core knows no protocol and no storage engine. Gateways call it with
+//! domain types and a permit; engines implement its [`ports`].
+//!
+//! | Module | What it holds |
+//! |---|---|
+//! | [`ids`], [`etag`], [`time`], [`keys`] | names, versions, moments, symmetric keys |
+//! | [`hubs`], [`policies`] | the hubs of this process and their shared access policies |
+//! | [`access`] | tokens in, callers and permits out |
+//! | [`identities`] | the identity registry |
+//! | [`twins`] | device and module twins |
+//! | [`presence`], [`stored_sessions`] | who is connected, and what outlives a connection |
+//! | [`ports`] | what an engine provides |
+
+pub mod access;
+pub mod etag;
+pub mod hubs;
+pub mod identities;
+pub mod ids;
+pub mod keys;
+pub mod policies;
+pub mod ports;
+pub mod presence;
+pub mod stored_sessions;
+pub mod time;
+pub mod twins;

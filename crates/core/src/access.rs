@@ -1,0 +1,303 @@
+//! Who may do what.
+//!
+//! Authentication turns a token into a [`Caller`]; asking the caller for a
+//! right yields a permit; the operations of core ask for the permit. Permits
+//! can be made nowhere else, so what was not authorised can't be called.
+//!
+//! A live session keeps its [`DevicePermit`] and has it checked again when
+//! the hub announces a change: see [`Access::still_holds`].
+
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use subtle::ConstantTimeEq as _;
+use twinhub_sas::{ParseTokenError, ResourceError, SasToken, SigningKey};
+
+use crate::hubs::{Hub, Hubs};
+use crate::identities::{Authentication, Status};
+use crate::ids::{DeviceId, IdentityId, ModuleId};
+use crate::keys::{Key, KeyPair};
+use crate::policies::{PolicyName, Rights};
+use crate::ports::{StateStore, StoreError};
+use crate::time::{Clock, Timestamp};
+
+pub use self::permits::{
+    Caller, DevicePermit, MissingRight, ModulesReadPermit, ModulesWritePermit, OperatorPermit,
+    RegistryReadPermit, RegistryWritePermit, ServicePermit,
+};
+
+mod permits;
+
+/// Why a token opens no door.
+#[derive(Debug, thiserror::Error)]
+pub enum Refused {
+    /// Not a token.
+    #[error("the token is malformed: {0}")]
+    Malformed(#[from] ParseTokenError),
+    /// A token for something that is not a resource.
+    #[error("the token's resource is malformed: {0}")]
+    Resource(#[from] ResourceError),
+    /// Its time is over.
+    #[error("the token has expired")]
+    Expired,
+    /// Signed for something else.
+    #[error("the token's resource does not cover what was asked for")]
+    OutOfScope,
+    /// No such policy or identity, or signed with another key. Which of these
+    /// it was is not told.
+    #[error("the token was not signed with a key of its policy or identity")]
+    Signature,
+    /// The device may not connect.
+    #[error("the device is disabled")]
+    Disabled,
+    /// Known, but without the right.
+    #[error(transparent)]
+    MissingRight(#[from] MissingRight),
+    /// It could not be looked up.
+    #[error("could not read the identity")]
+    Store(#[from] StoreError),
+}
+
+/// Authentication and authorization.
+pub struct Access {
+    hubs: Arc<Hubs>,
+    store: Arc<dyn StateStore>,
+    clock: Arc<dyn Clock>,
+    clock_skew: Duration,
+    operator_token: RwLock<String>,
+}
+
+/// What let a caller in, kept to be checked again.
+#[derive(Debug, Clone, PartialEq)]
+enum Credential {
+    Policy {
+        name: PolicyName,
+        key: Key,
+    },
+    Identity {
+        id: IdentityId,
+        generation: Timestamp,
+        key: Key,
+    },
+}
+
+impl Access {
+    /// Access to `hubs`; a token counts for `clock_skew` beyond its expiry.
+    pub fn new(
+        hubs: Arc<Hubs>,
+        store: Arc<dyn StateStore>,
+        clock: Arc<dyn Clock>,
+        clock_skew: Duration,
+        operator_token: String,
+    ) -> Self {
+        Access {
+            hubs,
+            store,
+            clock,
+            clock_skew,
+            operator_token: RwLock::new(operator_token),
+        }
+    }
+
+    /// Replaces the operator token.
+    pub fn set_operator_token(&self, token: String) {
+        *self
+            .operator_token
+            .write()
+            .unwrap_or_else(PoisonError::into_inner) = token;
+    }
+
+    /// Checks the operator token, in constant time.
+    pub fn operator(&self, token: &str) -> Option<OperatorPermit> {
+        let expected = self
+            .operator_token
+            .read()
+            .unwrap_or_else(PoisonError::into_inner);
+        let equal: bool = expected.as_bytes().ct_eq(token.as_bytes()).into();
+        (equal && !expected.is_empty()).then(OperatorPermit::new)
+    }
+
+    /// Checks a token for a resource, given as the segments of its path below
+    /// the host, such as `["devices", "pump-7"]`.
+    pub async fn admit(
+        &self,
+        hub: &Arc<Hub>,
+        token: &str,
+        path: &[&str],
+    ) -> Result<Caller, Refused> {
+        let token = SasToken::parse(token)?;
+        let expires = Timestamp::from_unix_seconds(token.expiry()).plus(self.clock_skew);
+        if expires <= self.clock.now() {
+            return Err(Refused::Expired);
+        }
+        let resource = token.resource_path()?;
+        if !hub.answers_to(resource.host()) || !resource.covers(resource.host(), path) {
+            return Err(Refused::OutOfScope);
+        }
+        let signed_for: Vec<&str> = resource.segments().collect();
+        let credential = self.credential(hub, &token, &signed_for).await?;
+        let rights = match &credential {
+            Credential::Policy { name, .. } => hub
+                .policy(name.as_str())
+                .map_or(Rights::empty(), |policy| policy.rights),
+            Credential::Identity { .. } => Rights::empty(),
+        };
+        Ok(Caller::new(hub.clone(), credential, rights, expires))
+    }
+
+    /// Lets a device or module connect.
+    pub async fn connect(
+        &self,
+        hub: &Arc<Hub>,
+        token: &str,
+        id: &IdentityId,
+    ) -> Result<DevicePermit, Refused> {
+        let device = id.device_id().as_str();
+        let caller = match id.module_id() {
+            None => self.admit(hub, token, &["devices", device]).await?,
+            Some(module) => {
+                let path = ["devices", device, "modules", module.as_str()];
+                self.admit(hub, token, &path).await?
+            }
+        };
+        let generation = self.require_enabled(hub, id).await?;
+        Ok(caller.device(id, generation)?)
+    }
+
+    /// Whether what let a session in would let it in now; its expiry apart.
+    pub async fn still_holds(&self, permit: &DevicePermit) -> Result<(), Refused> {
+        let hub = self
+            .hubs
+            .by_name(permit.hub().name().as_str())
+            .ok_or(Refused::Signature)?;
+        let generation = self.require_enabled(&hub, permit.id()).await?;
+        if generation != permit.generation() {
+            return Err(Refused::Signature);
+        }
+        let holds = match permit.credential() {
+            Credential::Policy { name, key } => {
+                let policy = hub.policy(name.as_str()).ok_or(Refused::Signature)?;
+                policy.rights.allow(Rights::DEVICE_CONNECT) && has_key(&policy.keys, key)
+            }
+            Credential::Identity {
+                id,
+                generation,
+                key,
+            } => {
+                let (keys, current) = self.identity_keys(&hub, id).await?;
+                current == *generation && has_key(&keys, key)
+            }
+        };
+        holds.then_some(()).ok_or(Refused::Signature)
+    }
+
+    async fn credential(
+        &self,
+        hub: &Hub,
+        token: &SasToken<'_>,
+        signed_for: &[&str],
+    ) -> Result<Credential, Refused> {
+        if let Some(policy) = token.policy_name().and_then(|name| hub.policy(name))
+            && let Some(key) = signing_key(token, &policy.keys)
+        {
+            return Ok(Credential::Policy {
+                name: policy.name.clone(),
+                key,
+            });
+        }
+        // The C SDK names the device where others name the policy.
+        let id = identity_of(signed_for).ok_or(Refused::Signature)?;
+        if let Some(name) = token.policy_name()
+            && name != id.device_id().as_str()
+        {
+            return Err(Refused::Signature);
+        }
+        let (keys, generation) = self.identity_keys(hub, &id).await?;
+        let key = signing_key(token, &keys).ok_or(Refused::Signature)?;
+        self.require_enabled(hub, &id).await?;
+        Ok(Credential::Identity {
+            id,
+            generation,
+            key,
+        })
+    }
+
+    async fn identity_keys(
+        &self,
+        hub: &Hub,
+        id: &IdentityId,
+    ) -> Result<(KeyPair, Timestamp), Refused> {
+        let (authentication, generation) = match id {
+            IdentityId::Device(device) => {
+                let found = self.store.device(hub.name(), device).await?;
+                let device = found.ok_or(Refused::Signature)?.identity.value;
+                (device.authentication, device.generation)
+            }
+            IdentityId::Module { device, module } => {
+                let (_, found) = self.store.module(hub.name(), device, module).await?;
+                let module = found.ok_or(Refused::Signature)?.identity.value;
+                (module.authentication, module.generation)
+            }
+        };
+        match authentication {
+            Authentication::Sas(keys) => Ok((keys, generation)),
+            Authentication::SelfSigned(_)
+            | Authentication::CertificateAuthority
+            | Authentication::None => Err(Refused::Signature),
+        }
+    }
+
+    /// The identity exists and its device may connect; tells its generation.
+    /// Modules have no status of their own.
+    async fn require_enabled(&self, hub: &Hub, id: &IdentityId) -> Result<Timestamp, Refused> {
+        let (device, generation) = match id {
+            IdentityId::Device(device) => {
+                let found = self.store.device(hub.name(), device).await?;
+                let device = found.ok_or(Refused::Signature)?.identity.value;
+                let generation = device.generation;
+                (device, generation)
+            }
+            IdentityId::Module { device, module } => {
+                let found = self.store.module(hub.name(), device, module).await?;
+                let (Some(device), Some(module)) = found else {
+                    return Err(Refused::Signature);
+                };
+                (device.identity.value, module.identity.value.generation)
+            }
+        };
+        match device.status {
+            Status::Enabled => Ok(generation),
+            Status::Disabled => Err(Refused::Disabled),
+        }
+    }
+}
+
+/// The key of a pair that signed a token.
+fn signing_key(token: &SasToken<'_>, keys: &KeyPair) -> Option<Key> {
+    let signed_with = |key: &&Key| {
+        // Hub clients sign with the decoded key, Event Hubs clients with the
+        // key's text.
+        let decoded = SigningKey::from_base64(key.expose());
+        let text = SigningKey::from_text(key.expose());
+        decoded.is_ok_and(|key| token.verify(&key)) || text.is_ok_and(|key| token.verify(&key))
+    };
+    keys.both().into_iter().find(signed_with).cloned()
+}
+
+fn has_key(keys: &KeyPair, key: &Key) -> bool {
+    keys.both()
+        .into_iter()
+        .any(|held| bool::from(held.expose().as_bytes().ct_eq(key.expose().as_bytes())))
+}
+
+/// Whose key signed for `devices/{d}[/modules/{m}][/...]`.
+fn identity_of(signed_for: &[&str]) -> Option<IdentityId> {
+    let ["devices", device, rest @ ..] = signed_for else {
+        return None;
+    };
+    let device = DeviceId::parse(device).ok()?;
+    match rest {
+        ["modules", module, ..] => Some(IdentityId::module(device, ModuleId::parse(module).ok()?)),
+        _ => Some(device.into()),
+    }
+}

@@ -1,0 +1,251 @@
+//! Callers, and the permits that they are given.
+
+use std::sync::Arc;
+
+use super::Credential;
+use crate::hubs::Hub;
+use crate::ids::{DeviceId, IdentityId};
+use crate::policies::{PolicyName, Rights};
+use crate::time::Timestamp;
+
+/// The caller is known, but may not do this.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the caller does not have the right {needed}")]
+pub struct MissingRight {
+    /// The right that is needed.
+    pub needed: Rights,
+}
+
+/// Somebody who proved who they are.
+#[derive(Debug, Clone)]
+pub struct Caller {
+    hub: Arc<Hub>,
+    credential: Credential,
+    rights: Rights,
+    expires: Timestamp,
+}
+
+impl Caller {
+    pub(super) fn new(
+        hub: Arc<Hub>,
+        credential: Credential,
+        rights: Rights,
+        expires: Timestamp,
+    ) -> Self {
+        Caller {
+            hub,
+            credential,
+            rights,
+            expires,
+        }
+    }
+
+    /// May read all identities.
+    pub fn registry_read(&self) -> Result<RegistryReadPermit, MissingRight> {
+        self.require(Rights::REGISTRY_READ)?;
+        Ok(RegistryReadPermit {
+            hub: self.hub.clone(),
+        })
+    }
+
+    /// May write all identities.
+    pub fn registry_write(&self) -> Result<RegistryWritePermit, MissingRight> {
+        self.require(Rights::REGISTRY_WRITE)?;
+        Ok(RegistryWritePermit {
+            hub: self.hub.clone(),
+        })
+    }
+
+    /// May read the modules of a device; a device may read its own.
+    pub fn modules_read(&self, device: &DeviceId) -> Result<ModulesReadPermit, MissingRight> {
+        if !self.is_device(device) {
+            self.require(Rights::REGISTRY_READ)?;
+        }
+        Ok(ModulesReadPermit {
+            hub: self.hub.clone(),
+            device: device.clone(),
+        })
+    }
+
+    /// May write the modules of a device; a device may write its own.
+    pub fn modules_write(&self, device: &DeviceId) -> Result<ModulesWritePermit, MissingRight> {
+        let by_own_device = self.is_device(device);
+        if !by_own_device {
+            self.require(Rights::REGISTRY_WRITE)?;
+        }
+        Ok(ModulesWritePermit {
+            hub: self.hub.clone(),
+            device: device.clone(),
+            by_own_device,
+        })
+    }
+
+    /// May do what back ends do.
+    pub fn service(&self) -> Result<ServicePermit, MissingRight> {
+        self.require(Rights::SERVICE_CONNECT)?;
+        Ok(ServicePermit {
+            hub: self.hub.clone(),
+        })
+    }
+
+    /// May act as an identity: by a policy, by its own key, or by the key of
+    /// the device it belongs to.
+    pub(super) fn device(
+        &self,
+        id: &IdentityId,
+        generation: Timestamp,
+    ) -> Result<DevicePermit, MissingRight> {
+        let own = match &self.credential {
+            Credential::Policy { .. } => false,
+            Credential::Identity { id: signer, .. } => {
+                signer == id || *signer == IdentityId::Device(id.device_id().clone())
+            }
+        };
+        if !own {
+            self.require(Rights::DEVICE_CONNECT)?;
+        }
+        Ok(DevicePermit {
+            hub: self.hub.clone(),
+            id: id.clone(),
+            generation,
+            expires: self.expires,
+            credential: self.credential.clone(),
+        })
+    }
+
+    fn is_device(&self, device: &DeviceId) -> bool {
+        matches!(
+            &self.credential,
+            Credential::Identity { id: IdentityId::Device(own), .. } if own == device
+        )
+    }
+
+    fn require(&self, needed: Rights) -> Result<(), MissingRight> {
+        if self.rights.allow(needed) {
+            Ok(())
+        } else {
+            Err(MissingRight { needed })
+        }
+    }
+}
+
+macro_rules! hub_permit {
+    ($(#[$doc:meta])* $name:ident { $($field:ident: $type:ty),* }) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone)]
+        pub struct $name {
+            hub: Arc<Hub>,
+            $($field: $type),*
+        }
+
+        impl $name {
+            /// The hub it is for.
+            pub fn hub(&self) -> &Arc<Hub> {
+                &self.hub
+            }
+        }
+    };
+}
+
+hub_permit!(
+    /// Permission to read all identities.
+    RegistryReadPermit {}
+);
+hub_permit!(
+    /// Permission to write all identities.
+    RegistryWritePermit {}
+);
+hub_permit!(
+    /// Permission to read the modules of one device.
+    ModulesReadPermit { device: DeviceId }
+);
+hub_permit!(
+    /// Permission to write the modules of one device.
+    ModulesWritePermit {
+        device: DeviceId,
+        by_own_device: bool
+    }
+);
+hub_permit!(
+    /// Permission to do what back ends do.
+    ServicePermit {}
+);
+hub_permit!(
+    /// Permission to act as one identity, until it expires or is revoked.
+    DevicePermit {
+        id: IdentityId,
+        generation: Timestamp,
+        expires: Timestamp,
+        credential: Credential
+    }
+);
+
+impl RegistryWritePermit {
+    /// Who may write all identities may write any device's modules.
+    pub fn modules_of(&self, device: &DeviceId) -> ModulesWritePermit {
+        ModulesWritePermit {
+            hub: self.hub.clone(),
+            device: device.clone(),
+            by_own_device: false,
+        }
+    }
+}
+
+impl ModulesReadPermit {
+    /// Whose modules.
+    pub fn device(&self) -> &DeviceId {
+        &self.device
+    }
+}
+
+impl ModulesWritePermit {
+    /// Whose modules.
+    pub fn device(&self) -> &DeviceId {
+        &self.device
+    }
+
+    /// Whether the device itself asks, with its own key.
+    pub fn by_own_device(&self) -> bool {
+        self.by_own_device
+    }
+}
+
+impl DevicePermit {
+    /// Who may be acted as.
+    pub fn id(&self) -> &IdentityId {
+        &self.id
+    }
+
+    /// Which of its namesakes.
+    pub fn generation(&self) -> Timestamp {
+        self.generation
+    }
+
+    /// When the permission ends.
+    pub fn expires(&self) -> Timestamp {
+        self.expires
+    }
+
+    /// The policy whose key let it in, if it was one.
+    pub fn policy(&self) -> Option<&PolicyName> {
+        match &self.credential {
+            Credential::Policy { name, .. } => Some(name),
+            Credential::Identity { .. } => None,
+        }
+    }
+
+    /// The device whose key let a module in, if it was not its own.
+    pub(super) fn credential(&self) -> &Credential {
+        &self.credential
+    }
+}
+
+/// Permission to manage the hubs of this process.
+#[derive(Debug)]
+pub struct OperatorPermit(());
+
+impl OperatorPermit {
+    pub(super) fn new() -> Self {
+        OperatorPermit(())
+    }
+}

@@ -1,0 +1,246 @@
+//! Many identities in one call: items are independent, each a unit of work.
+//!
+//! The import modes are those of import and export jobs.
+//! <https://learn.microsoft.com/azure/iot-hub/iot-hub-bulk-identity-mgmt>
+
+use futures_util::future::join_all;
+
+use super::authentication::AuthenticationSpec;
+use super::device::{DeviceSpec, PutDeviceError};
+use super::module::{ModuleSpec, PutModuleError};
+use super::registry::{DeleteError, Registry};
+use super::{Authentication, Identity, Status};
+use crate::access::RegistryWritePermit;
+use crate::etag::{Etag, Precondition};
+use crate::ids::{DeviceId, IdentityId, ModuleId};
+use crate::keys::{KeyName, KeyPair};
+use crate::ports::{Announcement, Change, CommitError, Record, StoreError, Stored, UnitOfWork};
+use crate::time::Timestamp;
+use crate::twins::{InvalidProperties, Twin, TwinPatch};
+
+mod write;
+
+/// The most items of one call.
+pub const MAX_BULK_ITEMS: usize = 100;
+
+/// What to do with an item.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BulkMode {
+    /// Register; an error if it exists.
+    Create,
+    /// Overwrite; an error if it does not exist.
+    Update,
+    /// Overwrite if the ETag matches.
+    UpdateIfMatchEtag,
+    /// Delete; an error if it does not exist.
+    Delete,
+    /// Delete if the ETag matches.
+    DeleteIfMatchEtag,
+    /// Register or overwrite.
+    CreateOrUpdate,
+    /// Register, or overwrite if the ETag matches.
+    CreateOrUpdateIfMatchEtag,
+    /// Overwrite the given parts of the twin.
+    UpdateTwin,
+    /// The same if the twin's ETag matches.
+    UpdateTwinIfMatchEtag,
+}
+
+/// The parts of a twin that an item gives; each overwrites what is there.
+pub type BulkTwin = TwinPatch;
+
+/// One item.
+#[derive(Debug, Clone, PartialEq)]
+pub struct BulkItem {
+    /// The device.
+    pub device: DeviceId,
+    /// The module, if it is about one.
+    pub module: Option<ModuleId>,
+    /// What to do.
+    pub mode: BulkMode,
+    /// The identity's ETag, for the modes that compare it.
+    pub etag: Option<String>,
+    /// The twin's ETag, for the mode that compares it.
+    pub twin_etag: Option<String>,
+    /// The status; if absent what it is, or enabled.
+    pub status: Option<Status>,
+    /// Why.
+    pub status_reason: Option<String>,
+    /// Authentication; if absent keys are generated.
+    pub authentication: AuthenticationSpec,
+    /// Whether it runs the edge runtime.
+    pub edge: bool,
+    /// Its scope.
+    pub scope: Option<String>,
+    /// Its parents' scopes.
+    pub parent_scopes: Vec<String>,
+    /// Who manages the module.
+    pub managed_by: Option<String>,
+    /// Parts of its twin.
+    pub twin: BulkTwin,
+}
+
+impl BulkItem {
+    /// Whom the item is about.
+    pub fn id(&self) -> IdentityId {
+        match &self.module {
+            None => self.device.clone().into(),
+            Some(module) => IdentityId::module(self.device.clone(), module.clone()),
+        }
+    }
+}
+
+/// Why an item was not done.
+#[derive(Debug, thiserror::Error)]
+pub enum ItemError {
+    /// A device was not written.
+    #[error(transparent)]
+    PutDevice(#[from] PutDeviceError),
+    /// A module was not written.
+    #[error(transparent)]
+    PutModule(#[from] PutModuleError),
+    /// An identity was not deleted.
+    #[error(transparent)]
+    Delete(#[from] DeleteError),
+    /// A mode that compares an ETag, without one.
+    #[error("the import mode compares an etag, and none is given")]
+    EtagMissing,
+    /// There is no twin to update.
+    #[error("{0} is not registered")]
+    NoSuchTwin(IdentityId),
+    /// The twin's ETag is stale.
+    #[error("twin {id} is at etag {current}, the item expected {expected}")]
+    TwinEtagMismatch {
+        /// Whose twin.
+        id: IdentityId,
+        /// What it is at.
+        current: Etag,
+        /// What the caller saw.
+        expected: String,
+    },
+    /// Twin data that breaks a rule.
+    #[error(transparent)]
+    Properties(#[from] InvalidProperties),
+    /// It could not be saved.
+    #[error("could not save the item")]
+    Store(#[from] StoreError),
+}
+
+/// An item that was not done.
+#[derive(Debug)]
+pub struct BulkError {
+    /// Whom it was about.
+    pub id: IdentityId,
+    /// Why.
+    pub error: ItemError,
+}
+
+/// Which keys to regenerate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WhichKeys {
+    /// One of the two.
+    One(KeyName),
+    /// Both.
+    Both,
+}
+
+/// The new keys of an identity.
+#[derive(Debug, Clone)]
+pub struct RegeneratedKeys {
+    /// Whose keys.
+    pub id: IdentityId,
+    /// The keys.
+    pub keys: KeyPair,
+}
+
+/// Why keys were not regenerated.
+#[derive(Debug, thiserror::Error)]
+pub enum RegenerateError {
+    /// No such identity.
+    #[error("{0} is not registered")]
+    NotRegistered(IdentityId),
+    /// It has no keys.
+    #[error("{0} does not authenticate with keys")]
+    NoKeys(IdentityId),
+    /// The edge runtime's own.
+    #[error("the system module {0} belongs to the edge runtime")]
+    SystemModule(IdentityId),
+    /// It could not be saved.
+    #[error("could not save the keys")]
+    Store(#[from] StoreError),
+}
+
+impl Registry {
+    /// Does each item; tells of those that failed, in the order of the items.
+    /// Items are committed together with whatever else waits for the disk.
+    pub async fn bulk(&self, permit: &RegistryWritePermit, items: Vec<BulkItem>) -> Vec<BulkError> {
+        let done = items.into_iter().map(|item| async move {
+            let id = item.id();
+            let done = self.bulk_item(permit, item).await;
+            done.err().map(|error| BulkError { id, error })
+        });
+        join_all(done).await.into_iter().flatten().collect()
+    }
+
+    /// Replaces keys by fresh ones.
+    pub async fn regenerate_keys(
+        &self,
+        permit: &RegistryWritePermit,
+        id: &IdentityId,
+        which: WhichKeys,
+    ) -> Result<RegeneratedKeys, RegenerateError> {
+        let hub = permit.hub().name();
+        loop {
+            let found = self.store().twin(hub, id).await?;
+            let (registered, _) =
+                found.ok_or_else(|| RegenerateError::NotRegistered(id.clone()))?;
+            let Stored { revision, value } = registered.identity;
+            if id.module_id().is_some_and(ModuleId::is_system) {
+                return Err(RegenerateError::SystemModule(id.clone()));
+            }
+            let (identity, keys) =
+                with_new_keys(value, which).ok_or_else(|| RegenerateError::NoKeys(id.clone()))?;
+            let work = UnitOfWork::new(
+                hub.clone(),
+                vec![Change::Replace(Record::Identity(identity), revision)],
+            )
+            .announcing(vec![Announcement::IdentityChanged(id.clone())]);
+            match self.store().commit(work).await {
+                Ok(()) => {
+                    return Ok(RegeneratedKeys {
+                        id: id.clone(),
+                        keys,
+                    });
+                }
+                Err(CommitError::Conflict(_)) => {}
+                Err(CommitError::Store(error)) => return Err(error.into()),
+            }
+        }
+    }
+}
+
+/// The identity with fresh keys and a moved ETag, if it has keys at all.
+fn with_new_keys(identity: Identity, which: WhichKeys) -> Option<(Identity, KeyPair)> {
+    let roll = |authentication: &mut Authentication| {
+        let Authentication::Sas(keys) = authentication else {
+            return None;
+        };
+        match which {
+            WhichKeys::One(name) => keys.roll(name),
+            WhichKeys::Both => *keys = KeyPair::generate(),
+        }
+        Some(keys.clone())
+    };
+    match identity {
+        Identity::Device(mut device) => {
+            let keys = roll(&mut device.authentication)?;
+            device.version = device.version.wrapping_add(1);
+            Some((Identity::Device(device), keys))
+        }
+        Identity::Module(mut module) => {
+            let keys = roll(&mut module.authentication)?;
+            module.version = module.version.wrapping_add(1);
+            Some((Identity::Module(module), keys))
+        }
+    }
+}

@@ -1,0 +1,13 @@
+//! The ports: what core asks of an engine.
+//!
+//! Engines implement these traits; nothing here names one. Each trait's docs
+//! are its contract, and `twinhub-core`'s engine suite checks it.
+
+mod sessions;
+mod store;
+
+pub use sessions::{Announcement, EndReason, MAILBOX_CAPACITY, Mailbox, Notice, Sessions};
+pub use store::{
+    Change, CommitError, Conflict, IdentityCounts, Record, RecordKey, Registered, Revision,
+    SessionRecord, StateStore, StoreError, Stored, UnitOfWork,
+};

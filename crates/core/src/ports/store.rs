@@ -1,0 +1,305 @@
+//! The state port: identities, twins, sessions, hubs and policies.
+
+use async_trait::async_trait;
+
+use super::Announcement;
+use crate::hubs::HubRecord;
+use crate::identities::{DeviceIdentity, Identity, ModuleIdentity};
+use crate::ids::{DeviceId, HubName, IdentityId, ModuleId};
+use crate::policies::{Policy, PolicyName};
+use crate::presence::Activity;
+use crate::twins::Twin;
+
+/// Which write a stored value stems from. Opaque, and never given twice by an
+/// engine, not even for a record that was removed and made again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Revision(pub u64);
+
+/// A value and the write it stems from.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Stored<T> {
+    /// The write it stems from.
+    pub revision: Revision,
+    /// The value.
+    pub value: T,
+}
+
+/// An identity as stored, with the activity last written for it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Registered<T> {
+    /// The identity.
+    pub identity: Stored<T>,
+    /// What was last written of its connections and activity.
+    pub activity: Activity,
+}
+
+/// What a gateway keeps for an identity between two connections. Its bytes
+/// are the gateway's own, versioned by it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SessionRecord {
+    /// Whose session it is.
+    pub identity: IdentityId,
+    /// What the gateway wrote.
+    pub state: Vec<u8>,
+}
+
+/// Something that is stored.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Record {
+    /// A hub.
+    Hub(HubRecord),
+    /// A policy.
+    Policy(Policy),
+    /// A device or module identity.
+    Identity(Identity),
+    /// A device or module twin; its identity must exist.
+    Twin(Twin),
+}
+
+/// What names a record within its hub.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RecordKey {
+    /// The hub itself.
+    Hub,
+    /// A policy.
+    Policy(PolicyName),
+    /// An identity.
+    Identity(IdentityId),
+    /// A twin.
+    Twin(IdentityId),
+}
+
+impl Record {
+    /// What names this record.
+    pub fn key(&self) -> RecordKey {
+        match self {
+            Record::Hub(_) => RecordKey::Hub,
+            Record::Policy(policy) => RecordKey::Policy(policy.name.clone()),
+            Record::Identity(identity) => RecordKey::Identity(identity.id()),
+            Record::Twin(twin) => RecordKey::Twin(twin.id.clone()),
+        }
+    }
+}
+
+/// One step of a unit of work, with its precondition.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Change {
+    /// Adds a record that must be absent.
+    Insert(Record),
+    /// Replaces a record that must be at this revision.
+    Replace(Record, Revision),
+    /// Removes a record that must be at this revision. An identity takes its
+    /// twin, session and activity along, whatever their revisions. A device
+    /// does not take its modules along: name them.
+    Remove(RecordKey, Revision),
+    /// Moves a record that must be at this revision to a new one, unchanged.
+    /// Two units of work that fence the same record can't both succeed.
+    Fence(RecordKey, Revision),
+    /// Writes a gateway's session, whatever was there; its identity must exist.
+    PutSession(SessionRecord),
+    /// Removes a gateway's session, if there is one.
+    RemoveSession(IdentityId),
+}
+
+/// Changes that happen together or not at all.
+#[derive(Debug, Clone, PartialEq)]
+pub struct UnitOfWork {
+    /// The hub they happen in.
+    pub hub: HubName,
+    /// The changes, in order.
+    pub changes: Vec<Change>,
+    /// What live sessions are told once the changes are durable.
+    pub announcements: Vec<Announcement>,
+}
+
+impl UnitOfWork {
+    /// Changes that nobody is told of.
+    pub fn new(hub: HubName, changes: Vec<Change>) -> Self {
+        UnitOfWork {
+            hub,
+            changes,
+            announcements: Vec::new(),
+        }
+    }
+
+    /// The same changes, and what sessions are told of them.
+    pub fn announcing(mut self, announcements: Vec<Announcement>) -> Self {
+        self.announcements = announcements;
+        self
+    }
+}
+
+/// How many identities a hub has.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct IdentityCounts {
+    /// Devices that may connect.
+    pub enabled_devices: u64,
+    /// Devices that may not.
+    pub disabled_devices: u64,
+    /// Modules of all devices.
+    pub modules: u64,
+}
+
+impl IdentityCounts {
+    /// All devices.
+    pub fn devices(self) -> u64 {
+        self.enabled_devices + self.disabled_devices
+    }
+}
+
+/// A change whose precondition did not hold; nothing was written.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is not what the change expected")]
+pub struct Conflict(pub RecordKey);
+
+/// Why a unit of work was not done.
+#[derive(Debug, thiserror::Error)]
+pub enum CommitError {
+    /// A precondition did not hold; nothing was written. Read and decide again.
+    #[error(transparent)]
+    Conflict(#[from] Conflict),
+    /// The engine failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// The engine could not do what was asked.
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
+pub struct StoreError {
+    message: String,
+    certainly_not_written: bool,
+    source: Option<Box<dyn std::error::Error + Send + Sync>>,
+}
+
+impl StoreError {
+    /// A failure before anything was written.
+    pub fn not_written(
+        message: impl Into<String>,
+        source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+    ) -> Self {
+        StoreError {
+            message: message.into(),
+            certainly_not_written: true,
+            source: Some(source.into()),
+        }
+    }
+
+    /// A failure after which the write may or may not have happened.
+    pub fn in_doubt(
+        message: impl Into<String>,
+        source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+    ) -> Self {
+        StoreError {
+            certainly_not_written: false,
+            ..StoreError::not_written(message, source)
+        }
+    }
+
+    /// The store holds something that it should not.
+    pub fn corrupt(message: impl Into<String>) -> Self {
+        StoreError {
+            message: message.into(),
+            certainly_not_written: true,
+            source: None,
+        }
+    }
+
+    /// The engine is shutting down or has stopped.
+    pub fn closed() -> Self {
+        StoreError {
+            message: "the store is closed".to_owned(),
+            certainly_not_written: true,
+            source: None,
+        }
+    }
+
+    /// Whether the write certainly did not happen, so that it may be repeated.
+    pub fn certainly_not_written(&self) -> bool {
+        self.certainly_not_written
+    }
+}
+
+/// Where the hub's state is kept.
+///
+/// **Durability.** `commit` returns once the unit of work is on disk.
+/// **Atomicity.** All changes of a unit of work are done, or none.
+/// **Visibility.** What was committed is in every read that starts later.
+/// **Announcements** go to the engine's [`Sessions`](super::Sessions) after
+/// the commit is durable and before it returns, in the order of the commits.
+/// A crash loses them; a session does not survive one either.
+/// **Cancellation.** A dropped `commit` may still happen.
+/// **Blocking.** Methods wait for the disk, never for a caller; a full queue
+/// of commits makes `commit` wait.
+#[async_trait]
+pub trait StateStore: Send + Sync + 'static {
+    /// A hub's record.
+    async fn hub(&self, hub: &HubName) -> Result<Option<Stored<HubRecord>>, StoreError>;
+
+    /// A hub's policies, by name.
+    async fn policies(&self, hub: &HubName) -> Result<Vec<Stored<Policy>>, StoreError>;
+
+    /// A device identity.
+    async fn device(
+        &self,
+        hub: &HubName,
+        device: &DeviceId,
+    ) -> Result<Option<Registered<DeviceIdentity>>, StoreError>;
+
+    /// A module identity, and the identity of its device, in one moment.
+    async fn module(
+        &self,
+        hub: &HubName,
+        device: &DeviceId,
+        module: &ModuleId,
+    ) -> Result<
+        (
+            Option<Registered<DeviceIdentity>>,
+            Option<Registered<ModuleIdentity>>,
+        ),
+        StoreError,
+    >;
+
+    /// A device's identity and its modules by name, in one moment.
+    async fn device_with_modules(
+        &self,
+        hub: &HubName,
+        device: &DeviceId,
+    ) -> Result<Option<(Registered<DeviceIdentity>, Vec<Registered<ModuleIdentity>>)>, StoreError>;
+
+    /// Devices by ID (byte order), those after `after`, at most `limit`.
+    async fn devices(
+        &self,
+        hub: &HubName,
+        after: Option<&DeviceId>,
+        limit: usize,
+    ) -> Result<Vec<Registered<DeviceIdentity>>, StoreError>;
+
+    /// A twin, and the identity it belongs to, in one moment.
+    async fn twin(
+        &self,
+        hub: &HubName,
+        id: &IdentityId,
+    ) -> Result<Option<(Registered<Identity>, Stored<Twin>)>, StoreError>;
+
+    /// How many identities there are. Cheap.
+    async fn counts(&self, hub: &HubName) -> Result<IdentityCounts, StoreError>;
+
+    /// What a gateway kept for an identity.
+    async fn session(
+        &self,
+        hub: &HubName,
+        id: &IdentityId,
+    ) -> Result<Option<SessionRecord>, StoreError>;
+
+    /// Does a unit of work, durably, or none of it.
+    async fn commit(&self, work: UnitOfWork) -> Result<(), CommitError>;
+
+    /// Writes activity for identities that exist; others are skipped. Need
+    /// not be durable when it returns.
+    async fn record_activity(
+        &self,
+        hub: &HubName,
+        batch: Vec<(IdentityId, Activity)>,
+    ) -> Result<(), StoreError>;
+}

@@ -1,0 +1,1 @@
+//! The tests that every storage engine must pass, written against the ports.

@@ -1,0 +1,1 @@
+//! Accepting TLS connections: deadlines, caps for strangers, draining.
