@@ -7,15 +7,15 @@ use twinhub_mqtt_codec::{
 };
 
 fn id(number: u16) -> PacketId {
-    PacketId::new(number).unwrap()
+    PacketId::new(number).expect("tests use no zero")
 }
 
 fn name(text: &str) -> TopicName {
-    TopicName::new(text).unwrap()
+    TopicName::new(text).expect("tests use valid names")
 }
 
 fn filter(text: &str) -> TopicFilter {
-    TopicFilter::new(text).unwrap()
+    TopicFilter::new(text).expect("tests use valid filters")
 }
 
 fn publish(delivery: Delivery) -> Publish {
