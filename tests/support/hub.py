@@ -59,6 +59,19 @@ class Hub:
 
     def start(self, *, ready_within: float = 20.0) -> Hub:
         """Starts the hub and waits until `/readyz` says yes."""
+        self.start_without_waiting()
+        deadline = time.monotonic() + ready_within
+        while not self.is_ready():
+            if self.process.poll() is not None:
+                raise HubDidNotStart(f"exit code {self.process.returncode}\n{self.log_tail()}")
+            if time.monotonic() > deadline:
+                self.kill()
+                raise HubDidNotStart(f"not ready within {ready_within} s\n{self.log_tail()}")
+            time.sleep(0.02)
+        return self
+
+    def start_without_waiting(self) -> subprocess.Popen[bytes]:
+        """Starts the process; whether it gets anywhere is for the test to see."""
         command = [
             str(binary()), "serve",
             "--data-dir", str(self.data_dir),
@@ -70,15 +83,7 @@ class Hub:
             self.process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=_clean_environment()
             )
-        deadline = time.monotonic() + ready_within
-        while not self.is_ready():
-            if self.process.poll() is not None:
-                raise HubDidNotStart(f"exit code {self.process.returncode}\n{self.log_tail()}")
-            if time.monotonic() > deadline:
-                self.kill()
-                raise HubDidNotStart(f"not ready within {ready_within} s\n{self.log_tail()}")
-            time.sleep(0.02)
-        return self
+        return self.process
 
     def is_ready(self) -> bool:
         """Whether `/readyz` answers 200 over a connection that our CA vouches for."""
