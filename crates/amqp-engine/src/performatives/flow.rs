@@ -9,7 +9,7 @@ use crate::descriptor;
 use crate::value::Map;
 
 /// The state of a session and, with a handle, of one of its links.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Flow {
     /// The id of the next transfer this side expects; null before the other side's begin.
     pub next_incoming_id: Option<u32>,

@@ -8,7 +8,7 @@ use crate::decode::DecodeError;
 use crate::descriptor;
 
 /// A message, or one frame of a message that takes several.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Transfer {
     /// The sender's number for the link.
     pub handle: u32,
