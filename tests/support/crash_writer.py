@@ -48,31 +48,38 @@ class Unexpected(AssertionError):
     """The hub refused, while it was alive, what it had to accept."""
 
 
-class CrashWriter(threading.Thread):
-    """Writes without a pause until it is told to stop or the connection breaks.
+class CrashWriter:
+    """Writes without a pause until the connection breaks.
 
     `acknowledged` and `under_way` map registry paths to states; both belong to
-    this thread until it has been joined.
+    the writer's thread until it has been joined.
     """
 
     def __init__(self, hub: Hub, name: str, seed: int):
-        super().__init__(name=name, daemon=True)
+        self.name = name
         self._hub, self._random = hub, random.Random(seed)
-        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._serial = 0
         self.acknowledged: dict[str, State] = {}
         self.under_way: dict[str, State] = {}
         self.writes = 0
         self.failure: BaseException | None = None
 
-    def stop(self) -> None:
-        """Asks for the end; `join` waits for it."""
-        self._stopped.set()
+    def start(self) -> None:
+        """Begins to write."""
+        self._thread.start()
 
-    def run(self) -> None:
+    def join(self) -> None:
+        """Waits for the end, which comes with the hub's, and raises what went wrong before."""
+        self._thread.join(timeout=30)
+        assert not self._thread.is_alive(), f"{self.name} hangs"
+        if self.failure:
+            raise self.failure
+
+    def _run(self) -> None:
         try:
             client = KeepAliveClient(self._hub)
-            while not self._stopped.is_set():
+            while True:
                 self._step(client)
         except (OSError, http.client.HTTPException):
             # The crash: whatever was under way stays in `under_way`.
