@@ -65,6 +65,5 @@ cargo_tool() {
 release_binary() {
     require cargo "install Rust 1.95 or newer"
     say "the release binary"
-    (cd "$repository" && cargo build --release --locked --package twinhub) || return
-    export TWINHUB_BIN=$CARGO_TARGET_DIR/release/twinhub
+    (cd "$repository" && cargo build --release --locked --package twinhub)
 }
