@@ -10,6 +10,7 @@
 //! under `fuzz_targets/` with its entry in `Cargo.toml`, and a few files under
 //! `corpus/` that get past the first check of the parser.
 
+pub mod amqp;
 pub mod mqtt;
 pub mod sas;
 
@@ -18,6 +19,7 @@ pub type Target = fn(&[u8]);
 
 /// Every target, by the name of its binary and its corpus.
 pub const TARGETS: &[(&str, Target)] = &[
+    ("amqp_frame", amqp::amqp_frame),
     ("connection_string", sas::connection_string),
     ("mqtt_packet", mqtt::mqtt_packet),
     ("sas_token", sas::sas_token),
