@@ -1,6 +1,7 @@
 """Microsoft's Node SDKs, service and device side, against the shared hub.
 
-Each file of Node tests is one test here; when it fails, its output is shown.
+Each file of Node tests is one test here. `npm test` runs this file, too, and
+shows all that Node prints.
 """
 
 import os
@@ -34,4 +35,5 @@ def test_node_sdk(hub: Hub, file: Path) -> None:
         timeout=280,
     )
 
-    assert done.returncode == 0, f"\n{done.stdout}\n{done.stderr}"
+    print(done.stdout, done.stderr, sep="\n")
+    assert done.returncode == 0, f"exit code {done.returncode}; what failed is in the output"
