@@ -47,7 +47,9 @@ def load(folder: Path) -> list[Case]:
         for variant, names in table.get("variants", {"": {}}).items():
             name = f"{file.stem}-{variant}" if variant else file.stem
             defaults = table.get("defaults", {})
-            cases += [_case(name, substitute(entry, names), substitute(defaults, names)) for entry in table["cases"]]
+            cases += [
+                _case(name, _rename(entry, names), _rename(defaults, names)) for entry in table["cases"]
+            ]
     return cases
 
 
@@ -115,6 +117,15 @@ class Scene:
         return seen
 
 
+def _rename(value: Any, names: dict[str, str]) -> Any:
+    """Fills in a variant's names, and leaves what can be large for the moment of sending."""
+    if isinstance(value, dict):
+        return {_rename(k, names): _rename(v, names) for k, v in value.items()}
+    if isinstance(value, list):
+        return [_rename(item, names) for item in value]
+    return _NAMED.sub(lambda m: names.get(m[1], m[0]), value) if isinstance(value, str) else value
+
+
 def substitute(value: Any, names: dict[str, str]) -> Any:
     """Fills in `<name>`, `<c*N>` and `<repeat>` in all strings of a document."""
     if isinstance(value, dict):
@@ -127,7 +138,7 @@ def substitute(value: Any, names: dict[str, str]) -> Any:
         return [substitute(item, names) for item in value]
     if isinstance(value, str):
         value = _REPEATED.sub(lambda m: m[1] * int(m[2]), value)
-        return _NAMED.sub(lambda m: names.get(m[1], m[0]), value)
+        return _rename(value, names)
     return value
 
 

@@ -70,7 +70,7 @@ REFUSED = {
     "signature_that_is_no_base64": lambda hub, device: f"SharedAccessSignature sr={hub.host}&sig=!!&se=4102444800&skn={POLICY}",
     "empty_signature": lambda hub, device: f"SharedAccessSignature sr={hub.host}&sig=&se=4102444800&skn={POLICY}",
     "signature_cut_short": lambda hub, device: signed(hub, hub.host, order="sr se skn sig")[:-8],
-    "another_policys_key": lambda hub, device: signed(hub, hub.host, key=hub.policy_key("service")),
+    "the_key_of_another_policy": lambda hub, device: signed(hub, hub.host, key=hub.policy_key("service")),
     "unknown_policy": lambda hub, device: signed(hub, hub.host, policy="nobody"),
     "policy_in_other_case": lambda hub, device: signed(hub, hub.host, policy="RegistryREAD"),
     "no_policy_for_the_whole_hub": lambda hub, device: signed(hub, hub.host, policy=None),
