@@ -6,6 +6,7 @@
 //! bound before the first port opens.
 
 pub mod certificates;
+pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod data_dir;
@@ -15,3 +16,5 @@ pub mod operator_token;
 pub mod private_file;
 pub mod running;
 pub mod serve;
+pub mod trust;
+pub mod welcome;

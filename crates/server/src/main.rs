@@ -1,1 +1,7 @@
-fn main() {}
+//! The `twinhub` program.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    twinhub::cli::main()
+}

@@ -1,0 +1,176 @@
+//! The command line.
+//!
+//! `serve` runs the hub; every other command is a client of a running hub's
+//! HTTPS API and opens no database. Answers go to standard output as JSON or
+//! a table, words to standard error, and the exit code tells what happened
+//! ([`failure::Failure::exit_code`]).
+
+use std::{path::PathBuf, process::ExitCode};
+
+use clap::{Parser, Subcommand};
+
+use crate::config::Environment;
+
+mod access;
+mod answer;
+mod connection_string;
+mod device_identity;
+mod document;
+mod env;
+mod failure;
+mod https;
+mod hub;
+mod identity;
+mod management;
+mod module_identity;
+mod operator_token;
+mod policy;
+mod refusal;
+mod sas_token;
+mod serve;
+mod twin;
+
+use access::Access;
+use answer::{Answer, Output};
+use failure::Failure;
+
+/// A self-hosted IoT hub that speaks Azure IoT Hub's protocols.
+#[derive(Debug, Parser)]
+#[command(
+    name = "twinhub",
+    version,
+    subcommand_required = true,
+    arg_required_else_help = true
+)]
+#[command(after_help = "\
+Examples:
+  twinhub serve
+  eval \"$(twinhub env)\"
+  twinhub device-identity create --device-id sensor-1
+  twinhub connection-string --device-id sensor-1
+
+Commands other than serve talk to the hub of --login, else of --data-dir or
+TWINHUB_DATA_DIR, else of IOTHUB_CONNECTION_STRING, else of the platform's
+data folder.
+
+Exit codes: 0 done, 1 failed or refused, 2 wrong usage, 3 not found, 4 not
+authorised, 5 conflict or stale etag, 6 no hub reached.")]
+pub struct Cli {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Global options")]
+struct Global {
+    /// Connection string of the hub to talk to
+    #[arg(long, short = 'l', global = true, value_name = "CONNECTION_STRING")]
+    login: Option<String>,
+    /// Folder with everything that a hub keeps [default: TWINHUB_DATA_DIR, or the platform's]
+    #[arg(long, global = true, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+    /// Form of the answer [default: json]
+    #[arg(long, short = 'o', global = true, value_name = "FORM")]
+    output: Option<Output>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the hub in the foreground
+    Serve(serve::Args),
+    /// Print shell exports that point SDKs and tools at the hub
+    Env(env::Args),
+    /// Print the connection string of a policy, device or module
+    ConnectionString(connection_string::Args),
+    /// Manage shared access policies
+    #[command(subcommand)]
+    Policy(policy::Command),
+    /// Manage devices
+    #[command(subcommand)]
+    DeviceIdentity(device_identity::Command),
+    /// Manage modules of a device
+    #[command(subcommand)]
+    ModuleIdentity(module_identity::Command),
+    /// Show and change the twin of a device
+    #[command(subcommand)]
+    DeviceTwin(twin::DeviceCommand),
+    /// Show and change the twin of a module
+    #[command(subcommand)]
+    ModuleTwin(twin::ModuleCommand),
+    /// Print a shared access signature token
+    GenerateSasToken(sas_token::Args),
+    /// Show or replace the token that opens the management API
+    #[command(subcommand)]
+    OperatorToken(operator_token::Command),
+}
+
+/// Runs the command that the process was started with.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let form = cli.global.output;
+    let outcome = cli
+        .run(Environment::of_process())
+        .and_then(|answer| answer.print(form));
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("error: {failure}");
+            ExitCode::from(failure.exit_code())
+        }
+    }
+}
+
+impl Cli {
+    fn run(self, environment: Environment) -> Result<Answer, Failure> {
+        let Global {
+            login, data_dir, ..
+        } = self.global;
+        let access = Access::choose(login, data_dir, environment)?;
+        match self.command {
+            Command::Serve(args) => serve::run(args, access),
+            Command::OperatorToken(command) => operator_token::run(&command, &access),
+            command => tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()?
+                .block_on(command.ask(&access)),
+        }
+    }
+}
+
+impl Command {
+    /// Runs a command that asks the hub.
+    async fn ask(self, access: &Access) -> Result<Answer, Failure> {
+        match self {
+            Self::Env(args) => env::run(&args, access).await,
+            Self::ConnectionString(args) => connection_string::run(&args, access).await,
+            Self::Policy(command) => policy::run(&command, access).await,
+            Self::DeviceIdentity(command) => device_identity::run(&command, access).await,
+            Self::ModuleIdentity(command) => module_identity::run(&command, access).await,
+            Self::DeviceTwin(command) => twin::run_device(&command, access).await,
+            Self::ModuleTwin(command) => twin::run_module(&command, access).await,
+            Self::GenerateSasToken(args) => sas_token::run(&args, access).await,
+            Self::Serve(_) | Self::OperatorToken(_) => {
+                unreachable!("these ask no hub and were run by the caller")
+            }
+        }
+    }
+}
+
+/// `text` as one word of a POSIX shell.
+pub(crate) fn shell_quoted(text: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-=:@%+,".contains(c);
+    if !text.is_empty() && text.chars().all(is_plain) {
+        return text.to_owned();
+    }
+    always_quoted(text)
+}
+
+/// `text` between single quotes, whatever it holds.
+fn always_quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\'', r"'\''"))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,103 @@
+//! `twinhub connection-string`
+
+use twinhub_sas::{ConnectionString, Credential};
+
+use super::{
+    access::{Access, Target, service_hostname},
+    answer::Answer,
+    failure::Failure,
+    https::Endpoint,
+    identity,
+};
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  twinhub connection-string
+  twinhub connection-string --policy service --secondary
+  twinhub connection-string --device-id sensor-1
+  twinhub connection-string --device-id sensor-1 --module-id thermostat -o json")]
+pub struct Args {
+    /// Shared access policy [default: iothubowner]
+    #[arg(long, visible_alias = "policy-name", value_name = "NAME", conflicts_with_all = ["device_id", "module_id"])]
+    policy: Option<String>,
+    /// Device
+    #[arg(long, short = 'd', value_name = "ID")]
+    device_id: Option<String>,
+    /// Module of the device
+    #[arg(long, short = 'm', value_name = "ID", requires = "device_id")]
+    module_id: Option<String>,
+    /// With the secondary key
+    #[arg(long)]
+    secondary: bool,
+}
+
+pub async fn run(args: &Args, access: &Access) -> Result<Answer, Failure> {
+    let string = match &args.device_id {
+        Some(device) => of_identity(device, args, access).await?,
+        None => {
+            let policy = args.policy.as_deref().unwrap_or("iothubowner");
+            of_policy(policy, args.secondary, access).await?
+        }
+    };
+    Ok(Answer::Text {
+        name: "connectionString",
+        text: string.to_string(),
+    })
+}
+
+async fn of_policy(
+    name: &str,
+    secondary: bool,
+    access: &Access,
+) -> Result<ConnectionString, Failure> {
+    // What was given can be given back without the operator token.
+    if let Target::Login(login) | Target::Variable(login) = access.target()
+        && login.policy_name() == Some(name)
+        && !secondary
+    {
+        return Ok(login.clone());
+    }
+    let policy = access.management()?.policy(name).await?;
+    let key = if secondary {
+        policy.secondary_key
+    } else {
+        policy.primary_key
+    };
+    let hostname = service_hostname(&access.running()?);
+    Ok(ConnectionString::for_policy(&hostname, name, &key)?)
+}
+
+async fn of_identity(
+    device: &str,
+    args: &Args,
+    access: &Access,
+) -> Result<ConnectionString, Failure> {
+    let hub = access.hub().await?;
+    let module = args.module_id.as_deref();
+    let document = hub.get(&identity::path(device, module)).await?;
+    let credential = identity::credential(&document, args.secondary)?;
+    string_of_identity(&device_hostname(access)?, device, module, &credential)
+}
+
+fn string_of_identity(
+    hostname: &str,
+    device: &str,
+    module: Option<&str>,
+    credential: &Credential,
+) -> Result<ConnectionString, Failure> {
+    Ok(match module {
+        Some(module) => ConnectionString::for_module(hostname, device, module, credential)?,
+        None => ConnectionString::for_device(hostname, device, credential)?,
+    })
+}
+
+/// The host name for devices, without a port: each protocol has its own.
+pub fn device_hostname(access: &Access) -> Result<String, Failure> {
+    Ok(match access.target() {
+        Target::Login(login) | Target::Variable(login) => {
+            Endpoint::of_hostname(login.host_name())?.hostname
+        }
+        Target::Folder => access.running()?.hostname().to_owned(),
+    })
+}

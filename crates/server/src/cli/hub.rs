@@ -1,0 +1,175 @@
+//! The data plane of a hub, as a client with a policy's key.
+
+use std::time::{Duration, UNIX_EPOCH};
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::{Method, Request, header};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use serde_json::Value;
+use twinhub_sas::{Credential, SasToken, SigningKey};
+
+use super::{failure::Failure, https::HttpsClient};
+use crate::clock;
+
+const API_VERSION: &str = "2021-04-12";
+const TOKEN_LIFE: Duration = Duration::from_secs(600);
+const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
+
+/// A hub and the right to use it.
+pub struct Hub {
+    client: HttpsClient,
+    policy: Option<String>,
+    credential: Credential,
+}
+
+/// A request to the data plane.
+pub struct Call<'a> {
+    /// The verb.
+    pub method: Method,
+    /// The segments of the path, plain.
+    pub path: &'a [&'a str],
+    /// More of the query, such as `top=10`.
+    pub query: Option<String>,
+    /// What is compared, bare; `*` for anything.
+    pub if_match: Option<&'a str>,
+    /// The document to send.
+    pub body: Option<&'a Value>,
+}
+
+impl<'a> Call<'a> {
+    /// A call without query, precondition and body.
+    pub fn new(method: Method, path: &'a [&'a str]) -> Self {
+        Self {
+            method,
+            path,
+            query: None,
+            if_match: None,
+            body: None,
+        }
+    }
+}
+
+impl Hub {
+    /// A hub that lets `credential` in, under `policy`'s name if it is a key.
+    pub fn new(client: HttpsClient, policy: Option<String>, credential: Credential) -> Self {
+        Self {
+            client,
+            policy,
+            credential,
+        }
+    }
+
+    /// Reads a document.
+    pub async fn get(&self, path: &[&str]) -> Result<Value, Failure> {
+        self.send(Call::new(Method::GET, path)).await
+    }
+
+    /// Sends a call and returns the document of the answer, null when empty.
+    pub async fn send(&self, call: Call<'_>) -> Result<Value, Failure> {
+        let request = self.request(call)?;
+        let body = self.client.send(request).await?;
+        document(&body)
+    }
+
+    fn request(&self, call: Call<'_>) -> Result<Request<Full<Bytes>>, Failure> {
+        let mut uri = path_of(call.path);
+        uri.push_str("?api-version=");
+        uri.push_str(API_VERSION);
+        if let Some(query) = call.query {
+            uri.push('&');
+            uri.push_str(&query);
+        }
+        let mut request = Request::builder()
+            .method(call.method)
+            .uri(uri)
+            .header(header::AUTHORIZATION, self.authorization()?);
+        if let Some(etag) = call.if_match {
+            request = request.header(header::IF_MATCH, format!("\"{etag}\""));
+        }
+        with_document(request, call.body)
+    }
+
+    fn authorization(&self) -> Result<String, Failure> {
+        match &self.credential {
+            Credential::SharedAccessKey(key) => Ok(sign(
+                &self.client.endpoint().hostname,
+                key,
+                self.policy.as_deref(),
+                TOKEN_LIFE,
+            )?),
+            Credential::SharedAccessSignature(token) => Ok(token.clone()),
+            Credential::X509 => Err(Failure::Usage(
+                "a hub's policies sign in with a key: use a connection string with SharedAccessKey"
+                    .into(),
+            )),
+        }
+    }
+}
+
+/// A token for `resource` that is good for `life` from now.
+pub fn sign(
+    resource: &str,
+    key: &str,
+    policy: Option<&str>,
+    life: Duration,
+) -> Result<String, Failure> {
+    let key = SigningKey::from_base64(key)
+        .map_err(|error| Failure::Usage(format!("the key can't sign: {error}")))?;
+    let expiry = clock::now()
+        .duration_since(UNIX_EPOCH)
+        .map_err(anyhow::Error::from)?
+        .saturating_add(life);
+    Ok(SasToken::sign(resource, &key, policy, expiry.as_secs()))
+}
+
+/// `["devices", "a b"]` is `/devices/a%20b`.
+pub fn path_of(segments: &[&str]) -> String {
+    segments
+        .iter()
+        .map(|segment| format!("/{}", utf8_percent_encode(segment, UNRESERVED)))
+        .collect()
+}
+
+/// Completes a request with a JSON body, or with none.
+pub fn with_document(
+    request: hyper::http::request::Builder,
+    body: Option<&Value>,
+) -> Result<Request<Full<Bytes>>, Failure> {
+    let request = match body {
+        Some(value) => request
+            .header(header::CONTENT_TYPE, "application/json; charset=utf-8")
+            .body(Full::from(value.to_string())),
+        None => request.body(Full::default()),
+    };
+    request.map_err(|error| Failure::Usage(format!("this can't be sent to a hub: {error}")))
+}
+
+/// The document of an answer, null when it is empty.
+pub fn document(body: &[u8]) -> Result<Value, Failure> {
+    if body.is_empty() {
+        return Ok(Value::Null);
+    }
+    serde_json::from_slice(body).map_err(|error| {
+        Failure::Other(anyhow::anyhow!(
+            "the answer is no JSON ({error}): is this a hub?"
+        ))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_are_encoded_in_paths() {
+        assert_eq!(
+            path_of(&["devices", "a%2F$?#=", "modules", "ü"]),
+            "/devices/a%252F%24%3F%23%3D/modules/%C3%BC"
+        );
+    }
+}

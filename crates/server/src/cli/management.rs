@@ -1,0 +1,174 @@
+//! The management API of a hub: its policies and their keys.
+//!
+//! Calls are those of Azure's resource provider, as `az` sends them: policies
+//! are part of the hub's document, so that each change reads all of them,
+//! changes one, and writes the hub back under its etag.
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::{Method, Request, header};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::{
+    failure::Failure,
+    https::HttpsClient,
+    hub::{document, path_of, with_document},
+    refusal::Refusal,
+};
+
+const API_VERSION: &str = "2023-06-30";
+
+/// The management API, opened with the operator token.
+pub struct Management {
+    client: HttpsClient,
+    hub: String,
+    token: String,
+}
+
+/// A shared access policy.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Policy {
+    /// Its name.
+    pub key_name: String,
+    /// Empty to have one made.
+    #[serde(default)]
+    pub primary_key: String,
+    /// Empty to have one made.
+    #[serde(default)]
+    pub secondary_key: String,
+    /// Rights, each after a comma and a blank.
+    pub rights: String,
+}
+
+impl Policy {
+    /// Whether it grants `right`; the right to write includes reading.
+    fn grants(&self, right: &str) -> bool {
+        self.rights
+            .split(',')
+            .any(|granted| granted.trim() == right)
+    }
+}
+
+impl Management {
+    /// The API of the hub called `hub`.
+    pub fn new(client: HttpsClient, hub: String, token: String) -> Self {
+        Self { client, hub, token }
+    }
+
+    /// All policies with their keys.
+    pub async fn policies(&self) -> Result<Vec<Policy>, Failure> {
+        let answer = self.send(Method::POST, &["listkeys"], None, None).await?;
+        let policies = answer.get("value").cloned().unwrap_or_default();
+        serde_json::from_value(policies)
+            .map_err(|error| anyhow::anyhow!("the hub's list of policies is odd: {error}").into())
+    }
+
+    /// One policy with its keys.
+    pub async fn policy(&self, name: &str) -> Result<Policy, Failure> {
+        let found = self.policies().await?;
+        found
+            .into_iter()
+            .find(|policy| policy.key_name == name)
+            .ok_or_else(|| no_such_policy(name))
+    }
+
+    /// A policy that grants all of `rights`, `iothubowner` if it can.
+    pub async fn policy_with(&self, rights: &[&str]) -> Result<Policy, Failure> {
+        let mut able: Vec<Policy> = self.policies().await?;
+        able.retain(|policy| rights.iter().all(|right| policy.grants(right)));
+        able.sort_by_key(|policy| policy.key_name != "iothubowner");
+        able.into_iter().next().ok_or_else(|| {
+            Failure::Usage(format!(
+                "no policy of the hub has the rights {}: create one with `twinhub policy create`, or use --login",
+                rights.join(", ")
+            ))
+        })
+    }
+
+    /// Changes the list of policies and returns the new one.
+    pub async fn change_policies(
+        &self,
+        change: impl FnOnce(&mut Vec<Policy>) -> Result<(), Failure>,
+    ) -> Result<Vec<Policy>, Failure> {
+        let mut hub = self.send(Method::GET, &[], None, None).await?;
+        let mut policies = self.policies().await?;
+        change(&mut policies)?;
+        hub.pointer_mut("/properties")
+            .and_then(Value::as_object_mut)
+            .ok_or_else(|| anyhow::anyhow!("the hub's document has no properties"))?
+            .insert("authorizationPolicies".into(), json!(policies));
+        let etag = hub.get("etag").and_then(Value::as_str).map(str::to_owned);
+        self.send(Method::PUT, &[], etag.as_deref(), Some(&hub))
+            .await?;
+        self.policies().await
+    }
+
+    async fn send(
+        &self,
+        method: Method,
+        below: &[&str],
+        if_match: Option<&str>,
+        body: Option<&Value>,
+    ) -> Result<Value, Failure> {
+        let hub = [
+            "subscriptions",
+            "local",
+            "resourceGroups",
+            "local",
+            "providers",
+            "Microsoft.Devices",
+            "IotHubs",
+            &self.hub,
+        ];
+        let path = path_of(&hub) + &path_of(below);
+        let mut request = Request::builder()
+            .method(method)
+            .uri(format!("{path}?api-version={API_VERSION}"))
+            .header(header::AUTHORIZATION, format!("Bearer {}", self.token));
+        if let Some(etag) = if_match {
+            request = request.header(header::IF_MATCH, etag);
+        }
+        let request: Request<Full<Bytes>> = with_document(request, body)?;
+        match self.client.send(request).await {
+            Ok(body) => document(&body),
+            Err(Failure::Refused(refusal)) if refusal.status == 401 => {
+                Err(Failure::NoHub(format!(
+                    "the hub on {} does not know this folder's operator token: another hub has taken its place; see which one runs there, or start this one again",
+                    self.client.endpoint()
+                )))
+            }
+            Err(failure) => Err(failure),
+        }
+    }
+}
+
+/// The refusal that a hub would send, had it been asked for one policy.
+pub fn no_such_policy(name: &str) -> Failure {
+    Failure::Refused(Refusal {
+        status: 404,
+        code: Some("PolicyNotFound".into()),
+        message: Some(format!("there is no policy {name:?}")),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rights_are_compared_whole() {
+        let policy = Policy {
+            key_name: "x".into(),
+            primary_key: String::new(),
+            secondary_key: String::new(),
+            rights: "RegistryWrite, ServiceConnect".into(),
+        };
+
+        assert!(policy.grants("RegistryWrite"));
+        assert!(policy.grants("ServiceConnect"));
+        assert!(!policy.grants("DeviceConnect"));
+        assert!(!policy.grants("Registry"));
+    }
+}

@@ -1,0 +1,138 @@
+//! A hub's no, in a person's words.
+//!
+//! Hubs write errors in several envelopes: `{"Message":"ErrorCode:Name;text"}`,
+//! the same with a JSON text as `Message`, a bare object, and the resource
+//! provider's `{"code", "message"}`, which may stand in an `error` member.
+
+use std::fmt;
+
+use serde_json::Value;
+
+/// A request that the hub refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// HTTP status.
+    pub status: u16,
+    /// The hub's name or number for the error.
+    pub code: Option<String>,
+    /// What the hub said about it.
+    pub message: Option<String>,
+}
+
+impl std::error::Error for Refusal {}
+
+impl Refusal {
+    /// Reads the error in `body`; `named` is the `iothub-errorcode` header.
+    pub fn read(status: u16, named: Option<String>, body: &[u8]) -> Self {
+        let body: Value = serde_json::from_slice(body).unwrap_or_default();
+        let (code, message) = envelope(&body);
+        Self {
+            status,
+            code: named.or(code),
+            message: message.filter(|text| !text.is_empty()),
+        }
+    }
+
+    /// What to do about it, where that is known.
+    fn remedy(&self) -> Option<&'static str> {
+        Some(match self.status {
+            401 | 403 => {
+                "the policy may lack the right for this, or its key was renewed: `twinhub policy list` shows both"
+            }
+            404 => "check the ID: upper and lower case count",
+            409 => "it exists already: choose another ID, or update it",
+            412 => "it was changed in the meantime: read it again, and use its etag",
+            429 => "too many requests: try again in a moment",
+            _ => return None,
+        })
+    }
+}
+
+fn envelope(body: &Value) -> (Option<String>, Option<String>) {
+    let body = body.get("error").filter(|e| e.is_object()).unwrap_or(body);
+    if let Some(text) = body.get("Message").and_then(Value::as_str) {
+        if let Ok(inner @ Value::Object(_)) = serde_json::from_str(text) {
+            return envelope(&inner);
+        }
+        return match text
+            .strip_prefix("ErrorCode:")
+            .and_then(|rest| rest.split_once(';'))
+        {
+            Some((code, text)) => (Some(code.to_owned()), Some(text.trim().to_owned())),
+            None => (None, Some(text.to_owned())),
+        };
+    }
+    let code = ["errorCode", "code"].iter().find_map(|key| body.get(key));
+    (
+        code.map(|code| match code {
+            Value::String(name) => name.clone(),
+            other => other.to_string(),
+        }),
+        body.get("message")
+            .and_then(Value::as_str)
+            .map(str::to_owned),
+    )
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.code {
+            Some(code) => write!(f, "the hub refused with {} {code}", self.status)?,
+            None => write!(f, "the hub refused with status {}", self.status)?,
+        }
+        if let Some(message) = &self.message {
+            write!(f, ": {message}")?;
+        }
+        match self.remedy() {
+            Some(remedy) => write!(f, "\n{remedy}"),
+            None => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_envelope_gives_code_and_text() {
+        let cases = [
+            (
+                r#"{"Message":"ErrorCode:DeviceNotFound;pump-7","ExceptionMessage":"Tracking ID:x"}"#,
+                ("DeviceNotFound", "pump-7"),
+            ),
+            (
+                r#"{"Message":"{\"errorCode\":404103,\"message\":\"offline\",\"info\":null}","ExceptionMessage":""}"#,
+                ("404103", "offline"),
+            ),
+            (
+                r#"{"errorCode":409301,"message":"there is one","timestampUtc":"x"}"#,
+                ("409301", "there is one"),
+            ),
+            (
+                r#"{"code":"IotHubNotFound","httpStatusCode":"NotFound","message":"no such hub"}"#,
+                ("IotHubNotFound", "no such hub"),
+            ),
+            (
+                r#"{"error":{"code":"Unauthorized","message":"who are you"}}"#,
+                ("Unauthorized", "who are you"),
+            ),
+        ];
+        for (body, (code, message)) in cases {
+            let refusal = Refusal::read(400, None, body.as_bytes());
+
+            assert_eq!(refusal.code.as_deref(), Some(code), "for {body}");
+            assert_eq!(refusal.message.as_deref(), Some(message), "for {body}");
+        }
+    }
+
+    #[test]
+    fn a_body_that_says_nothing_leaves_the_status_and_the_header() {
+        let refusal = Refusal::read(502, Some("GenericBadGateway".into()), b"<html>");
+
+        assert_eq!(
+            refusal.to_string(),
+            "the hub refused with 502 GenericBadGateway"
+        );
+    }
+}

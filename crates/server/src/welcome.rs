@@ -1,0 +1,79 @@
+//! What `serve` tells a person: where the hub is and what to do next.
+
+use std::path::Path;
+
+use crate::{config::Ports, running::RunningHub};
+
+/// The text of a first start, with the connection string of `iothubowner`.
+pub fn first_start(hub: &RunningHub, owner: &str, data_dir: &Path) -> String {
+    let folder = option(data_dir);
+    let ca = hub.ca.display();
+    format!(
+        "\
+The hub `{name}` is ready, and new in {data_dir}.
+
+  {listening}
+  Connection string (iothubowner):
+    {owner}
+  Clients must trust its CA, {ca}.
+    Shells, Python and Node:  eval \"$(twinhub{folder} env)\"
+    Everything else:          docs/trust.md
+
+  Next, in another shell:
+    twinhub{folder} device-identity create --device-id sensor-1
+    twinhub{folder} connection-string --device-id sensor-1
+",
+        name = hub.hub,
+        data_dir = data_dir.display(),
+        listening = listening(hub),
+    )
+}
+
+/// The line of every later start.
+pub fn later_start(hub: &RunningHub) -> String {
+    format!("The hub `{}` is ready. {}\n", hub.hub, listening(hub))
+}
+
+fn listening(hub: &RunningHub) -> String {
+    let Ports { https, mqtts, .. } = hub.ports;
+    format!(
+        "HTTPS on port {https}, MQTT on port {mqtts}, as {}.",
+        hub.hostnames.join(", ")
+    )
+}
+
+/// Names the folder, so that the commands shown can be copied as they are.
+fn option(data_dir: &Path) -> String {
+    format!(
+        " --data-dir {}",
+        crate::cli::shell_quoted(&data_dir.display().to_string())
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_first_start_shows_what_a_person_needs_next() {
+        let hub = RunningHub {
+            pid: 1,
+            hub: "localhost".into(),
+            hostnames: vec!["localhost".into()],
+            address: "127.0.0.1".parse().unwrap(),
+            ports: Ports::default(),
+            ca: "/data/tls/ca.pem".into(),
+        };
+
+        let text = first_start(&hub, "HostName=localhost;...", Path::new("/my data"));
+
+        for needed in [
+            "HostName=localhost;...",
+            "/data/tls/ca.pem",
+            "eval \"$(twinhub --data-dir '/my data' env)\"",
+            "HTTPS on port 443, MQTT on port 8883, as localhost.",
+        ] {
+            assert!(text.contains(needed), "{needed} is missing in:\n{text}");
+        }
+    }
+}
