@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # Sourced by ./test and ./start: where things are kept, and the set-up that both need.
 #
 # Everything that is built or downloaded goes to one folder outside the clone,
