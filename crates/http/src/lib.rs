@@ -1,1 +1,38 @@
-//! The HTTPS gateway: REST, management, WebSocket upgrades.
+//! The HTTPS gateway: the hub's REST API, its management, and the way to
+//! WebSockets.
+//!
+//! One connection is served by [`Gateway::serve`]. A request is routed by its
+//! path and method ([`router`]), its caller admitted, its body read within the
+//! endpoint's limit, and the operation called in core; [`errors`] turns what
+//! core refuses into the hub's codes. Nothing of a body is read before the
+//! caller is known.
+//!
+//! | Module | What it holds |
+//! |---|---|
+//! | [`gateway`] | the life of a connection and of a request |
+//! | [`router`], [`request`], [`response`] | HTTP in and out, with the clients' habits |
+//! | [`identities`], [`twins`] | the operations, named as in core |
+//! | [`documents`] | JSON bodies |
+//! | [`errors`], [`error_codes`], [`refusal`] | what is refused, and how it is said |
+//! | [`management`] | the resource provider's calls |
+//! | [`websocket`] | the seam for protocols over WebSocket |
+
+pub mod documents;
+pub mod error_codes;
+pub mod errors;
+pub mod gateway;
+mod header_case;
+pub mod health;
+pub mod identities;
+pub mod management;
+mod metrics;
+pub mod refusal;
+pub mod request;
+pub mod response;
+pub mod router;
+pub mod twins;
+pub mod websocket;
+
+pub use gateway::{Gateway, Services};
+pub use health::Health;
+pub use websocket::{ByteStream, WebSocketRoute};

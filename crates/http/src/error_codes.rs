@@ -1,0 +1,67 @@
+//! The hub's error codes: a number whose first three digits are the HTTP
+//! status, and a name.
+//!
+//! <https://learn.microsoft.com/azure/iot-hub/troubleshoot-error-codes>
+
+use http::StatusCode;
+
+/// An error code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ErrorCode {
+    /// Its number.
+    pub number: u32,
+    /// Its name, as in header `iothub-errorcode`.
+    pub name: &'static str,
+}
+
+impl ErrorCode {
+    const fn new(number: u32, name: &'static str) -> Self {
+        ErrorCode { number, name }
+    }
+
+    /// The HTTP status.
+    pub fn status(self) -> StatusCode {
+        u16::try_from(self.number / 1000)
+            .ok()
+            .and_then(|status| StatusCode::from_u16(status).ok())
+            .unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+    }
+}
+
+macro_rules! codes {
+    ($($constant:ident = $number:literal $name:literal;)*) => {
+        $(
+            #[doc = concat!("`", $name, "`")]
+            pub const $constant: ErrorCode = ErrorCode::new($number, $name);
+        )*
+    };
+}
+
+codes! {
+    GENERIC_BAD_REQUEST = 400_000 "GenericBadRequest";
+    INVALID_PROTOCOL_VERSION = 400_001 "InvalidProtocolVersion";
+    ARGUMENT_INVALID = 400_004 "ArgumentInvalid";
+    FORMAT_ERROR = 400_006 "IotHubFormatError";
+    DEVICE_DEFINED_MULTIPLE_TIMES = 400_011 "DeviceDefinedMultipleTimes";
+    BULK_REGISTRY_OPERATION_FAILURE = 400_013 "BulkRegistryOperationFailure";
+    REQUEST_TIMED_OUT = 400_024 "RequestTimedOut";
+    INVALID_DEVICE_SCOPE = 400_028 "InvalidDeviceScope";
+    BULK_REGENERATE_FAILURE = 400_036 "BulkRegenerateDeviceKeyOperationFailure";
+    HUB_NOT_FOUND = 401_001 "IotHubNotFound";
+    UNAUTHORIZED_ACCESS = 401_002 "IotHubUnauthorizedAccess";
+    SYSTEM_MODULE_MODIFY_UNAUTHORIZED = 401_100 "SystemModuleModifyUnauthorizedAccess";
+    QUOTA_EXCEEDED = 403_002 "IotHubQuotaExceeded";
+    GENERIC_NOT_FOUND = 404_000 "GenericNotFound";
+    DEVICE_NOT_FOUND = 404_001 "DeviceNotFound";
+    MODULE_NOT_FOUND = 404_010 "ModuleNotFound";
+    METHOD_NOT_ALLOWED = 405_000 "GenericMethodNotAllowed";
+    DEVICE_ALREADY_EXISTS = 409_001 "DeviceAlreadyExists";
+    MODULE_ALREADY_EXISTS = 409_301 "ModuleAlreadyExistsOnDevice";
+    PRECONDITION_FAILED = 412_001 "PreconditionFailed";
+    REQUEST_ENTITY_TOO_LARGE = 413_000 "GenericRequestEntityTooLarge";
+    TOO_MANY_DEVICES = 413_002 "TooManyDevices";
+    TOO_MANY_MODULES = 413_003 "TooManyModulesOnDevice";
+    SERVER_ERROR = 500_001 "ServerError";
+    NOT_IMPLEMENTED = 501_000 "FeatureNotSupported";
+    SERVICE_UNAVAILABLE = 503_001 "ServiceUnavailable";
+}

@@ -1,0 +1,158 @@
+//! Management: the resource provider's calls for hubs and their policies.
+//!
+//! `azure-mgmt-iothub` with its `base_url` set drives a hub; the command line
+//! uses the same calls. The caller shows the operator token. Subscription and
+//! resource group are accepted as sent and given back.
+
+use bytes::Bytes;
+use http::{Method, Request, Response, StatusCode, header};
+use hyper::body::Incoming;
+use serde_json::{Value, json};
+use twinhub_core::access::OperatorPermit;
+
+use crate::error_codes;
+use crate::gateway::{Services, is_api_version};
+use crate::refusal::Refusal;
+use crate::request::{Query, parse_json, read_body};
+use crate::response::{Body, empty, json as json_response};
+
+mod hubs;
+mod operation;
+
+use operation::{Operation, ResourceGroup};
+
+/// The largest body of a management call.
+const MAX_BODY: usize = 256 * 1024;
+
+type Answer = Result<Response<Body>, Refusal>;
+
+/// Whether a path belongs to the resource provider.
+pub fn is_path(segments: &[&str]) -> bool {
+    matches!(segments, [first, _, ..]
+        if first.eq_ignore_ascii_case("subscriptions") || first.eq_ignore_ascii_case("providers"))
+}
+
+/// Answers a call; `admitted` is called once the caller proved who they are.
+pub async fn answer(
+    services: &Services,
+    request: Request<Incoming>,
+    segments: &[&str],
+    admitted: impl FnOnce(),
+) -> Answer {
+    let (head, body) = request.into_parts();
+    let operation = operation::route(&head.method, segments)?;
+    let permit = authorize(services, &head.headers)?;
+    admitted();
+    let query = Query::parse(head.uri.query());
+    if !query.get("api-version").is_some_and(is_api_version) {
+        return Err(Refusal::new(
+            error_codes::INVALID_PROTOCOL_VERSION,
+            "the query needs an api-version such as 2023-06-30",
+        ));
+    }
+    let body = match head.method {
+        Method::PUT | Method::PATCH | Method::POST => read_body(body, MAX_BODY).await?,
+        _ => Bytes::new(),
+    };
+    let if_match = head
+        .headers
+        .get(header::IF_MATCH)
+        .and_then(|etag| etag.to_str().ok())
+        .map(|etag| etag.trim_matches('"'));
+    act(services, &permit, operation, if_match, &body).await
+}
+
+fn authorize(services: &Services, headers: &http::HeaderMap) -> Result<OperatorPermit, Refusal> {
+    let token = headers
+        .get(header::AUTHORIZATION)
+        .and_then(|value| value.to_str().ok())
+        .and_then(|value| value.split_once(' '))
+        .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
+        .map(|(_, token)| token.trim());
+    token
+        .and_then(|token| services.access.operator(token))
+        .ok_or_else(|| {
+            Refusal::new(
+                error_codes::UNAUTHORIZED_ACCESS,
+                "management needs the operator token of the hub's data folder as bearer token",
+            )
+        })
+}
+
+async fn act(
+    services: &Services,
+    permit: &OperatorPermit,
+    operation: Operation<'_>,
+    if_match: Option<&str>,
+    body: &Bytes,
+) -> Answer {
+    match operation {
+        Operation::Operations => Ok(list(hubs::operations())),
+        Operation::ListHubs(group) => {
+            let hubs = services.hubs.all();
+            Ok(list(
+                hubs.iter().map(|hub| hubs::describe(hub, &group)).collect(),
+            ))
+        }
+        Operation::GetHub(group, name) => {
+            let hub = hubs::find(services, name)?;
+            Ok(json_response(StatusCode::OK, &hubs::describe(&hub, &group)))
+        }
+        Operation::PutHub(group, name) => {
+            let body = parse_json(body)?;
+            let hub = hubs::put(services, permit, name, if_match, &body).await?;
+            Ok(json_response(StatusCode::OK, &hubs::describe(&hub, &group)))
+        }
+        Operation::DeleteHub(name) => {
+            // Deleting what is not there succeeds, as everywhere in Azure.
+            if services.hubs.by_name(name).is_none() {
+                return Ok(empty(StatusCode::NO_CONTENT));
+            }
+            Err(not_built(
+                "deleting a hub; stop it and remove its data folder",
+            ))
+        }
+        Operation::ListKeys(name) => {
+            let hub = hubs::find(services, name)?;
+            Ok(list(hub.policies().map(hubs::policy).collect()))
+        }
+        Operation::GetKeys(name, policy) => {
+            let hub = hubs::find(services, name)?;
+            let policy = hub.policy(policy).ok_or_else(|| {
+                Refusal::new(
+                    error_codes::GENERIC_NOT_FOUND,
+                    format!("hub {name} has no shared access policy of that name"),
+                )
+            })?;
+            Ok(json_response(StatusCode::OK, &hubs::policy(policy)))
+        }
+        Operation::CheckName => {
+            let body: Value = parse_json(body)?;
+            Ok(json_response(
+                StatusCode::OK,
+                &hubs::check_name(services, &body)?,
+            ))
+        }
+        Operation::NotBuilt(feature) => Err(not_built(feature)),
+    }
+}
+
+fn list(value: Vec<Value>) -> Response<Body> {
+    json_response(StatusCode::OK, &json!({ "value": value }))
+}
+
+fn not_built(feature: &str) -> Refusal {
+    Refusal::new(
+        error_codes::NOT_IMPLEMENTED,
+        format!("this version of Twinhub does not have {feature}"),
+    )
+}
+
+impl ResourceGroup<'_> {
+    fn hub_id(&self, name: &str) -> String {
+        format!(
+            "/subscriptions/{}/resourceGroups/{}/providers/Microsoft.Devices/IotHubs/{name}",
+            self.subscription, self.name
+        )
+    }
+}

@@ -1,0 +1,236 @@
+//! Hubs and shared access policies as resources.
+
+use std::sync::Arc;
+
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+use twinhub_core::access::OperatorPermit;
+use twinhub_core::hubs::{Hub, WantedPolicy, hub_etag};
+use twinhub_core::ids::HubName;
+use twinhub_core::keys::Key;
+use twinhub_core::policies::{Policy, PolicyName, Rights};
+
+use super::ResourceGroup;
+use crate::error_codes;
+use crate::gateway::Services;
+use crate::refusal::Refusal;
+
+/// A hub as the resource provider shows it. Keys are not in it: `listkeys`.
+pub fn describe(hub: &Hub, group: &ResourceGroup<'_>) -> Value {
+    let tier = hub.settings.tier;
+    json!({
+        "id": group.hub_id(hub.name().as_str()),
+        "name": hub.name().as_str(),
+        "type": "Microsoft.Devices/IotHubs",
+        "location": LOCATION,
+        "subscriptionid": group.subscription,
+        "resourcegroup": group.name,
+        "tags": {},
+        "etag": hub_etag(&hub.record),
+        "sku": {
+            "name": tier.sku.to_string(),
+            "tier": tier.sku.family(),
+            "capacity": tier.units,
+        },
+        "properties": {
+            "state": "Active",
+            "provisioningState": "Succeeded",
+            "hostName": hub.host_name(),
+            "locations": [{ "location": LOCATION, "role": "primary" }],
+            "publicNetworkAccess": "Enabled",
+            "disableLocalAuth": false,
+            "minTlsVersion": "1.2",
+            "features": "None",
+        },
+    })
+}
+
+/// A hub that people run themselves is where they are.
+const LOCATION: &str = "local";
+
+/// A policy with its keys.
+pub fn policy(policy: &Policy) -> Value {
+    json!({
+        "keyName": policy.name.as_str(),
+        "primaryKey": policy.keys.primary.expose(),
+        "secondaryKey": policy.keys.secondary.expose(),
+        "rights": policy.rights.to_string(),
+    })
+}
+
+/// The hub of that name.
+pub fn find(services: &Services, name: &str) -> Result<Arc<Hub>, Refusal> {
+    services.hubs.by_name(name).ok_or_else(|| {
+        Refusal::new(
+            error_codes::GENERIC_NOT_FOUND,
+            "no hub of that name runs here",
+        )
+    })
+}
+
+/// Writes a hub: its policies can be changed, everything else must be as it
+/// is, because it comes from configuration.
+pub async fn put(
+    services: &Services,
+    _permit: &OperatorPermit,
+    name: &str,
+    if_match: Option<&str>,
+    body: &Value,
+) -> Result<Arc<Hub>, Refusal> {
+    let Some(hub) = services.hubs.by_name(name) else {
+        return Err(super::not_built(
+            "more than one hub for each data folder; start another one with its own",
+        ));
+    };
+    let Some(body) = body.as_object() else {
+        return Err(Refusal::invalid("a hub is a JSON object"));
+    };
+    let stands = describe(
+        &hub,
+        &ResourceGroup {
+            subscription: "",
+            name: "",
+        },
+    );
+    let policies = check_unchanged(body, &stands)?;
+    let Some(policies) = policies else {
+        return Ok(hub);
+    };
+    let wanted = policies
+        .into_iter()
+        .map(PolicyInput::into_wanted)
+        .collect::<Result<_, _>>()?;
+    Ok(services.hubs.set_policies(name, if_match, wanted).await?)
+}
+
+/// What is sent must be what is there, policies apart, which are returned.
+fn check_unchanged(
+    body: &Map<String, Value>,
+    stands: &Value,
+) -> Result<Option<Vec<PolicyInput>>, Refusal> {
+    let mut policies = None;
+    for (member, value) in body {
+        match member.as_str() {
+            // The resource provider takes these as they come.
+            "id" | "name" | "type" | "location" | "tags" | "etag" | "systemData" | "identity"
+            | "subscriptionid" | "resourcegroup" => {}
+            "sku" => require_same_members("sku", value, &stands["sku"])?,
+            "properties" => {
+                let mut rest = value.clone();
+                if let Some(rest) = rest.as_object_mut()
+                    && let Some(given) = rest.remove("authorizationPolicies")
+                {
+                    policies = serde_json::from_value(given).map_err(|error| {
+                        Refusal::invalid(format!("properties.authorizationPolicies: {error}"))
+                    })?;
+                }
+                require_same_members("properties", &rest, &stands["properties"])?;
+            }
+            member => {
+                let shown: String = member.chars().take(64).collect();
+                return Err(Refusal::invalid(format!(
+                    "{shown:?} is not a member of a hub"
+                )));
+            }
+        }
+    }
+    Ok(policies)
+}
+
+/// Members may be missing, null or empty, or be what they are.
+fn require_same_members(name: &str, sent: &Value, stands: &Value) -> Result<(), Refusal> {
+    let Some(sent) = sent.as_object() else {
+        return if sent.is_null() {
+            Ok(())
+        } else {
+            Err(Refusal::invalid(format!("{name} must be a JSON object")))
+        };
+    };
+    for (member, value) in sent {
+        let says_nothing = match value {
+            Value::Null => true,
+            Value::Array(items) => items.is_empty(),
+            Value::Object(members) => members.is_empty(),
+            _ => false,
+        };
+        if !says_nothing && *value != stands[member] {
+            let shown: String = member.chars().take(64).collect();
+            return Err(Refusal::invalid(format!(
+                "{name}.{shown} can't be changed by this call; what a hub is made of stands in twinhub.toml"
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// A policy as sent.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct PolicyInput {
+    key_name: String,
+    primary_key: Option<String>,
+    secondary_key: Option<String>,
+    rights: String,
+}
+
+impl PolicyInput {
+    fn into_wanted(self) -> Result<WantedPolicy, Refusal> {
+        let key = |text: Option<String>| {
+            text.filter(|text| !text.is_empty())
+                .map(|text| Key::parse(&text))
+                .transpose()
+                .map_err(|error| Refusal::invalid(error.to_string()))
+        };
+        Ok(WantedPolicy {
+            name: PolicyName::parse(&self.key_name)
+                .map_err(|error| Refusal::invalid(error.to_string()))?,
+            rights: Rights::parse(&self.rights)
+                .map_err(|error| Refusal::invalid(error.to_string()))?,
+            primary: key(self.primary_key)?,
+            secondary: key(self.secondary_key)?,
+        })
+    }
+}
+
+/// Whether a name can be given to a hub.
+pub fn check_name(services: &Services, body: &Value) -> Result<Value, Refusal> {
+    let name = body["name"]
+        .as_str()
+        .ok_or_else(|| Refusal::invalid("name is missing in the body"))?;
+    let (reason, message) = match HubName::parse(name) {
+        Err(error) => ("Invalid", error.to_string()),
+        Ok(_) if services.hubs.by_name(name).is_some() => {
+            ("AlreadyExists", format!("hub {name} runs here"))
+        }
+        Ok(_) => return Ok(json!({ "nameAvailable": true })),
+    };
+    Ok(json!({ "nameAvailable": false, "reason": reason, "message": message }))
+}
+
+/// What the resource provider can do here.
+pub fn operations() -> Vec<Value> {
+    let operation = |name: &str, resource: &str, operation: &str| {
+        json!({
+            "name": format!("Microsoft.Devices/{name}"),
+            "display": {
+                "provider": "Microsoft Devices",
+                "resource": resource,
+                "operation": operation,
+            },
+        })
+    };
+    vec![
+        operation("IotHubs/Read", "IotHubs", "Get a hub"),
+        operation("IotHubs/Write", "IotHubs", "Change a hub's policies"),
+        operation(
+            "IotHubs/listkeys/Action",
+            "IotHubs",
+            "Get all keys of a hub",
+        ),
+        operation(
+            "IotHubs/iotHubKeys/listkeys/Action",
+            "IotHubs",
+            "Get one policy's keys",
+        ),
+    ]
+}

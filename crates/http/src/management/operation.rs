@@ -1,0 +1,162 @@
+//! Which call of the resource provider a request means.
+
+use http::Method;
+
+use crate::error_codes;
+use crate::refusal::Refusal;
+
+/// Subscription and resource group, as sent.
+pub struct ResourceGroup<'a> {
+    /// The subscription.
+    pub subscription: &'a str,
+    /// The group's name.
+    pub name: &'a str,
+}
+
+/// A call.
+pub enum Operation<'a> {
+    /// `GET /providers/Microsoft.Devices/operations`
+    Operations,
+    /// `GET .../IotHubs`
+    ListHubs(ResourceGroup<'a>),
+    /// `GET .../IotHubs/{name}`
+    GetHub(ResourceGroup<'a>, &'a str),
+    /// `PUT .../IotHubs/{name}`
+    PutHub(ResourceGroup<'a>, &'a str),
+    /// `DELETE .../IotHubs/{name}`
+    DeleteHub(&'a str),
+    /// `POST .../IotHubs/{name}/listkeys`
+    ListKeys(&'a str),
+    /// `POST .../IotHubs/{name}/IotHubKeys/{policy}/listkeys`
+    GetKeys(&'a str, &'a str),
+    /// `POST .../checkNameAvailability`
+    CheckName,
+    /// A call that this version does not have.
+    NotBuilt(&'static str),
+}
+
+/// The group that hubs are listed in when only a subscription is named.
+const DEFAULT_GROUP: &str = "local";
+
+/// Finds the call; fixed segments match in any case.
+pub fn route<'a>(method: &Method, segments: &[&'a str]) -> Result<Operation<'a>, Refusal> {
+    let is = |segment: &str, fixed: &str| segment.eq_ignore_ascii_case(fixed);
+    let (subscription, rest) = match segments {
+        [providers, devices, operations]
+            if is(providers, "providers")
+                && is(devices, "Microsoft.Devices")
+                && is(operations, "operations") =>
+        {
+            return only(method, &Method::GET, "GET", Operation::Operations);
+        }
+        [subscriptions, subscription, rest @ ..] if is(subscriptions, "subscriptions") => {
+            (*subscription, rest)
+        }
+        _ => return Err(unknown()),
+    };
+    let (group, rest) = match rest {
+        [groups, group, rest @ ..] if is(groups, "resourceGroups") => (Some(*group), rest),
+        rest => (None, rest),
+    };
+    let [providers, devices, rest @ ..] = rest else {
+        return Err(unknown());
+    };
+    if !is(providers, "providers") || !is(devices, "Microsoft.Devices") {
+        return Err(unknown());
+    }
+    let group_or_default = ResourceGroup {
+        subscription,
+        name: group.unwrap_or(DEFAULT_GROUP),
+    };
+    match rest {
+        [hubs] if is(hubs, "IotHubs") => only(
+            method,
+            &Method::GET,
+            "GET",
+            Operation::ListHubs(group_or_default),
+        ),
+        [check] if is(check, "checkNameAvailability") => {
+            only(method, &Method::POST, "POST", Operation::CheckName)
+        }
+        [usages] if is(usages, "usages") => Ok(Operation::NotBuilt("subscription usages")),
+        [hubs, name, rest @ ..] if is(hubs, "IotHubs") && group.is_some() => {
+            of_hub(method, group_or_default, name, rest)
+        }
+        _ => Err(unknown()),
+    }
+}
+
+fn of_hub<'a>(
+    method: &Method,
+    group: ResourceGroup<'a>,
+    name: &'a str,
+    rest: &[&'a str],
+) -> Result<Operation<'a>, Refusal> {
+    let is = |segment: &str, fixed: &str| segment.eq_ignore_ascii_case(fixed);
+    match rest {
+        [] => match *method {
+            Method::GET => Ok(Operation::GetHub(group, name)),
+            Method::PUT => Ok(Operation::PutHub(group, name)),
+            Method::DELETE => Ok(Operation::DeleteHub(name)),
+            Method::PATCH => Ok(Operation::NotBuilt("tags of hubs")),
+            _ => Err(wrong_method("GET, PUT, PATCH, DELETE")),
+        },
+        [list] if is(list, "listkeys") => {
+            only(method, &Method::POST, "POST", Operation::ListKeys(name))
+        }
+        [keys, policy, list] if is(keys, "IotHubKeys") && is(list, "listkeys") => only(
+            method,
+            &Method::POST,
+            "POST",
+            Operation::GetKeys(name, policy),
+        ),
+        [feature, ..] => not_built(feature)
+            .map(Operation::NotBuilt)
+            .ok_or_else(unknown),
+    }
+}
+
+fn not_built(segment: &str) -> Option<&'static str> {
+    match segment.to_ascii_lowercase().as_str() {
+        "skus" => Some("tiers to choose from; set [hub] sku in twinhub.toml"),
+        "quotametrics" => Some("quota metrics"),
+        "iothubstats" => Some("hub statistics; GET /statistics/devices has them"),
+        "routingendpointshealth" | "routing" => Some("message routing"),
+        "eventhubendpoints" => Some("consumer groups"),
+        "jobs" | "exportdevices" | "importdevices" => Some("import and export jobs"),
+        "certificates" => Some("certificate authorities"),
+        "failover" => Some("failover"),
+        "privateendpointconnections" | "privatelinkresources" => Some("private links"),
+        _ => None,
+    }
+}
+
+fn only<'a>(
+    method: &Method,
+    allowed: &Method,
+    allow: &'static str,
+    operation: Operation<'a>,
+) -> Result<Operation<'a>, Refusal> {
+    if method == allowed {
+        Ok(operation)
+    } else {
+        Err(wrong_method(allow))
+    }
+}
+
+fn wrong_method(allow: &'static str) -> Refusal {
+    Refusal {
+        allow: Some(allow),
+        ..Refusal::new(
+            error_codes::METHOD_NOT_ALLOWED,
+            format!("this path takes {allow}"),
+        )
+    }
+}
+
+fn unknown() -> Refusal {
+    Refusal::new(
+        error_codes::GENERIC_NOT_FOUND,
+        "the resource provider has nothing at this path",
+    )
+}

@@ -1,0 +1,117 @@
+//! The accept loop.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustls::ServerConfig;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::time::{sleep, timeout};
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::strangers::{Stranger, Strangers};
+
+/// What strangers get.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// How long a TLS handshake may take.
+    pub handshake_deadline: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Limits {
+            handshake_deadline: Duration::from_secs(10),
+        }
+    }
+}
+
+/// A connection whose TLS handshake is done.
+pub struct Connection {
+    /// The bytes.
+    pub stream: TlsStream<TcpStream>,
+    /// The other end.
+    pub peer: SocketAddr,
+    /// Its place among the strangers: drop it once it has authenticated.
+    pub stranger: Stranger,
+}
+
+/// How long to wait when the system can't accept, such as when all file
+/// descriptors are in use.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// Accepts connections until `shutdown`, then waits until each handler has
+/// returned; the caller holds the deadline for that.
+///
+/// A stranger over the cap is dropped without a word.
+pub async fn serve<F, Fut>(
+    listener: TcpListener,
+    tls: Arc<ServerConfig>,
+    strangers: Arc<Strangers>,
+    limits: Limits,
+    shutdown: CancellationToken,
+    handle: F,
+) where
+    F: Fn(Connection) -> Fut + Clone + Send + 'static,
+    Fut: Future<Output = ()> + Send,
+{
+    let acceptor = TlsAcceptor::from(tls);
+    let connections = TaskTracker::new();
+    loop {
+        let accepted = tokio::select! {
+            () = shutdown.cancelled() => break,
+            accepted = listener.accept() => accepted,
+        };
+        let (socket, peer) = match accepted {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                tracing::warn!(%error, "could not accept a connection");
+                sleep(ACCEPT_PAUSE).await;
+                continue;
+            }
+        };
+        let Some(stranger) = strangers.enter(peer.ip()) else {
+            tracing::debug!(%peer, "too many strangers from this address");
+            continue;
+        };
+        let acceptor = acceptor.clone();
+        let handle = handle.clone();
+        let shutdown = shutdown.clone();
+        connections.spawn(async move {
+            let handshake = shake_hands(acceptor, socket, limits.handshake_deadline);
+            let stream = tokio::select! {
+                () = shutdown.cancelled() => return,
+                stream = handshake => stream,
+            };
+            match stream {
+                Ok(stream) => {
+                    handle(Connection {
+                        stream,
+                        peer,
+                        stranger,
+                    })
+                    .await;
+                }
+                Err(error) => tracing::debug!(%peer, %error, "no TLS handshake"),
+            }
+        });
+    }
+    drop(listener);
+    connections.close();
+    connections.wait().await;
+}
+
+async fn shake_hands(
+    acceptor: TlsAcceptor,
+    socket: TcpStream,
+    deadline: Duration,
+) -> io::Result<TlsStream<TcpStream>> {
+    socket.set_nodelay(true)?;
+    timeout(deadline, acceptor.accept(socket))
+        .await
+        .map_err(|_| io::Error::from(io::ErrorKind::TimedOut))?
+}
