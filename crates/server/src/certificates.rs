@@ -18,9 +18,11 @@ use rustls::{ServerConfig, crypto::CryptoProvider};
 use crate::{config::Config, data_dir::DataDir};
 
 mod authority;
+mod clients;
 mod pair;
 mod reload;
 
+pub use clients::ClientCertificates;
 pub use pair::{PairError, read_certificates};
 pub use reload::ServerCertificate;
 
@@ -103,15 +105,23 @@ pub fn local_ca(tls: &Path) -> PathBuf {
 ///
 /// `alpn` are the protocols offered, most wanted first: none for MQTT and
 /// AMQP, whose clients don't ask. TLS 1.2 is not optional: Azure's Python SDK
-/// asks for exactly that.
+/// asks for exactly that. A certificate that a client shows is proven to be
+/// its own and nothing more.
 pub fn server_config(
     certificate: Arc<ServerCertificate>,
     alpn: &[&str],
+    clients: ClientCertificates,
 ) -> Result<Arc<ServerConfig>, rustls::Error> {
-    let mut config = ServerConfig::builder_with_provider(provider())
-        .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])?
-        .with_no_client_auth()
-        .with_cert_resolver(certificate);
+    let provider = provider();
+    let builder = ServerConfig::builder_with_provider(provider.clone())
+        .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])?;
+    let builder = match clients {
+        ClientCertificates::Asked => {
+            builder.with_client_cert_verifier(clients::AnyCertificate::new(provider))
+        }
+        ClientCertificates::NotAsked => builder.with_no_client_auth(),
+    };
+    let mut config = builder.with_cert_resolver(certificate);
     config.alpn_protocols = alpn.iter().map(|name| name.as_bytes().to_vec()).collect();
     config.ticketer = rustls::crypto::ring::Ticketer::new()?;
     Ok(Arc::new(config))

@@ -2,7 +2,9 @@ use std::{fs, sync::Arc, time::Duration};
 
 use rustls::{
     ClientConfig, ClientConnection, ProtocolVersion, RootCertStore, ServerConfig, ServerConnection,
-    SupportedProtocolVersion, pki_types::ServerName,
+    SupportedProtocolVersion,
+    pki_types::{PrivateKeyDer, ServerName},
+    sign::{CertifiedKey, SingleCertAndKey},
 };
 
 use tokio_util::sync::CancellationToken;
@@ -64,6 +66,14 @@ fn handshake(
     server: &Arc<ServerConfig>,
     name: &str,
 ) -> Result<ClientConnection, rustls::Error> {
+    both_sides(client, server, name).map(|(client, _)| client)
+}
+
+fn both_sides(
+    client: &Arc<ClientConfig>,
+    server: &Arc<ServerConfig>,
+    name: &str,
+) -> Result<(ClientConnection, ServerConnection), rustls::Error> {
     let name = ServerName::try_from(name.to_owned()).unwrap();
     let mut client = ClientConnection::new(client.clone(), name)?;
     let mut server = ServerConnection::new(server.clone())?;
@@ -78,7 +88,7 @@ fn handshake(
         client.process_new_packets()?;
     }
     assert!(!client.is_handshaking());
-    Ok(client)
+    Ok((client, server))
 }
 
 fn connect(folder: &Folder, server: &Arc<ServerConfig>, name: &str) -> Result<(), rustls::Error> {
@@ -91,7 +101,7 @@ fn the_first_start_makes_a_certificate_for_every_name_and_address() {
     let mut folder = Folder::new();
     folder.config.hostname = vec!["hub.plant.example".into()];
     folder.config.listen = vec!["0.0.0.0".parse().unwrap(), "10.1.2.3".parse().unwrap()];
-    let server = server_config(folder.prepare(), &[]).unwrap();
+    let server = server_config(folder.prepare(), &[], ClientCertificates::NotAsked).unwrap();
 
     for name in [
         "hub.plant.example",
@@ -109,7 +119,12 @@ fn the_first_start_makes_a_certificate_for_every_name_and_address() {
 #[test]
 fn both_tls_versions_are_spoken_and_alpn_is_offered() {
     let folder = Folder::new();
-    let server = server_config(folder.prepare(), &["http/1.1"]).unwrap();
+    let server = server_config(
+        folder.prepare(),
+        &["http/1.1"],
+        ClientCertificates::NotAsked,
+    )
+    .unwrap();
     for (version, expected) in [
         (&rustls::version::TLS12, ProtocolVersion::TLSv1_2),
         (&rustls::version::TLS13, ProtocolVersion::TLSv1_3),
@@ -127,7 +142,7 @@ fn both_tls_versions_are_spoken_and_alpn_is_offered() {
 #[test]
 fn a_client_that_returns_resumes_its_session() {
     let folder = Folder::new();
-    let server = server_config(folder.prepare(), &[]).unwrap();
+    let server = server_config(folder.prepare(), &[], ClientCertificates::NotAsked).unwrap();
     for version in [&rustls::version::TLS12, &rustls::version::TLS13] {
         let client = Arc::new(client_config(folder.trust(), version));
         let first = handshake(&client, &server, "localhost").unwrap();
@@ -198,7 +213,7 @@ fn half_an_authority_is_refused_rather_than_replaced() {
 fn changed_files_are_shown_to_the_next_client_and_bad_ones_are_not() {
     let mut folder = Folder::new();
     let certificate = folder.prepare();
-    let server = server_config(certificate.clone(), &[]).unwrap();
+    let server = server_config(certificate.clone(), &[], ClientCertificates::NotAsked).unwrap();
     connect(&folder, &server, "new.example").unwrap_err();
 
     folder.config.hostname.push("new.example".into());
@@ -215,7 +230,7 @@ fn changed_files_are_shown_to_the_next_client_and_bad_ones_are_not() {
 async fn files_are_followed_until_shutdown() {
     let mut folder = Folder::new();
     let certificate = folder.prepare();
-    let server = server_config(certificate.clone(), &[]).unwrap();
+    let server = server_config(certificate.clone(), &[], ClientCertificates::NotAsked).unwrap();
     let shutdown = CancellationToken::new();
     let task = tokio::spawn(certificate.run(now, shutdown.clone()));
 
@@ -237,7 +252,7 @@ fn an_own_pair_is_used_as_it_is_and_a_mismatch_is_refused() {
     folder.config.tls.cert = Some(other.data_dir.tls().join("server.pem"));
     folder.config.tls.key = Some(other.data_dir.tls().join("server-key.pem"));
 
-    let server = server_config(folder.prepare(), &[]).unwrap();
+    let server = server_config(folder.prepare(), &[], ClientCertificates::NotAsked).unwrap();
     connect(&other, &server, "localhost").unwrap();
     assert!(!local_ca(&folder.data_dir.tls()).exists());
 
@@ -245,4 +260,81 @@ fn an_own_pair_is_used_as_it_is_and_a_mismatch_is_refused() {
     let source = CertificateSource::of(&folder.config, &folder.data_dir);
     let refused = ServerCertificate::prepare(source, now()).unwrap_err();
     assert!(refused.to_string().contains("are not a pair"), "{refused}");
+}
+
+/// A client that shows a certificate, and signs with `key`.
+fn client_with_certificate(
+    folder: &Folder,
+    version: &'static SupportedProtocolVersion,
+    certificate: &rcgen::Certificate,
+    key: &rcgen::KeyPair,
+) -> Arc<ClientConfig> {
+    // rustls would notice a wrong key itself: this client doesn't look.
+    let signer = provider()
+        .key_provider
+        .load_private_key(PrivateKeyDer::try_from(key.serialize_der()).unwrap())
+        .unwrap();
+    let pair = CertifiedKey::new(vec![certificate.der().clone()], signer);
+    let config = ClientConfig::builder_with_provider(provider())
+        .with_protocol_versions(&[version])
+        .unwrap()
+        .with_root_certificates(folder.trust())
+        .with_client_cert_resolver(Arc::new(SingleCertAndKey::from(pair)));
+    Arc::new(config)
+}
+
+#[test]
+fn a_client_certificate_is_taken_when_its_key_is_held_and_refused_otherwise() {
+    let folder = Folder::new();
+    let server = server_config(folder.prepare(), &[], ClientCertificates::Asked).unwrap();
+    let key = rcgen::KeyPair::generate().unwrap();
+    let stolen = rcgen::CertificateParams::new(vec!["device".into()])
+        .unwrap()
+        .self_signed(&key)
+        .unwrap();
+    for version in [&rustls::version::TLS12, &rustls::version::TLS13] {
+        let owner = client_with_certificate(&folder, version, &stolen, &key);
+        let thief_key = rcgen::KeyPair::generate().unwrap();
+        let thief = client_with_certificate(&folder, version, &stolen, &thief_key);
+
+        let (_, as_seen) = both_sides(&owner, &server, "localhost").unwrap();
+        let refused = both_sides(&thief, &server, "localhost");
+
+        assert_eq!(as_seen.peer_certificates().unwrap(), [stolen.der().clone()]);
+        assert!(refused.is_err());
+    }
+}
+
+#[test]
+fn a_client_without_certificate_is_welcome_where_one_is_asked_for() {
+    let folder = Folder::new();
+    let server = server_config(folder.prepare(), &[], ClientCertificates::Asked).unwrap();
+
+    connect(&folder, &server, "localhost").unwrap();
+}
+
+#[test]
+fn a_resumed_session_keeps_the_clients_certificate() {
+    let folder = Folder::new();
+    let server = server_config(folder.prepare(), &[], ClientCertificates::Asked).unwrap();
+    let key = rcgen::KeyPair::generate().unwrap();
+    let certificate = rcgen::CertificateParams::new(vec!["device".into()])
+        .unwrap()
+        .self_signed(&key)
+        .unwrap();
+    for version in [&rustls::version::TLS12, &rustls::version::TLS13] {
+        let client = client_with_certificate(&folder, version, &certificate, &key);
+        both_sides(&client, &server, "localhost").unwrap();
+
+        let (_, second) = both_sides(&client, &server, "localhost").unwrap();
+
+        assert_eq!(
+            second.handshake_kind(),
+            Some(rustls::HandshakeKind::Resumed)
+        );
+        assert_eq!(
+            second.peer_certificates().unwrap(),
+            [certificate.der().clone()]
+        );
+    }
 }

@@ -10,7 +10,7 @@ use std::{
 use rustls::{ServerConnection, StreamOwned};
 use serde_json::{Value, json};
 use twinhub::{
-    certificates::{CertificateSource, ServerCertificate, server_config},
+    certificates::{CertificateSource, ClientCertificates, ServerCertificate, server_config},
     clock,
     config::{Config, Ports},
     data_dir::DataDir,
@@ -59,7 +59,7 @@ impl CannedHub {
         let source = CertificateSource::of(&Config::default(), &data_dir);
         let ca = source.trusted_by_clients();
         let certificate = ServerCertificate::prepare(source, clock::now()).unwrap();
-        let tls = server_config(certificate, &["http/1.1"]).unwrap();
+        let tls = server_config(certificate, &["http/1.1"], ClientCertificates::NotAsked).unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
 
@@ -198,7 +198,9 @@ fn read(stream: &mut StreamOwned<ServerConnection, std::net::TcpStream>) -> std:
     let mut lines = Vec::new();
     loop {
         let mut line = String::new();
-        reader.read_line(&mut line)?;
+        if reader.read_line(&mut line)? == 0 {
+            return Err(std::io::ErrorKind::UnexpectedEof.into());
+        }
         match line.trim_end() {
             "" => break,
             line => lines.push(line.to_owned()),
