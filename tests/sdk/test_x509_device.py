@@ -1,49 +1,13 @@
 """Devices that connect with a self-signed certificate instead of a key."""
 
-from datetime import datetime, timedelta, timezone
-from pathlib import Path
-
 import pytest
 from azure.iot.device import X509, IoTHubDeviceClient
 from azure.iot.device.exceptions import CredentialError
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
+from cryptography.hazmat.primitives import hashes
+
+from support.certificates import SelfSigned
 
 pytestmark = pytest.mark.timeout(60)
-
-
-class SelfSigned:
-    """A key and a certificate in PEM files."""
-
-    def __init__(self, folder: Path, name: str = "device"):
-        key = ec.generate_private_key(ec.SECP256R1())
-        subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-        now = datetime.now(timezone.utc)
-        self.certificate = (
-            x509.CertificateBuilder()
-            .subject_name(subject)
-            .issuer_name(subject)
-            .public_key(key.public_key())
-            .serial_number(x509.random_serial_number())
-            .not_valid_before(now - timedelta(days=1))
-            .not_valid_after(now + timedelta(days=1))
-            .sign(key, hashes.SHA256())
-        )
-        self.certificate_file = folder / f"{name}.crt"
-        self.key_file = folder / f"{name}.key"
-        self.certificate_file.write_bytes(self.certificate.public_bytes(serialization.Encoding.PEM))
-        self.key_file.write_bytes(
-            key.private_bytes(
-                serialization.Encoding.PEM,
-                serialization.PrivateFormat.PKCS8,
-                serialization.NoEncryption(),
-            )
-        )
-
-    def thumbprint(self, algorithm: hashes.HashAlgorithm) -> str:
-        return self.certificate.fingerprint(algorithm).hex()
 
 
 def client_for(hub, device, certificate: SelfSigned) -> IoTHubDeviceClient:

@@ -1,9 +1,7 @@
-"""Client certificates made on the spot."""
+"""Certificates that sign themselves, made for one test."""
 
-from __future__ import annotations
-
-import datetime
-from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from ipaddress import ip_address
 from pathlib import Path
 
 from cryptography import x509
@@ -12,41 +10,36 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 
-@dataclass(frozen=True)
-class ClientCertificate:
-    """A self-signed certificate and its key, in one PEM file."""
+class SelfSigned:
+    """A key and a certificate in PEM files, for a client or (with an address) a server."""
 
-    file: Path
-    sha1: str
-    sha256: str
-
-
-def self_signed(folder: Path, name: str, *, valid_days: int = 1) -> ClientCertificate:
-    """Makes one; with negative `valid_days` it has expired."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-    now = datetime.datetime.now(datetime.UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(subject)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(days=10))
-        .not_valid_after(now + datetime.timedelta(days=valid_days))
-        .sign(key, hashes.SHA256())
-    )
-    file = folder / f"{name}.pem"
-    file.write_bytes(
-        certificate.public_bytes(serialization.Encoding.PEM)
-        + key.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
+    def __init__(self, folder: Path, name: str = "device", *, address: str | None = None):
+        key = ec.generate_private_key(ec.SECP256R1())
+        subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+        now = datetime.now(timezone.utc)
+        builder = (
+            x509.CertificateBuilder()
+            .subject_name(subject)
+            .issuer_name(subject)
+            .public_key(key.public_key())
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(now - timedelta(days=1))
+            .not_valid_after(now + timedelta(days=1))
         )
-    )
-    return ClientCertificate(
-        file,
-        certificate.fingerprint(hashes.SHA1()).hex().upper(),
-        certificate.fingerprint(hashes.SHA256()).hex().upper(),
-    )
+        if address is not None:
+            names = x509.SubjectAlternativeName([x509.IPAddress(ip_address(address))])
+            builder = builder.add_extension(names, critical=False)
+        self.certificate = builder.sign(key, hashes.SHA256())
+        self.certificate_file = folder / f"{name}.crt"
+        self.key_file = folder / f"{name}.key"
+        self.certificate_file.write_bytes(self.certificate.public_bytes(serialization.Encoding.PEM))
+        self.key_file.write_bytes(
+            key.private_bytes(
+                serialization.Encoding.PEM,
+                serialization.PrivateFormat.PKCS8,
+                serialization.NoEncryption(),
+            )
+        )
+
+    def thumbprint(self, algorithm: hashes.HashAlgorithm) -> str:
+        return self.certificate.fingerprint(algorithm).hex()

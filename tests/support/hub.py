@@ -51,6 +51,8 @@ class Hub:
         self.https_port = 443
         self.mqtts_port = 8883
         self.options = options or []
+        # Set it for a hub that shows a certificate of the operator's own.
+        self.ca_file = data_dir / "tls" / "ca.pem"
         self.log_file = data_dir.parent / f"{data_dir.name}.log"
         self.process: subprocess.Popen[bytes] | None = None
         self._policy_keys: dict[str, str] = {}
@@ -130,10 +132,6 @@ class Hub:
         return done
 
     # Trust and secrets.
-
-    @property
-    def ca_file(self) -> Path:
-        return self.data_dir / "tls" / "ca.pem"
 
     @property
     def tls(self) -> ssl.SSLContext:
