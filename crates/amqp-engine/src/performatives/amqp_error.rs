@@ -1,4 +1,4 @@
-//! Errors as peers tell them to each other, and the conditions clients know.
+//! Errors as peers tell them to each other, with the standard's conditions.
 
 use bytestring::ByteString;
 
@@ -49,7 +49,7 @@ impl AmqpError {
     }
 }
 
-/// The conditions of the standard, and of Azure where its clients know them.
+/// The conditions of the standard.
 pub mod condition {
     use crate::value::Symbol;
 
