@@ -52,9 +52,46 @@ pub async fn learn() -> Extensions {
     };
     let ask = async {
         let _ = client.write_all(SPELLINGS).await;
-        let _ = client.shutdown().await;
-        client
     };
-    let (_client, ()) = tokio::join!(ask, serve);
+    tokio::join!(ask, serve);
     learnt.get().cloned().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+    use tokio::io::AsyncReadExt as _;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn answers_carry_the_spelling_that_the_c_sdk_compares() {
+        let spelling = learn().await;
+        let (mut client, server) = tokio::io::duplex(4096);
+        let service = service_fn(move |_: Request<Incoming>| {
+            let mut response = Response::new(Empty::<Bytes>::new());
+            let etag = HeaderValue::from_static("\"MA==\"");
+            response.headers_mut().insert(http::header::ETAG, etag);
+            *response.extensions_mut() = spelling.clone();
+            async { Ok::<_, Infallible>(response) }
+        });
+        let serve = http1::Builder::new()
+            .preserve_header_case(true)
+            .keep_alive(false)
+            .serve_connection(TokioIo::new(server), service);
+
+        let ask = async {
+            client
+                .write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")
+                .await
+                .unwrap();
+            let mut answer = String::new();
+            client.read_to_string(&mut answer).await.unwrap();
+            answer
+        };
+        let (answer, served) = tokio::join!(ask, serve);
+
+        served.unwrap();
+        assert!(answer.contains("\r\nETag: \"MA==\"\r\n"), "{answer}");
+    }
 }
