@@ -1,0 +1,111 @@
+//! What may end a session from the outside: time, revocation, a newer
+//! connection, the hub.
+
+use std::pin::Pin;
+use std::time::Duration;
+
+use futures_util::FutureExt as _;
+use tokio::time::{Instant, Sleep, sleep_until};
+use tokio_util::sync::CancellationToken;
+use twinhub_core::access::{Access, DevicePermit};
+use twinhub_core::ports::{Mailbox, Notice};
+use twinhub_core::time::Clock;
+
+use crate::end::End;
+use crate::gateway::Services;
+use crate::keep_alive::KeepAlive;
+
+/// A session's permit, and everything that may take it away.
+pub(super) struct Guard<'g> {
+    access: &'g Access,
+    clock: &'g dyn Clock,
+    permit: DevicePermit,
+    mailbox: Mailbox,
+    keep_alive: KeepAlive,
+    /// Never later than the first of both deadlines. It is not moved for each
+    /// packet: when it fires too early, it is set anew.
+    timer: Pin<Box<Sleep>>,
+    shutdown: CancellationToken,
+}
+
+impl<'g> Guard<'g> {
+    pub(super) fn new(
+        services: &'g Services,
+        permit: DevicePermit,
+        mailbox: Mailbox,
+        keep_alive: KeepAlive,
+        shutdown: CancellationToken,
+    ) -> Self {
+        Guard {
+            access: &services.access,
+            clock: &*services.clock,
+            permit,
+            mailbox,
+            timer: Box::pin(sleep_until(Instant::now())),
+            keep_alive,
+            shutdown,
+        }
+    }
+
+    pub(super) fn permit(&self) -> &DevicePermit {
+        &self.permit
+    }
+
+    /// A packet has come, or we begin to listen again.
+    pub(super) fn heard(&mut self) {
+        self.keep_alive.heard(Instant::now());
+    }
+
+    /// The next notice, or why the session must end. Safe to cancel.
+    pub(super) async fn next(&mut self) -> Result<Notice, End> {
+        loop {
+            tokio::select! {
+                biased;
+                () = self.shutdown.cancelled() => return Err(End::ShuttingDown),
+                notice = self.mailbox.next() => return notice.map_err(End::Told),
+                () = self.timer.as_mut() => self.check_deadlines()?,
+            }
+        }
+    }
+
+    /// A notice that is there already. Silence is not looked at: whoever has
+    /// packets to handle has heard of the client.
+    pub(super) fn waiting(&mut self) -> Result<Option<Notice>, End> {
+        if self.shutdown.is_cancelled() {
+            return Err(End::ShuttingDown);
+        }
+        self.check_expiry()?;
+        match self.mailbox.next().now_or_never() {
+            None => Ok(None),
+            Some(notice) => notice.map(Some).map_err(End::Told),
+        }
+    }
+
+    /// Something changed: would the client still be let in? What can't be
+    /// found out counts as no; the client comes again.
+    pub(super) async fn check_again(&self) -> Result<(), End> {
+        let holds = self.access.still_holds(&self.permit).await;
+        holds.map_err(End::Revoked)
+    }
+
+    fn check_expiry(&self) -> Result<(), End> {
+        match self.clock.now() >= self.permit.expires() {
+            true => Err(End::Expired),
+            false => Ok(()),
+        }
+    }
+
+    fn check_deadlines(&mut self) -> Result<(), End> {
+        self.check_expiry()?;
+        let (now, silent) = (Instant::now(), self.keep_alive.deadline());
+        if now >= silent {
+            return Err(End::Silent);
+        }
+        let left = self.permit.expires().since(self.clock.now());
+        // The two clocks may differ by a hair: not to be asked in vain at once.
+        let expires = now.checked_add(left.max(Duration::from_millis(1)));
+        let next = expires.map_or(silent, |expires| silent.min(expires));
+        self.timer.as_mut().reset(next);
+        Ok(())
+    }
+}
