@@ -31,6 +31,7 @@ mod serve;
 mod twin;
 
 use access::Access;
+pub(crate) use access::service_hostname;
 use answer::{Answer, Output};
 use failure::Failure;
 

@@ -1,8 +1,145 @@
 //! Runs the hub in the foreground until it is told to stop.
+//!
+//! The one place that names gateways and engines. In order: the data folder's
+//! lock, the certificate, the ports, the state; then everything is told to
+//! commands and probes. Stopping goes the other way round: no new connections,
+//! sessions told to go, everything acknowledged on disk.
 
-use crate::{config::Config, data_dir::DataDir};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use twinhub_http::Health;
+
+use crate::certificates::{CertificateSource, ServerCertificate};
+use crate::config::Config;
+use crate::data_dir::DataDir;
+use crate::operator_token::OperatorToken;
+use crate::running::{RunningHub, reachable};
+use crate::{clock, welcome};
+
+use self::core::Core;
+use self::gateways::{Gateways, Sockets};
+
+mod core;
+mod gateways;
+mod metrics;
+mod shutdown;
+
+/// How long a stop may take before what still runs is dropped.
+const DRAIN_DEADLINE: Duration = Duration::from_secs(8);
+/// How often the operator token's file is looked at.
+const TOKEN_LOOK_EVERY: Duration = Duration::from_secs(2);
 
 /// Starts the hub and returns when it has drained.
-pub fn run(_config: Config, _data_dir: DataDir) -> anyhow::Result<()> {
-    anyhow::bail!("the hub's gateways are not wired into this build yet")
+pub fn run(config: Config, data_dir: DataDir) -> anyhow::Result<()> {
+    let _lock = data_dir.open_for_serving()?;
+    raise_open_files_limit();
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("could not start the runtime")?
+        .block_on(serve(&config, &data_dir))
+}
+
+async fn serve(config: &Config, data_dir: &DataDir) -> anyhow::Result<()> {
+    let signals = shutdown::Signals::listen()?;
+    let operator_token = OperatorToken::of(data_dir);
+    operator_token.create_if_missing()?;
+    let source = CertificateSource::of(config, data_dir);
+    let trusted = source.trusted_by_clients();
+    let certificate = ServerCertificate::prepare(source, clock::now())?;
+    let sockets = Sockets::bind(config)?;
+    let ports = sockets.ports(config);
+    let health = Health::new(metrics::install()?);
+    let core = Core::open(config, data_dir, &operator_token).await?;
+
+    let shutdown = CancellationToken::new();
+    let mut tasks = JoinSet::new();
+    tasks.spawn(certificate.clone().run(clock::now, shutdown.clone()));
+    tasks.spawn(follow_operator_token(
+        operator_token,
+        core.access.clone(),
+        shutdown.clone(),
+    ));
+    tasks.spawn(core.clone().write_presence_behind(shutdown.clone()));
+    Gateways::new(&core, health.clone(), &shutdown)
+        .await
+        .spawn(sockets, certificate, &shutdown, &mut tasks)?;
+
+    let hub = RunningHub {
+        pid: std::process::id(),
+        hub: config.hub.name.clone(),
+        hostnames: config.hostname.clone(),
+        address: reachable(config.listen[0]),
+        ports,
+        ca: trusted,
+    };
+    let notice = hub.announce(data_dir)?;
+    health.set_ready(true);
+    say_welcome(&core, &hub, data_dir);
+
+    signals.stop_requested().await;
+    tracing::info!("stopping");
+    health.set_ready(false);
+    drop(notice);
+    shutdown.cancel();
+    if tokio::time::timeout(DRAIN_DEADLINE, drain(&mut tasks))
+        .await
+        .is_err()
+    {
+        tracing::warn!("some connections did not end in time and are dropped");
+        tasks.shutdown().await;
+    }
+    core.close().await;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+async fn drain(tasks: &mut JoinSet<()>) {
+    while let Some(ended) = tasks.join_next().await {
+        if let Err(error) = ended {
+            tracing::error!(%error, "a task of the hub failed");
+        }
+    }
+}
+
+fn say_welcome(core: &Core, hub: &RunningHub, data_dir: &DataDir) {
+    match core.owner_connection_string(hub) {
+        Some(owner) if core.is_new => {
+            eprint!("{}", welcome::first_start(hub, &owner, data_dir.root()));
+        }
+        _ => eprint!("{}", welcome::later_start(hub)),
+    }
+}
+
+/// A rotated token counts without a restart.
+async fn follow_operator_token(
+    file: OperatorToken,
+    access: Arc<twinhub_core::access::Access>,
+    shutdown: CancellationToken,
+) {
+    loop {
+        tokio::select! {
+            () = shutdown.cancelled() => return,
+            () = tokio::time::sleep(TOKEN_LOOK_EVERY) => {}
+        }
+        match file.read() {
+            Ok(Some(token)) => access.set_operator_token(token),
+            Ok(None) => tracing::warn!("the operator token's file is gone; the last token counts"),
+            Err(error) => {
+                tracing::warn!(%error, "could not read the operator token; the last one counts")
+            }
+        }
+    }
+}
+
+/// Each connection takes a file descriptor; systems allow a thousand unless asked.
+fn raise_open_files_limit() {
+    match rlimit::increase_nofile_limit(u64::MAX) {
+        Ok(limit) => tracing::debug!(limit, "open files allowed"),
+        Err(error) => tracing::warn!(%error, "could not raise the limit of open files"),
+    }
 }

@@ -1,0 +1,142 @@
+//! The hub's rules, put together over the embedded engine.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use tokio_util::sync::CancellationToken;
+use twinhub_core::access::Access;
+use twinhub_core::hubs::{HubSettings, Hubs, Sku, Tier};
+use twinhub_core::identities::Registry;
+use twinhub_core::ids::HubName;
+use twinhub_core::ports::{EndReason, Sessions, StateStore};
+use twinhub_core::presence::PresenceBook;
+use twinhub_core::stored_sessions::StoredSessions;
+use twinhub_core::time::{Clock, SystemClock};
+use twinhub_core::twins::Twins;
+use twinhub_embedded::{Engine, LocalSessions};
+use twinhub_sas::ConnectionString;
+
+use crate::config::{self, Config};
+use crate::data_dir::DataDir;
+use crate::operator_token::OperatorToken;
+use crate::running::RunningHub;
+
+/// Everything that gateways call.
+pub struct Core {
+    /// Whether this start made the hub.
+    pub is_new: bool,
+    pub hubs: Arc<Hubs>,
+    pub access: Arc<Access>,
+    pub registry: Arc<Registry>,
+    pub twins: Arc<Twins>,
+    pub presence: Arc<PresenceBook>,
+    pub sessions: Arc<dyn Sessions>,
+    pub stored_sessions: Arc<StoredSessions>,
+    pub clock: Arc<dyn Clock>,
+    store: Arc<dyn StateStore>,
+    engine: Arc<Engine>,
+}
+
+impl Core {
+    /// Opens the state and loads the hub.
+    pub async fn open(
+        config: &Config,
+        data_dir: &DataDir,
+        operator_token: &OperatorToken,
+    ) -> anyhow::Result<Arc<Self>> {
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let sessions: Arc<dyn Sessions> = Arc::new(LocalSessions::new());
+        let engine = Arc::new(Engine::open(&data_dir.state(), sessions.clone())?);
+        let store: Arc<dyn StateStore> = engine.clone();
+        let (hubs, made) = Hubs::open(store.clone(), vec![hub_of(config)?])
+            .await
+            .context("could not load the hub")?;
+        let hubs = Arc::new(hubs);
+        let presence = Arc::new(PresenceBook::new(clock.clone()));
+        let token = operator_token
+            .read()?
+            .context("the operator token has vanished")?;
+        let skew = Duration::from_secs(config.sas.clock_skew_seconds.into());
+        Ok(Arc::new(Core {
+            is_new: !made.is_empty(),
+            access: Arc::new(Access::new(
+                hubs.clone(),
+                store.clone(),
+                clock.clone(),
+                skew,
+                token,
+            )),
+            registry: Arc::new(Registry::new(
+                store.clone(),
+                sessions.clone(),
+                presence.clone(),
+                clock.clone(),
+            )),
+            twins: Arc::new(Twins::new(store.clone(), presence.clone(), clock.clone())),
+            stored_sessions: Arc::new(StoredSessions::new(store.clone())),
+            hubs,
+            presence,
+            sessions,
+            clock,
+            store,
+            engine,
+        }))
+    }
+
+    /// Writes presence behind until `shutdown`.
+    pub async fn write_presence_behind(self: Arc<Self>, shutdown: CancellationToken) {
+        self.presence.run(self.store.clone(), shutdown).await;
+    }
+
+    /// The connection string of `iothubowner`, unless somebody removed it.
+    pub fn owner_connection_string(&self, running: &RunningHub) -> Option<String> {
+        let hub = self.hubs.by_name(&running.hub)?;
+        let owner = hub.policy("iothubowner")?;
+        let host = crate::cli::service_hostname(running);
+        let key = owner.keys.primary.expose();
+        ConnectionString::for_policy(&host, owner.name.as_str(), key)
+            .ok()
+            .map(|owner| owner.to_string())
+    }
+
+    /// Ends what sessions are left, writes what is behind, closes the state.
+    pub async fn close(&self) {
+        self.sessions.end_all(EndReason::ShuttingDown);
+        if let Err(error) = self.presence.write_behind(&*self.store).await {
+            tracing::warn!(%error, "could not write the last activity");
+        }
+        self.engine.close().await;
+    }
+}
+
+/// The configured hub. It answers to every name and address that it is
+/// reached by; the first is its own for others.
+fn hub_of(config: &Config) -> anyhow::Result<(HubName, HubSettings)> {
+    let name = HubName::parse(&config.hub.name)?;
+    let mut host_names = config.hostname.clone();
+    host_names.extend(["localhost", "127.0.0.1", "::1"].map(str::to_owned));
+    host_names.extend(config.listen.iter().map(ToString::to_string));
+    let settings = HubSettings {
+        host_names,
+        tier: Tier {
+            sku: sku_of(config.hub.sku),
+            units: config.hub.units,
+        },
+        modules_per_device: usize::try_from(config.limits.modules_per_device)
+            .context("limits.modules_per_device is too large")?,
+    };
+    Ok((name, settings))
+}
+
+fn sku_of(sku: config::Sku) -> Sku {
+    match sku {
+        config::Sku::F1 => Sku::F1,
+        config::Sku::B1 => Sku::B1,
+        config::Sku::B2 => Sku::B2,
+        config::Sku::B3 => Sku::B3,
+        config::Sku::S1 => Sku::S1,
+        config::Sku::S2 => Sku::S2,
+        config::Sku::S3 => Sku::S3,
+    }
+}

@@ -1,0 +1,158 @@
+//! The gateways, and the ports that they are served on.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use twinhub_http::{Health, WebSocketRoute};
+use twinhub_transport::{Connection, Limits, Strangers};
+
+use super::core::Core;
+use crate::certificates::{ClientCertificates, ServerCertificate, server_config};
+use crate::config::{Config, Ports};
+use crate::listen::{self, Listeners, Port};
+
+/// Peers that have not authenticated yet, at once from one address: a fleet
+/// behind one address reconnects at once.
+const STRANGERS_PER_ADDRESS: usize = 4096;
+
+/// Bound ports.
+pub struct Sockets {
+    https: Listeners,
+    mqtts: Listeners,
+}
+
+impl Sockets {
+    /// Binds every port on every address; must be called within the runtime.
+    pub fn bind(config: &Config) -> Result<Self, listen::ListenError> {
+        let bind = |name, number| {
+            let port = Port { name, number };
+            let listeners = listen::bind(&config.listen, port, config.listens_by_default())?;
+            tell_passed_over(&listeners.passed_over, name);
+            Ok(listeners)
+        };
+        Ok(Sockets {
+            https: bind("https", config.ports.https)?,
+            mqtts: bind("mqtts", config.ports.mqtts)?,
+        })
+    }
+
+    /// The numbers that were bound.
+    pub fn ports(&self, config: &Config) -> Ports {
+        Ports {
+            https: self.https.port,
+            mqtts: self.mqtts.port,
+            amqps: config.ports.amqps,
+        }
+    }
+}
+
+fn tell_passed_over(addresses: &[IpAddr], port: &'static str) {
+    for address in addresses {
+        tracing::info!(%address, port, "this machine does not have the address, it is passed over");
+    }
+}
+
+/// The gateways over core. None of them knows another.
+pub struct Gateways {
+    http: Arc<twinhub_http::Gateway>,
+    mqtt: Arc<twinhub_mqtt::Gateway>,
+}
+
+impl Gateways {
+    /// Puts the gateways together; MQTT is also served over WebSocket.
+    pub async fn new(core: &Core, health: Health, shutdown: &CancellationToken) -> Self {
+        let mqtt = Arc::new(twinhub_mqtt::Gateway::new(
+            twinhub_mqtt::Services {
+                hubs: core.hubs.clone(),
+                access: core.access.clone(),
+                twins: core.twins.clone(),
+                presence: core.presence.clone(),
+                sessions: core.sessions.clone(),
+                stored: core.stored_sessions.clone(),
+                clock: core.clock.clone(),
+            },
+            twinhub_mqtt::Settings::default(),
+        ));
+        let over_websocket = {
+            let (mqtt, shutdown) = (mqtt.clone(), shutdown.clone());
+            WebSocketRoute::new("mqtt", move |stream, peer, admitted| {
+                let (mqtt, shutdown) = (mqtt.clone(), shutdown.clone());
+                async move { mqtt.serve(stream, peer, admitted, shutdown).await }
+            })
+        };
+        let http = twinhub_http::Gateway::new(twinhub_http::Services {
+            hubs: core.hubs.clone(),
+            access: core.access.clone(),
+            registry: core.registry.clone(),
+            twins: core.twins.clone(),
+            clock: core.clock.clone(),
+            health,
+            websockets: vec![over_websocket],
+        })
+        .await;
+        Gateways { http, mqtt }
+    }
+
+    /// Serves every socket in a task of its own, until `shutdown`.
+    pub fn spawn(
+        self,
+        sockets: Sockets,
+        certificate: Arc<ServerCertificate>,
+        shutdown: &CancellationToken,
+        tasks: &mut JoinSet<()>,
+    ) -> anyhow::Result<()> {
+        let strangers = Strangers::new(STRANGERS_PER_ADDRESS);
+        let https = server_config(
+            certificate.clone(),
+            &["http/1.1"],
+            ClientCertificates::NotAsked,
+        )?;
+        let mqtts = server_config(certificate, &[], ClientCertificates::Asked)?;
+        for socket in sockets.https.sockets {
+            let (gateway, stop) = (self.http.clone(), shutdown.clone());
+            let handle = move |connection: Connection| {
+                let admitted = move || drop(connection.stranger);
+                gateway
+                    .clone()
+                    .serve(connection.stream, connection.peer, admitted, stop.clone())
+            };
+            tasks.spawn(twinhub_transport::serve(
+                socket,
+                https.clone(),
+                strangers.clone(),
+                Limits::default(),
+                shutdown.clone(),
+                handle,
+            ));
+        }
+        for socket in sockets.mqtts.sockets {
+            let (gateway, stop) = (self.mqtt.clone(), shutdown.clone());
+            let handle = move |connection: Connection| {
+                let (gateway, stop) = (gateway.clone(), stop.clone());
+                async move {
+                    let admitted = move || drop(connection.stranger);
+                    gateway
+                        .serve(connection.stream, connection.peer, admitted, stop)
+                        .await;
+                }
+            };
+            tasks.spawn(twinhub_transport::serve(
+                socket,
+                mqtts.clone(),
+                strangers.clone(),
+                Limits::default(),
+                shutdown.clone(),
+                handle,
+            ));
+        }
+        let http = self.http;
+        let stop = shutdown.clone();
+        tasks.spawn(async move {
+            stop.cancelled().await;
+            http.drained().await;
+        });
+        Ok(())
+    }
+}
