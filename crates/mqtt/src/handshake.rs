@@ -90,7 +90,7 @@ impl<'g, S: AsyncRead + AsyncWrite + Unpin> Handshake<'g, S> {
 
     /// Who the client is, and the model it announces.
     async fn authenticate(
-        &self,
+        &mut self,
         connect: &Connect,
     ) -> Result<(DevicePermit, Option<String>), Refusal> {
         let Introduction { username, token } = Introduction::parse(connect)?;
@@ -112,7 +112,7 @@ impl<'g, S: AsyncRead + AsyncWrite + Unpin> Handshake<'g, S> {
     /// Takes the identity's place, and makes sure that nothing has changed
     /// between the look at its keys and the moment from which it is told.
     async fn open(
-        &self,
+        &mut self,
         permit: DevicePermit,
         connect: &Connect,
         model_id: Option<String>,
@@ -158,7 +158,7 @@ impl<'g, S: AsyncRead + AsyncWrite + Unpin> Handshake<'g, S> {
     /// What the identity subscribed earlier; `None` if there is no stored
     /// session, or none any more.
     async fn stored_subscriptions(
-        &self,
+        &mut self,
         permit: &DevicePermit,
         keeping: Keeping,
     ) -> Result<Option<Subscriptions>, Refusal> {

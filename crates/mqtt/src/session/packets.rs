@@ -72,14 +72,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> LiveSession<'_, S> {
     }
 
     /// No answer if nobody listens: then there is no need to read.
-    async fn get_twin<'a>(&self, request: RequestId<'a>) -> Option<(RequestId<'a>, Answer)> {
+    async fn get_twin<'a>(&mut self, request: RequestId<'a>) -> Option<(RequestId<'a>, Answer)> {
         self.subscriptions.grant(&Filter::TwinResponses)?;
         let read = twins::get(&self.gateway.services.twins, self.permit()).await;
         let answer = read.unwrap_or_else(|failure| self.answer_failure(&failure));
         Some((request, answer))
     }
 
-    async fn report(&self, version: Option<&str>, payload: &[u8]) -> Answer {
+    async fn report(&mut self, version: Option<&str>, payload: &[u8]) -> Answer {
         let twins = &self.gateway.services.twins;
         let written = twins::report(twins, self.permit(), version, payload).await;
         written.unwrap_or_else(|failure| self.answer_failure(&failure))
