@@ -251,7 +251,7 @@ fn a_policy_is_created_by_writing_the_hub_back_under_its_etag() {
     assert_eq!(policies.len(), 3);
     assert_eq!(
         policies[2],
-        json!({"keyName": "new", "primaryKey": "", "secondaryKey": "", "rights": "RegistryRead, ServiceConnect"})
+        json!({"keyName": "new", "rights": "RegistryRead, ServiceConnect"})
     );
     assert_eq!(policies[1]["primaryKey"], OWNER_KEY);
 }

@@ -83,9 +83,18 @@ fn table(value: &Value, columns: &[&str]) -> String {
     lines.join("\n") + "\n"
 }
 
-/// `authentication.type` is titled `Type`.
+/// `authentication.type` is titled `Type`, and `properties.desired.$version`,
+/// of which there are two, `DesiredVersion`.
 fn title(path: &str) -> String {
-    let name = path.rsplit('.').next().unwrap_or(path);
+    let mut names = path.rsplit('.');
+    let name = names.next().unwrap_or(path);
+    match name.strip_prefix('$') {
+        Some(name) => capitalized(names.next().unwrap_or_default()) + &capitalized(name),
+        None => capitalized(name),
+    }
+}
+
+fn capitalized(name: &str) -> String {
     let mut letters = name.chars();
     match letters.next() {
         Some(first) => first.to_ascii_uppercase().to_string() + letters.as_str(),
@@ -110,13 +119,16 @@ mod tests {
     fn a_table_shows_the_chosen_members_of_each_document() {
         let value = json!([
             {"deviceId": "a", "authentication": {"type": "sas"}, "etag": "x"},
-            {"deviceId": "longer", "authentication": null},
+            {"deviceId": "longer", "authentication": null, "desired": {"$version": 3}},
         ]);
-        let columns = &["deviceId", "authentication.type"];
+        let columns = &["deviceId", "authentication.type", "desired.$version"];
 
         let text = Answer::Documents { value, columns }.render(Some(Output::Table));
 
-        assert_eq!(text, " DeviceId  Type\n a         sas\n longer\n");
+        assert_eq!(
+            text,
+            " DeviceId  Type  DesiredVersion\n a         sas\n longer          3\n"
+        );
     }
 
     #[test]

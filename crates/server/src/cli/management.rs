@@ -32,11 +32,11 @@ pub struct Management {
 pub struct Policy {
     /// Its name.
     pub key_name: String,
-    /// Empty to have one made.
-    #[serde(default)]
+    /// Left out of a new policy, to have one made.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub primary_key: String,
-    /// Empty to have one made.
-    #[serde(default)]
+    /// Left out of a new policy, to have one made.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub secondary_key: String,
     /// Rights, each after a comma and a blank.
     pub rights: String,

@@ -1,8 +1,9 @@
 //! A hub's no, in a person's words.
 //!
 //! Hubs write errors in several envelopes: `{"Message":"ErrorCode:Name;text"}`,
-//! the same with a JSON text as `Message`, a bare object, and the resource
-//! provider's `{"code", "message"}`, which may stand in an `error` member.
+//! the same with a JSON text as `Message`, a bare object, a list of `errors`
+//! of the items of a bulk call, and the resource provider's
+//! `{"code", "message"}`, which may stand in an `error` member.
 
 use std::fmt;
 
@@ -39,7 +40,7 @@ impl Refusal {
             401 | 403 => {
                 "the policy may lack the right for this, or its key was renewed: `twinhub policy list` shows both"
             }
-            404 => "check the ID: upper and lower case count",
+            404 => "check the name: upper and lower case count",
             409 => "it exists already: choose another ID, or update it",
             412 => "it was changed in the meantime: read it again, and use its etag",
             429 => "too many requests: try again in a moment",
@@ -61,6 +62,12 @@ fn envelope(body: &Value) -> (Option<String>, Option<String>) {
             Some((code, text)) => (Some(code.to_owned()), Some(text.trim().to_owned())),
             None => (None, Some(text.to_owned())),
         };
+    }
+    // One item is all that a command sends.
+    if let Some(item) = body.pointer("/errors/0") {
+        let (code, _) = envelope(item);
+        let message = item.get("errorStatus").and_then(Value::as_str);
+        return (code, message.map(str::to_owned));
     }
     let code = ["errorCode", "code"].iter().find_map(|key| body.get(key));
     (
@@ -112,6 +119,10 @@ mod tests {
             (
                 r#"{"code":"IotHubNotFound","httpStatusCode":"NotFound","message":"no such hub"}"#,
                 ("IotHubNotFound", "no such hub"),
+            ),
+            (
+                r#"{"policyKey":"both","rotatedKeys":[],"errors":[{"id":"a","errorCode":"ArgumentInvalid","errorStatus":"no keys"}]}"#,
+                ("ArgumentInvalid", "no keys"),
             ),
             (
                 r#"{"error":{"code":"Unauthorized","message":"who are you"}}"#,
