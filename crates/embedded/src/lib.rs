@@ -1,1 +1,34 @@
-//! The single-process engine: SQLite state and local sessions.
+//! The single-process engine: state in SQLite, sessions in memory.
+//!
+//! [`Engine`] keeps the state port's promises with one file, `state.db`, and
+//! its write-ahead log. One thread writes, in batches with one flush each; a
+//! few connections read; a thread moves the log into the file.
+//! [`LocalSessions`] is the sessions port for one process.
+//!
+//! One process at a time: whoever opens a folder holds its lock.
+//!
+//! | Module | What it holds |
+//! |---|---|
+//! | [`engine`](Engine) | the state port, put together from the parts below |
+//! | `open`, `schema` | connections, and the tables they find |
+//! | `writer`, `unit`, `counts` | group commit, and what it does to the tables |
+//! | `readers`, `checkpointer` | the other connections |
+//! | `tables`, `records` | rows, and the versioned shapes in them |
+//! | `sessions` | who is connected |
+
+mod checkpointer;
+mod counts;
+mod engine;
+mod errors;
+mod open;
+mod readers;
+mod records;
+mod schema;
+mod sessions;
+mod tables;
+mod unit;
+mod writer;
+
+pub use engine::Engine;
+pub use open::OpenError;
+pub use sessions::LocalSessions;

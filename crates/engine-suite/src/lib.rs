@@ -1,1 +1,129 @@
-//! The tests that every storage engine must pass, written against the ports.
+//! The tests that every engine must pass, written against core's ports alone.
+//!
+//! An engine brings a [`Storage`] for the state port and a `Sessions` for the
+//! sessions port, and lets [`state_store_suite!`] and [`sessions_suite!`]
+//! make a test of each behaviour. Each test gets storage of its own.
+//!
+//! The functions panic where an engine breaks the contract: they are tests,
+//! kept in a library so that several engines can run them.
+#![allow(
+    clippy::unwrap_used,
+    reason = "the crate is a test suite: a failure is a panic"
+)]
+
+mod fixture;
+pub mod live;
+mod recorder;
+pub mod state;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use twinhub_core::ports::{Sessions, StateStore};
+
+/// Storage for one test: empty at first, and there until it is dropped.
+#[async_trait]
+pub trait Storage: Send + Sync + 'static {
+    /// Opens the storage, with what is in it. The suite drops what it got
+    /// before it opens the same storage again.
+    async fn open(&self, sessions: Arc<dyn Sessions>) -> Arc<dyn StateStore>;
+}
+
+/// Makes a test of each behaviour of the state port; `$storage` is evaluated
+/// for each.
+#[macro_export]
+macro_rules! state_store_suite {
+    ($storage:expr) => {
+        $crate::suite! { state, $storage;
+            activity: activity_is_read_with_the_identity,
+                activity_of_the_unregistered_is_skipped,
+                newer_activity_takes_the_place_of_older,
+                a_large_batch_of_activity_is_written;
+            announcements: announcements_are_made_before_commit_returns,
+                a_refused_unit_announces_nothing,
+                announcements_come_in_the_order_of_commits;
+            concurrency: of_those_who_race_for_a_revision_one_wins,
+                a_task_reads_what_it_wrote,
+                refused_units_do_not_hurt_their_neighbours;
+            counts: counts_follow_every_kind_of_change,
+                a_refused_unit_leaves_the_counts_alone,
+                counts_are_per_hub;
+            documents: a_twin_comes_back_as_it_was_written,
+                a_large_twin_comes_back_as_it_was_written,
+                every_kind_of_identity_comes_back_as_it_was_written,
+                numbers_at_the_edge_come_back_as_they_were_written;
+            hubs: a_hub_comes_back_with_its_policies_by_name,
+                the_case_of_a_policy_name_does_not_matter,
+                policies_are_replaced_and_removed_at_their_revision,
+                a_hub_is_inserted_once,
+                a_hub_that_holds_something_cannot_be_removed,
+                nothing_is_written_into_a_missing_hub;
+            kept_sessions: the_last_state_stands,
+                a_removed_state_is_gone_and_may_be_removed_again,
+                a_state_needs_its_identity;
+            lists: devices_are_listed_in_byte_order,
+                pages_continue_after_the_last_device,
+                ids_that_differ_in_case_are_different,
+                modules_are_not_listed_among_devices,
+                modules_are_read_by_name_with_their_device,
+                a_module_is_read_with_its_device;
+            removal: an_identity_takes_what_is_its_own_along,
+                a_namesake_starts_anew,
+                a_device_does_not_take_its_modules_along,
+                a_stale_removal_is_refused;
+            reopening: everything_is_there_after_reopening,
+                revisions_are_not_given_again_after_reopening;
+            units: a_unit_is_all_or_nothing,
+                steps_see_the_steps_before_them,
+                an_insert_needs_absence,
+                a_replacement_needs_the_revision,
+                a_fence_lets_one_of_two_through,
+                a_fence_changes_nothing_but_the_revision,
+                a_twin_needs_its_identity,
+                a_revision_is_never_given_twice,
+                an_empty_unit_succeeds;
+        }
+    };
+}
+
+/// Makes a test of each behaviour of the sessions port; `$sessions` is
+/// evaluated for each.
+#[macro_export]
+macro_rules! sessions_suite {
+    ($sessions:expr) => {
+        $crate::suite! { live, $sessions;
+            ending: a_newer_session_takes_over,
+                an_older_mailbox_that_goes_late_leaves_the_newer_session,
+                a_removed_identity_ends_its_session,
+                a_session_that_takes_no_notices_is_ended,
+                all_sessions_end_together,
+                the_end_comes_before_waiting_notices;
+            notices: desired_properties_reach_their_identity_alone,
+                a_changed_identity_is_checked_again,
+                a_changed_policy_reaches_those_it_let_in,
+                notices_come_in_order,
+                hubs_do_not_hear_each_other;
+            presence: a_session_counts_while_it_lives,
+                modules_do_not_count_as_devices,
+                a_takeover_counts_once;
+        }
+    };
+}
+
+/// For the macros of this crate.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! suite {
+    ($part:ident, $given:expr; $($module:ident: $($test:ident),+;)+) => {
+        $(mod $module {
+            #[allow(unused_imports, reason = "the expression may name anything beside it")]
+            use super::*;
+            $(
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn $test() {
+                    $crate::$part::$module::$test($given).await;
+                }
+            )+
+        })+
+    };
+}

@@ -1,0 +1,209 @@
+//! The state port on SQLite.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use twinhub_core::hubs::HubRecord;
+use twinhub_core::identities::{DeviceIdentity, Identity, ModuleIdentity};
+use twinhub_core::ids::{DeviceId, HubName, IdentityId, ModuleId};
+use twinhub_core::policies::Policy;
+use twinhub_core::ports::{
+    CommitError, IdentityCounts, Registered, SessionRecord, Sessions, StateStore, StoreError,
+    Stored, UnitOfWork,
+};
+use twinhub_core::presence::Activity;
+use twinhub_core::twins::Twin;
+
+use crate::checkpointer::{self, CheckpointSignal, Checkpointer};
+use crate::counts::Counts;
+use crate::open::{OpenError, StateFile};
+use crate::readers::Readers;
+use crate::schema;
+use crate::tables;
+use crate::unit::Unit;
+use crate::writer::{Workbench, Writer};
+
+/// Identities in one unit of activity: others' writes get in between.
+const ACTIVITY_PER_UNIT: usize = 500;
+
+/// The state of all hubs of this process, in one folder.
+///
+/// Reads run on tokio's blocking threads: it is used within a runtime.
+/// Dropping it waits until what is queued is written.
+pub struct Engine {
+    // In the order in which they end: the last connection to go tidies up.
+    writer: Writer,
+    checkpointer: Checkpointer,
+    readers: Readers,
+    counts: Arc<Counts>,
+}
+
+impl Engine {
+    /// Opens the state in `folder`, which is made if it is missing.
+    /// Announcements of what is committed go to `sessions`.
+    ///
+    /// The caller holds the folder's lock: two engines on one folder would
+    /// each miss what the other does.
+    pub fn open(folder: &Path, sessions: Arc<dyn Sessions>) -> Result<Self, OpenError> {
+        let (file, connection) = StateFile::open(folder)?;
+        let refused = |error| file.refused(error);
+        let last_revision = schema::last_revision(&connection).map_err(refused)?;
+        let counts = Arc::new(Counts::default());
+        counts.load(&connection).map_err(refused)?;
+        let readers = Readers::open(&file).map_err(refused)?;
+        let signal = Arc::new(CheckpointSignal::default());
+        // What a crash left in the log.
+        signal.written();
+        let checkpoints = file.checkpointer(checkpointer::PATIENCE).map_err(refused)?;
+        let checkpointer =
+            Checkpointer::start(checkpoints, signal.clone()).map_err(OpenError::Thread)?;
+        let workbench = Workbench {
+            connection,
+            file,
+            counts: counts.clone(),
+            sessions,
+            checkpoint: signal,
+        };
+        let writer =
+            Writer::start(workbench, last_revision.cast_unsigned()).map_err(OpenError::Thread)?;
+        Ok(Engine {
+            writer,
+            checkpointer,
+            readers,
+            counts,
+        })
+    }
+
+    /// Takes nothing more; returns when everything queued is on disk or
+    /// refused. What comes later is told [`StoreError::closed`].
+    pub async fn close(&self) {
+        self.writer.close().await;
+        self.checkpointer.close().await;
+        self.readers.close().await;
+    }
+}
+
+#[async_trait]
+impl StateStore for Engine {
+    async fn hub(&self, hub: &HubName) -> Result<Option<Stored<HubRecord>>, StoreError> {
+        let hub = hub.clone();
+        self.readers
+            .read(move |connection| tables::hubs::read(connection, &hub))
+            .await
+    }
+
+    async fn policies(&self, hub: &HubName) -> Result<Vec<Stored<Policy>>, StoreError> {
+        let hub = hub.clone();
+        self.readers
+            .read(move |connection| tables::policies::read_all(connection, &hub))
+            .await
+    }
+
+    async fn device(
+        &self,
+        hub: &HubName,
+        device: &DeviceId,
+    ) -> Result<Option<Registered<DeviceIdentity>>, StoreError> {
+        let (hub, device) = (hub.clone(), device.clone());
+        self.readers
+            .read(move |connection| tables::identities::read_device(connection, &hub, &device))
+            .await
+    }
+
+    async fn module(
+        &self,
+        hub: &HubName,
+        device: &DeviceId,
+        module: &ModuleId,
+    ) -> Result<
+        (
+            Option<Registered<DeviceIdentity>>,
+            Option<Registered<ModuleIdentity>>,
+        ),
+        StoreError,
+    > {
+        let (hub, device, module) = (hub.clone(), device.clone(), module.clone());
+        self.readers
+            .read(move |connection| {
+                tables::identities::read_module(connection, &hub, &device, &module)
+            })
+            .await
+    }
+
+    async fn device_with_modules(
+        &self,
+        hub: &HubName,
+        device: &DeviceId,
+    ) -> Result<Option<(Registered<DeviceIdentity>, Vec<Registered<ModuleIdentity>>)>, StoreError>
+    {
+        let (hub, device) = (hub.clone(), device.clone());
+        self.readers
+            .read(move |connection| {
+                tables::identities::read_with_modules(connection, &hub, &device)
+            })
+            .await
+    }
+
+    async fn devices(
+        &self,
+        hub: &HubName,
+        after: Option<&DeviceId>,
+        limit: usize,
+    ) -> Result<Vec<Registered<DeviceIdentity>>, StoreError> {
+        let (hub, after) = (hub.clone(), after.cloned());
+        self.readers
+            .read(move |connection| {
+                tables::identities::read_page(connection, &hub, after.as_ref(), limit)
+            })
+            .await
+    }
+
+    async fn twin(
+        &self,
+        hub: &HubName,
+        id: &IdentityId,
+    ) -> Result<Option<(Registered<Identity>, Stored<Twin>)>, StoreError> {
+        let (hub, id) = (hub.clone(), id.clone());
+        self.readers
+            .read(move |connection| tables::twins::read(connection, &hub, &id))
+            .await
+    }
+
+    async fn counts(&self, hub: &HubName) -> Result<IdentityCounts, StoreError> {
+        Ok(self.counts.of(hub))
+    }
+
+    async fn session(
+        &self,
+        hub: &HubName,
+        id: &IdentityId,
+    ) -> Result<Option<SessionRecord>, StoreError> {
+        let (hub, id) = (hub.clone(), id.clone());
+        self.readers
+            .read(move |connection| tables::sessions::read(connection, &hub, &id))
+            .await
+    }
+
+    async fn commit(&self, work: UnitOfWork) -> Result<(), CommitError> {
+        self.writer.commit(Unit::of(work)).await
+    }
+
+    async fn record_activity(
+        &self,
+        hub: &HubName,
+        mut batch: Vec<(IdentityId, Activity)>,
+    ) -> Result<(), StoreError> {
+        while !batch.is_empty() {
+            let rest = batch.split_off(batch.len().min(ACTIVITY_PER_UNIT));
+            let unit = Unit::of_activity(hub.clone(), batch);
+            match self.writer.commit(unit).await {
+                Ok(()) => {}
+                Err(CommitError::Store(error)) => return Err(error),
+                Err(CommitError::Conflict(_)) => unreachable!("activity has no precondition"),
+            }
+            batch = rest;
+        }
+        Ok(())
+    }
+}

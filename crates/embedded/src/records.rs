@@ -1,0 +1,150 @@
+//! Between core's types and rows.
+//!
+//! A row names the format of its record. Each released format is frozen in a
+//! module of its own, apart from core's types; conversions are explicit both
+//! ways. What this build can't read is named, never shown: it may hold keys.
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use twinhub_core::hubs::HubRecord;
+use twinhub_core::identities::{DeviceIdentity, Identity, ModuleIdentity};
+use twinhub_core::ids::{DeviceId, IdentityId, ModuleId};
+use twinhub_core::policies::Policy;
+use twinhub_core::ports::StoreError;
+use twinhub_core::twins::Twin;
+
+use crate::errors::unreadable;
+
+pub(crate) mod v1;
+
+/// A hub's columns.
+#[derive(Debug, Clone)]
+pub(crate) struct HubRow {
+    pub format: i64,
+    pub etag: i64,
+}
+
+/// A policy's columns. Holds keys.
+#[derive(Clone)]
+pub(crate) struct PolicyRow {
+    pub format: i64,
+    pub doc: String,
+}
+
+/// An identity's columns. Holds keys.
+#[derive(Clone)]
+pub(crate) struct IdentityRow {
+    pub format: i64,
+    pub generation: i64,
+    pub version: i64,
+    pub enabled: bool,
+    pub edge: bool,
+    pub doc: String,
+}
+
+/// A twin's columns.
+#[derive(Debug, Clone)]
+pub(crate) struct TwinRow {
+    pub format: i64,
+    pub etag: i64,
+    pub version: i64,
+    pub model_id: String,
+    pub tags: String,
+    pub desired: SectionRow,
+    pub reported: SectionRow,
+}
+
+/// The columns of one section of a twin.
+#[derive(Debug, Clone)]
+pub(crate) struct SectionRow {
+    pub version: i64,
+    pub properties: String,
+    pub metadata: String,
+}
+
+impl HubRow {
+    pub(crate) fn encode(hub: &HubRecord) -> Self {
+        v1::encode_hub(hub)
+    }
+
+    pub(crate) fn decode(self, name: &twinhub_core::ids::HubName) -> Result<HubRecord, StoreError> {
+        match self.format {
+            v1::FORMAT => Ok(v1::decode_hub(&self, name)),
+            unknown => Err(unreadable(format_args!("hub {name}"), unknown)),
+        }
+    }
+}
+
+impl PolicyRow {
+    pub(crate) fn encode(policy: &Policy) -> Self {
+        v1::encode_policy(policy)
+    }
+
+    pub(crate) fn decode(self, name: &str) -> Result<Policy, StoreError> {
+        let decoded = match self.format {
+            v1::FORMAT => v1::decode_policy(&self),
+            _ => None,
+        };
+        decoded.ok_or_else(|| unreadable(format_args!("policy {name}"), self.format))
+    }
+}
+
+impl IdentityRow {
+    pub(crate) fn encode(identity: &Identity) -> Self {
+        match identity {
+            Identity::Device(device) => v1::encode_device(device),
+            Identity::Module(module) => v1::encode_module(module),
+        }
+    }
+
+    pub(crate) fn decode_device(self, id: DeviceId) -> Result<DeviceIdentity, StoreError> {
+        let decoded = match self.format {
+            v1::FORMAT => v1::decode_device(&self, &id),
+            _ => None,
+        };
+        decoded.ok_or_else(|| unreadable(format_args!("device {id}"), self.format))
+    }
+
+    pub(crate) fn decode_module(
+        self,
+        device: DeviceId,
+        id: ModuleId,
+    ) -> Result<ModuleIdentity, StoreError> {
+        let decoded = match self.format {
+            v1::FORMAT => v1::decode_module(&self, &device, &id),
+            _ => None,
+        };
+        decoded.ok_or_else(|| unreadable(format_args!("module {device}/{id}"), self.format))
+    }
+
+    pub(crate) fn decode(self, id: IdentityId) -> Result<Identity, StoreError> {
+        match id {
+            IdentityId::Device(id) => self.decode_device(id).map(Identity::Device),
+            IdentityId::Module { device, module } => {
+                self.decode_module(device, module).map(Identity::Module)
+            }
+        }
+    }
+}
+
+impl TwinRow {
+    pub(crate) fn encode(twin: &Twin) -> Self {
+        v1::encode_twin(twin)
+    }
+
+    pub(crate) fn decode(self, id: IdentityId) -> Result<Twin, StoreError> {
+        let decoded = match self.format {
+            v1::FORMAT => v1::decode_twin(&self, &id),
+            _ => None,
+        };
+        decoded.ok_or_else(|| unreadable(format_args!("twin {id}"), self.format))
+    }
+}
+
+fn to_json(value: &impl Serialize) -> String {
+    serde_json::to_string(value).expect("text keys and finite numbers always serialize")
+}
+
+fn from_json<T: DeserializeOwned>(text: &str) -> Option<T> {
+    serde_json::from_str(text).ok()
+}

@@ -1,0 +1,235 @@
+//! The sessions port for one process: a map of who is connected.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasher as _, RandomState};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+
+use tokio::sync::mpsc::error::TrySendError;
+use tokio::sync::{mpsc, watch};
+use twinhub_core::ids::{HubName, IdentityId};
+use twinhub_core::policies::PolicyName;
+use twinhub_core::ports::{Announcement, EndReason, MAILBOX_CAPACITY, Mailbox, Notice, Sessions};
+
+const SHARDS: usize = 64;
+
+/// The live sessions of this process.
+///
+/// A session that was told to end is no longer one: it is not found, not
+/// counted, and its place is free.
+#[derive(Default)]
+pub struct LocalSessions {
+    hubs: RwLock<HashMap<HubName, Arc<HubSessions>>>,
+    last_number: AtomicU64,
+}
+
+struct HubSessions {
+    hasher: RandomState,
+    shards: Box<[Mutex<Shard>]>,
+    devices: AtomicU64,
+}
+
+type Shard = HashMap<IdentityId, Handle>;
+
+/// The bus's end of a session.
+struct Handle {
+    number: u64,
+    notices: mpsc::Sender<Notice>,
+    ended: watch::Sender<Option<EndReason>>,
+    policy: Option<PolicyName>,
+}
+
+/// The mailbox's hold on its place.
+struct Place {
+    hub: Arc<HubSessions>,
+    id: IdentityId,
+    number: u64,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut shard = self.hub.shard(&self.id);
+        let still_here = |handle: &Handle| handle.number == self.number;
+        if shard.get(&self.id).is_some_and(still_here) {
+            self.hub.remove(&mut shard, &self.id);
+        }
+    }
+}
+
+impl LocalSessions {
+    /// Nobody is connected.
+    pub fn new() -> Self {
+        LocalSessions::default()
+    }
+
+    fn hub(&self, hub: &HubName) -> Option<Arc<HubSessions>> {
+        let hubs = self.hubs.read().unwrap_or_else(PoisonError::into_inner);
+        hubs.get(hub).cloned()
+    }
+
+    fn hub_or_new(&self, hub: &HubName) -> Arc<HubSessions> {
+        if let Some(found) = self.hub(hub) {
+            return found;
+        }
+        let mut hubs = self.hubs.write().unwrap_or_else(PoisonError::into_inner);
+        hubs.entry(hub.clone()).or_default().clone()
+    }
+}
+
+impl Sessions for LocalSessions {
+    fn open(&self, hub: &HubName, id: &IdentityId, policy: Option<PolicyName>) -> Mailbox {
+        let hub = self.hub_or_new(hub);
+        let number = self.last_number.fetch_add(1, Ordering::Relaxed) + 1;
+        let (notices, taken) = mpsc::channel(MAILBOX_CAPACITY);
+        let (ended, told) = watch::channel(None);
+        let handle = Handle {
+            number,
+            notices,
+            ended,
+            policy,
+        };
+        hub.insert(id, handle);
+        let id = id.clone();
+        Mailbox::new(taken, told, Box::new(Place { hub, id, number }))
+    }
+
+    fn announce(&self, hub: &HubName, announcement: &Announcement) {
+        let Some(hub) = self.hub(hub) else {
+            return;
+        };
+        match announcement {
+            Announcement::DesiredChanged { id, version, patch } => {
+                let notice = Notice::DesiredChanged {
+                    version: *version,
+                    patch: patch.clone(),
+                };
+                hub.tell(id, notice);
+            }
+            Announcement::IdentityChanged(id) => hub.tell(id, Notice::CheckAgain),
+            Announcement::IdentityRemoved(id) => {
+                let mut shard = hub.shard(id);
+                hub.end(&mut shard, id, EndReason::Removed);
+            }
+            Announcement::PolicyChanged(policy) => hub.check_policy(policy),
+        }
+    }
+
+    fn is_connected(&self, hub: &HubName, id: &IdentityId) -> bool {
+        self.hub(hub)
+            .is_some_and(|hub| hub.shard(id).contains_key(id))
+    }
+
+    fn connected_devices(&self, hub: &HubName) -> u64 {
+        self.hub(hub)
+            .map_or(0, |hub| hub.devices.load(Ordering::Relaxed))
+    }
+
+    fn end_all(&self, reason: EndReason) {
+        let hubs = self.hubs.read().unwrap_or_else(PoisonError::into_inner);
+        for hub in hubs.values() {
+            hub.end_all(reason);
+        }
+    }
+}
+
+impl Default for HubSessions {
+    fn default() -> Self {
+        HubSessions {
+            hasher: RandomState::new(),
+            shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
+            devices: AtomicU64::new(0),
+        }
+    }
+}
+
+impl HubSessions {
+    /// Puts a session in its place; an older one there is taken over.
+    fn insert(&self, id: &IdentityId, handle: Handle) {
+        let mut shard = self.shard(id);
+        match shard.insert(id.clone(), handle) {
+            Some(older) => older.end(EndReason::TakenOver),
+            None => self.count(id, 1),
+        }
+    }
+
+    /// Hands a notice over; a session that has no room for it is ended.
+    fn tell(&self, id: &IdentityId, notice: Notice) {
+        let mut shard = self.shard(id);
+        if shard.get(id).is_some_and(|handle| !handle.take(notice)) {
+            self.end(&mut shard, id, EndReason::TooSlow);
+        }
+    }
+
+    /// Rare, so that a look at every session is good enough.
+    fn check_policy(&self, policy: &PolicyName) {
+        let changed = policy.folded();
+        let let_in = |handle: &Handle| {
+            let policy = handle.policy.as_ref();
+            policy.is_some_and(|policy| policy.folded() == changed)
+        };
+        for shard in &self.shards {
+            let mut shard = lock(shard);
+            let too_slow: Vec<_> = shard
+                .iter()
+                .filter(|(_, handle)| let_in(handle) && !handle.take(Notice::CheckAgain))
+                .map(|(id, _)| id.clone())
+                .collect();
+            for id in too_slow {
+                self.end(&mut shard, &id, EndReason::TooSlow);
+            }
+        }
+    }
+
+    fn end_all(&self, reason: EndReason) {
+        for shard in &self.shards {
+            for (id, handle) in lock(shard).drain() {
+                self.count(&id, -1);
+                handle.end(reason);
+            }
+        }
+    }
+
+    fn end(&self, shard: &mut Shard, id: &IdentityId, reason: EndReason) {
+        if let Some(handle) = self.remove(shard, id) {
+            handle.end(reason);
+        }
+    }
+
+    fn remove(&self, shard: &mut Shard, id: &IdentityId) -> Option<Handle> {
+        let removed = shard.remove(id);
+        if removed.is_some() {
+            self.count(id, -1);
+        }
+        removed
+    }
+
+    fn count(&self, id: &IdentityId, by: i64) {
+        if id.module_id().is_none() {
+            // Two's complement: adding the pattern of -1 takes one away.
+            self.devices
+                .fetch_add(by.cast_unsigned(), Ordering::Relaxed);
+        }
+    }
+
+    fn shard(&self, id: &IdentityId) -> MutexGuard<'_, Shard> {
+        let index = usize::try_from(self.hasher.hash_one(id) % SHARDS as u64)
+            .expect("a remainder of SHARDS fits");
+        lock(&self.shards[index])
+    }
+}
+
+impl Handle {
+    /// Whether there is room, or nobody left to tell.
+    fn take(&self, notice: Notice) -> bool {
+        !matches!(self.notices.try_send(notice), Err(TrySendError::Full(_)))
+    }
+
+    /// The mailbox keeps the reason when the handle is gone.
+    fn end(self, reason: EndReason) {
+        self.ended.send_replace(Some(reason));
+    }
+}
+
+fn lock(shard: &Mutex<Shard>) -> MutexGuard<'_, Shard> {
+    shard.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,296 @@
+//! A unit of work: encoded by the caller, applied by the writer.
+//!
+//! Callers turn records into rows before they queue, so that the one thread
+//! that writes does nothing else.
+
+use rusqlite::Connection;
+use twinhub_core::ids::{HubName, IdentityId};
+use twinhub_core::ports::{
+    Announcement, Change, Conflict, Record, RecordKey, Revision, SessionRecord, UnitOfWork,
+};
+use twinhub_core::presence::Activity;
+
+use crate::counts::CountChange;
+use crate::records::{HubRow, IdentityRow, PolicyRow, TwinRow};
+use crate::tables::identities::FoundIdentity;
+use crate::tables::{self, HubNumber};
+
+/// A unit of work, ready to be written.
+pub(crate) struct Unit {
+    pub hub: HubName,
+    pub announcements: Vec<Announcement>,
+    steps: Vec<Step>,
+}
+
+enum Step {
+    Insert(RecordKey, Row),
+    Replace(RecordKey, Row, Revision),
+    Remove(RecordKey, Revision),
+    Fence(RecordKey, Revision),
+    PutSession(SessionRecord),
+    RemoveSession(IdentityId),
+    PutActivity(IdentityId, Activity),
+}
+
+enum Row {
+    Hub(HubRow),
+    Policy(PolicyRow),
+    Identity(IdentityRow),
+    Twin(TwinRow),
+}
+
+impl Unit {
+    pub(crate) fn of(work: UnitOfWork) -> Self {
+        Unit {
+            hub: work.hub,
+            announcements: work.announcements,
+            steps: work.changes.into_iter().map(Step::of).collect(),
+        }
+    }
+
+    /// Writes the activity of those that exist.
+    pub(crate) fn of_activity(hub: HubName, batch: Vec<(IdentityId, Activity)>) -> Self {
+        let steps = batch.into_iter();
+        Unit {
+            hub,
+            announcements: Vec::new(),
+            steps: steps
+                .map(|(id, activity)| Step::PutActivity(id, activity))
+                .collect(),
+        }
+    }
+
+    /// How much work it is.
+    pub(crate) fn size(&self) -> usize {
+        self.steps.len()
+    }
+}
+
+impl Step {
+    fn of(change: Change) -> Self {
+        match change {
+            Change::Insert(record) => Step::Insert(record.key(), Row::of(&record)),
+            Change::Replace(record, from) => Step::Replace(record.key(), Row::of(&record), from),
+            Change::Remove(key, from) => Step::Remove(key, from),
+            Change::Fence(key, from) => Step::Fence(key, from),
+            Change::PutSession(session) => Step::PutSession(session),
+            Change::RemoveSession(id) => Step::RemoveSession(id),
+        }
+    }
+}
+
+impl Row {
+    fn of(record: &Record) -> Self {
+        match record {
+            Record::Hub(hub) => Row::Hub(HubRow::encode(hub)),
+            Record::Policy(policy) => Row::Policy(PolicyRow::encode(policy)),
+            Record::Identity(identity) => Row::Identity(IdentityRow::encode(identity)),
+            Record::Twin(twin) => Row::Twin(TwinRow::encode(twin)),
+        }
+    }
+}
+
+/// Why a unit was not applied. What it had written must be undone.
+#[derive(Debug)]
+pub(crate) enum Refused {
+    Conflict(Conflict),
+    Sqlite(rusqlite::Error),
+}
+
+impl From<rusqlite::Error> for Refused {
+    fn from(error: rusqlite::Error) -> Self {
+        Refused::Sqlite(error)
+    }
+}
+
+fn conflict(key: RecordKey) -> Refused {
+    Refused::Conflict(Conflict(key))
+}
+
+/// Applies a unit within the caller's transaction. `last_revision` moves even
+/// if the unit is refused: no revision is given twice.
+pub(crate) fn apply(
+    connection: &Connection,
+    unit: &Unit,
+    last_revision: &mut u64,
+) -> Result<CountChange, Refused> {
+    let mut application = Application {
+        connection,
+        hub: &unit.hub,
+        number: None,
+        last_revision,
+        counts: CountChange::default(),
+    };
+    for step in &unit.steps {
+        application.step(step)?;
+    }
+    Ok(application.counts)
+}
+
+struct Application<'a> {
+    connection: &'a Connection,
+    hub: &'a HubName,
+    /// The hub's number, once looked up.
+    number: Option<HubNumber>,
+    last_revision: &'a mut u64,
+    counts: CountChange,
+}
+
+impl Application<'_> {
+    fn step(&mut self, step: &Step) -> Result<(), Refused> {
+        match step {
+            Step::Insert(key, row) => self.insert(key, row),
+            Step::Replace(key, row, from) => self.replace(key, row, *from),
+            Step::Remove(key, from) => self.remove(key, *from),
+            Step::Fence(key, from) => self.fence(key, *from),
+            Step::PutSession(session) => {
+                let identity = self.existing(&session.identity)?;
+                tables::sessions::put(self.connection, identity.number, &session.state)?;
+                Ok(())
+            }
+            Step::RemoveSession(id) => {
+                if let Some(identity) = self.find(id)? {
+                    tables::sessions::remove(self.connection, identity.number)?;
+                }
+                Ok(())
+            }
+            Step::PutActivity(id, activity) => {
+                if let Some(identity) = self.find(id)? {
+                    tables::activity::put(self.connection, identity.number, *activity)?;
+                }
+                Ok(())
+            }
+        }
+    }
+
+    fn insert(&mut self, key: &RecordKey, row: &Row) -> Result<(), Refused> {
+        let (connection, to) = (self.connection, self.next_revision());
+        let absent = match (key, row) {
+            (_, Row::Hub(row)) => tables::hubs::insert(connection, self.hub, row, to)?,
+            (RecordKey::Policy(name), Row::Policy(row)) => {
+                tables::policies::insert(connection, self.hub()?, name, row, to)?
+            }
+            (RecordKey::Identity(id), Row::Identity(row)) => {
+                self.counts += CountChange::one(id, row.enabled);
+                tables::identities::insert(connection, self.hub()?, id, row, to)?
+            }
+            (RecordKey::Twin(id), Row::Twin(row)) => {
+                let identity = self.existing(id)?.number;
+                tables::twins::insert(connection, self.hub()?, identity, row, to)?
+            }
+            _ => unreachable!("a row is made from the record that gives the key"),
+        };
+        require(absent, key)
+    }
+
+    fn replace(&mut self, key: &RecordKey, row: &Row, from: Revision) -> Result<(), Refused> {
+        let (connection, to) = (self.connection, self.next_revision());
+        let unchanged = match (key, row) {
+            (_, Row::Hub(row)) => tables::hubs::replace(connection, self.hub()?, row, from, to)?,
+            (RecordKey::Policy(name), Row::Policy(row)) => {
+                tables::policies::replace(connection, self.hub()?, name, row, from, to)?
+            }
+            (RecordKey::Identity(id), Row::Identity(row)) => {
+                let identity = self.at(id, from)?;
+                self.counts += -CountChange::one(id, identity.enabled);
+                self.counts += CountChange::one(id, row.enabled);
+                tables::identities::replace(connection, identity.number, row, to)?;
+                true
+            }
+            (RecordKey::Twin(id), Row::Twin(row)) => match self.find(id)? {
+                Some(identity) => {
+                    tables::twins::replace(connection, identity.number, row, from, to)?
+                }
+                None => false,
+            },
+            _ => unreachable!("a row is made from the record that gives the key"),
+        };
+        require(unchanged, key)
+    }
+
+    fn remove(&mut self, key: &RecordKey, from: Revision) -> Result<(), Refused> {
+        let connection = self.connection;
+        let unchanged = match key {
+            RecordKey::Hub => {
+                let hub = self.hub()?;
+                self.number = None;
+                tables::hubs::remove(connection, hub, from)?
+            }
+            RecordKey::Policy(name) => {
+                tables::policies::remove(connection, self.hub()?, name, from)?
+            }
+            RecordKey::Identity(id) => {
+                let identity = self.at(id, from)?;
+                self.counts += -CountChange::one(id, identity.enabled);
+                tables::identities::remove(connection, identity.number)?;
+                true
+            }
+            RecordKey::Twin(id) => match self.find(id)? {
+                Some(identity) => tables::twins::remove(connection, identity.number, from)?,
+                None => false,
+            },
+        };
+        require(unchanged, key)
+    }
+
+    fn fence(&mut self, key: &RecordKey, from: Revision) -> Result<(), Refused> {
+        let (connection, to) = (self.connection, self.next_revision());
+        let unchanged = match key {
+            RecordKey::Hub => tables::hubs::fence(connection, self.hub()?, from, to)?,
+            RecordKey::Policy(name) => {
+                tables::policies::fence(connection, self.hub()?, name, from, to)?
+            }
+            RecordKey::Identity(id) => {
+                let identity = self.at(id, from)?;
+                tables::identities::fence(connection, identity.number, to)?;
+                true
+            }
+            RecordKey::Twin(id) => match self.find(id)? {
+                Some(identity) => tables::twins::fence(connection, identity.number, from, to)?,
+                None => false,
+            },
+        };
+        require(unchanged, key)
+    }
+
+    fn next_revision(&mut self) -> Revision {
+        *self.last_revision += 1;
+        Revision(*self.last_revision)
+    }
+
+    /// The hub, which everything but the hub itself needs.
+    fn hub(&mut self) -> Result<HubNumber, Refused> {
+        if self.number.is_none() {
+            self.number = tables::hubs::number(self.connection, self.hub)?;
+        }
+        self.number.ok_or_else(|| conflict(RecordKey::Hub))
+    }
+
+    fn find(&mut self, id: &IdentityId) -> Result<Option<FoundIdentity>, Refused> {
+        let hub = match self.hub() {
+            Ok(hub) => hub,
+            Err(Refused::Conflict(_)) => return Ok(None),
+            Err(refused) => return Err(refused),
+        };
+        Ok(tables::identities::find(self.connection, hub, id)?)
+    }
+
+    fn existing(&mut self, id: &IdentityId) -> Result<FoundIdentity, Refused> {
+        let found = self.find(id)?;
+        found.ok_or_else(|| conflict(RecordKey::Identity(id.clone())))
+    }
+
+    fn at(&mut self, id: &IdentityId, revision: Revision) -> Result<FoundIdentity, Refused> {
+        let found = self.find(id)?;
+        let found = found.and_then(|found| found.at(revision));
+        found.ok_or_else(|| conflict(RecordKey::Identity(id.clone())))
+    }
+}
+
+fn require(precondition: bool, key: &RecordKey) -> Result<(), Refused> {
+    if precondition {
+        Ok(())
+    } else {
+        Err(conflict(key.clone()))
+    }
+}

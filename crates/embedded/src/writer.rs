@@ -1,0 +1,214 @@
+//! Group commit: one thread writes, and flushes once for everybody.
+//!
+//! A batch is whatever queued during the last commit; there is no timer. Each
+//! unit of work is applied as a whole or refused without hurting the others.
+//! Once the batch is on disk, announcements go out in the order of the units,
+//! and only then does anybody hear that theirs is done. When a batch fails,
+//! everybody in it is told what is known, and the next one starts afresh.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::{io, mem};
+
+use rusqlite::Connection;
+use tokio::sync::{mpsc, oneshot};
+use twinhub_core::ids::HubName;
+use twinhub_core::ports::{CommitError, Sessions, StoreError};
+
+use self::batch::BatchError;
+use crate::checkpointer::CheckpointSignal;
+use crate::counts::{CountChange, Counts};
+use crate::open::StateFile;
+use crate::schema;
+use crate::unit::Unit;
+
+mod batch;
+
+/// Units that wait for the writer. One more waits at `commit`, in its caller.
+const QUEUE_CAPACITY: usize = 1024;
+/// Steps in one batch, so that the first in it does not wait for a crowd.
+const MAX_BATCH_STEPS: usize = 2048;
+
+type Outcome = Result<(), CommitError>;
+
+enum Message {
+    Unit(Unit, oneshot::Sender<Outcome>),
+    /// Do what is queued, then stop.
+    Close,
+}
+
+/// What the writer works with.
+pub(crate) struct Workbench {
+    pub connection: Connection,
+    pub file: StateFile,
+    pub counts: Arc<Counts>,
+    pub sessions: Arc<dyn Sessions>,
+    pub checkpoint: Arc<CheckpointSignal>,
+}
+
+/// The way to the writer's thread. Dropping it waits until all is written.
+pub(crate) struct Writer {
+    queue: mpsc::Sender<Message>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Writer {
+    /// Starts the thread.
+    pub(crate) fn start(workbench: Workbench, last_revision: u64) -> io::Result<Self> {
+        let (queue, queued) = mpsc::channel(QUEUE_CAPACITY);
+        let mut group_commit = GroupCommit {
+            workbench,
+            last_revision,
+        };
+        let thread = thread::Builder::new()
+            .name("state-writer".to_owned())
+            .spawn(move || group_commit.run(queued))?;
+        Ok(Writer {
+            queue,
+            thread: Mutex::new(Some(thread)),
+        })
+    }
+
+    /// Queues a unit and waits until it is durable or refused.
+    pub(crate) async fn commit(&self, unit: Unit) -> Outcome {
+        let (reply, replied) = oneshot::channel();
+        let message = Message::Unit(unit, reply);
+        self.queue
+            .send(message)
+            .await
+            .map_err(|_| StoreError::closed())?;
+        // A writer that stops drains its queue. One that panicked may have
+        // written anything.
+        replied
+            .await
+            .unwrap_or_else(|gone| Err(StoreError::in_doubt("the writer has stopped", gone).into()))
+    }
+
+    /// Takes nothing more, and returns when all is written.
+    pub(crate) async fn close(&self) {
+        // An error means that it is closed already.
+        let _ = self.queue.send(Message::Close).await;
+        self.queue.closed().await;
+        if let Some(thread) = self.take_thread() {
+            let joined = tokio::task::spawn_blocking(move || thread.join()).await;
+            report_panic(!matches!(joined, Ok(Ok(()))));
+        }
+    }
+
+    fn take_thread(&self) -> Option<JoinHandle<()>> {
+        let mut thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner);
+        thread.take()
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        let Some(thread) = self.take_thread() else {
+            return;
+        };
+        // The queue ends when its last sender goes.
+        self.queue = mpsc::channel(1).0;
+        report_panic(thread.join().is_err());
+    }
+}
+
+fn report_panic(panicked: bool) {
+    if panicked {
+        tracing::error!("the writer of the state has panicked");
+    }
+}
+
+/// The writer's side of the queue.
+struct GroupCommit {
+    workbench: Workbench,
+    last_revision: u64,
+}
+
+impl GroupCommit {
+    fn run(&mut self, mut queue: mpsc::Receiver<Message>) {
+        let mut batch = Vec::new();
+        while let Some(first) = queue.blocking_recv() {
+            let mut steps = 0;
+            let mut next = Some(first);
+            while let Some(message) = next {
+                match message {
+                    Message::Unit(unit, reply) => {
+                        steps += unit.size();
+                        batch.push((unit, reply));
+                    }
+                    Message::Close => queue.close(),
+                }
+                next = if steps < MAX_BATCH_STEPS {
+                    queue.try_recv().ok()
+                } else {
+                    None
+                };
+            }
+            self.commit(mem::take(&mut batch));
+        }
+    }
+
+    fn commit(&mut self, batch: Vec<(Unit, oneshot::Sender<Outcome>)>) {
+        let (units, replies): (Vec<_>, Vec<_>) = batch.into_iter().unzip();
+        let connection = &self.workbench.connection;
+        let outcomes = match batch::write(connection, &units, &mut self.last_revision) {
+            Ok(written) => {
+                self.count(&units, &written);
+                self.announce(&units, &written);
+                written.into_iter().map(|unit| unit.map(|_| ())).collect()
+            }
+            Err(failed) => {
+                self.recover(&failed);
+                units
+                    .iter()
+                    .map(|_| Err(failed.told().into()))
+                    .collect::<Vec<_>>()
+            }
+        };
+        for (reply, outcome) in replies.into_iter().zip(outcomes) {
+            // A caller that went away does not care.
+            let _ = reply.send(outcome);
+        }
+        self.workbench.checkpoint.written();
+    }
+
+    fn count(&self, units: &[Unit], written: &[Result<CountChange, CommitError>]) {
+        for (hub, change) in batch::changes_by_hub(units, written) {
+            self.workbench.counts.apply(hub, change);
+        }
+    }
+
+    fn announce(&self, units: &[Unit], written: &[Result<CountChange, CommitError>]) {
+        let done = units.iter().zip(written).filter(|(_, unit)| unit.is_ok());
+        for (unit, _) in done {
+            for announcement in &unit.announcements {
+                self.workbench.sessions.announce(&unit.hub, announcement);
+            }
+        }
+    }
+
+    /// Makes the connection fit for the next batch.
+    fn recover(&mut self, failed: &BatchError) {
+        tracing::error!(error = %failed, "a batch of writes failed");
+        if let Err(error) = self.start_afresh() {
+            tracing::error!(%error, "the writer could not recover yet");
+        }
+    }
+
+    fn start_afresh(&mut self) -> rusqlite::Result<()> {
+        let workbench = &mut self.workbench;
+        let undone = workbench.connection.is_autocommit()
+            || workbench.connection.execute_batch("ROLLBACK").is_ok();
+        if !undone {
+            workbench.connection = workbench.file.writer()?;
+        }
+        // The disk decides: a commit in doubt may have happened, and its
+        // revisions must not be given again.
+        let stored = schema::last_revision(&workbench.connection)?.cast_unsigned();
+        self.last_revision = self.last_revision.max(stored);
+        workbench.counts.load(&workbench.connection)
+    }
+}
+
+/// Hubs with what their counts move by.
+type HubChanges<'a> = Vec<(&'a HubName, CountChange)>;

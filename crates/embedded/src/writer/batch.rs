@@ -1,0 +1,130 @@
+//! One transaction for many units of work.
+
+use std::fmt;
+use std::sync::Arc;
+
+use rusqlite::Connection;
+use twinhub_core::ports::{CommitError, StoreError};
+
+use super::HubChanges;
+use crate::counts::CountChange;
+use crate::errors::{commit_failed, write_refused};
+use crate::schema;
+use crate::tables;
+use crate::unit::{Refused, Unit, apply};
+
+/// Nothing of a batch was written, or it is in doubt.
+#[derive(Debug)]
+pub(super) enum BatchError {
+    /// It failed before its commit.
+    Undone(Arc<rusqlite::Error>),
+    /// Its commit failed.
+    Commit(Arc<rusqlite::Error>),
+}
+
+impl BatchError {
+    /// What everybody in the batch is told.
+    pub(super) fn told(&self) -> StoreError {
+        match self {
+            BatchError::Undone(error) => write_refused(error.clone()),
+            BatchError::Commit(error) => commit_failed(error.clone()),
+        }
+    }
+}
+
+impl fmt::Display for BatchError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            BatchError::Undone(error) => write!(f, "undone: {error}"),
+            BatchError::Commit(error) => write!(f, "commit failed: {error}"),
+        }
+    }
+}
+
+impl From<rusqlite::Error> for BatchError {
+    fn from(error: rusqlite::Error) -> Self {
+        BatchError::Undone(Arc::new(error))
+    }
+}
+
+/// What became of each unit: by how much it moved the counts, or why it was
+/// refused.
+type Written = Vec<Result<CountChange, CommitError>>;
+
+/// Writes the units that can be, durably. On an error the transaction may
+/// still be open.
+pub(super) fn write(
+    connection: &Connection,
+    units: &[Unit],
+    last_revision: &mut u64,
+) -> Result<Written, BatchError> {
+    connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
+    let mut written = Vec::with_capacity(units.len());
+    for unit in units {
+        written.push(write_unit(connection, unit, last_revision)?);
+    }
+    if written.iter().all(Result::is_err) {
+        connection.prepare_cached("ROLLBACK")?.execute([])?;
+        return Ok(written);
+    }
+    for (hub, change) in changes_by_hub(units, &written) {
+        tables::hubs::add_counts(connection, hub, change)?;
+    }
+    schema::set_last_revision(connection, last_revision.cast_signed())?;
+    let committed = connection.prepare_cached("COMMIT")?.execute([]);
+    committed.map_err(|error| BatchError::Commit(Arc::new(error)))?;
+    Ok(written)
+}
+
+/// Writes one unit, or undoes what it had written and tells why. An error is
+/// one that the whole batch shares.
+fn write_unit(
+    connection: &Connection,
+    unit: &Unit,
+    last_revision: &mut u64,
+) -> Result<Result<CountChange, CommitError>, BatchError> {
+    // Each step writes with one statement, which undoes itself.
+    let alone = unit.size() == 1;
+    if !alone {
+        connection.prepare_cached("SAVEPOINT unit")?.execute([])?;
+    }
+    let refused = match apply(connection, unit, last_revision) {
+        Ok(change) => {
+            if !alone {
+                connection.prepare_cached("RELEASE unit")?.execute([])?;
+            }
+            return Ok(Ok(change));
+        }
+        Err(Refused::Conflict(conflict)) => CommitError::Conflict(conflict),
+        // Some errors end the transaction, and everybody's work with it.
+        Err(Refused::Sqlite(error)) if connection.is_autocommit() => return Err(error.into()),
+        Err(Refused::Sqlite(error)) => {
+            tracing::error!(%error, "a unit of work failed");
+            write_refused(Arc::new(error)).into()
+        }
+    };
+    if !alone {
+        connection.prepare_cached("ROLLBACK TO unit")?.execute([])?;
+        connection.prepare_cached("RELEASE unit")?.execute([])?;
+    }
+    Ok(Err(refused))
+}
+
+/// What the units that were written move the counts by, a line per hub.
+pub(super) fn changes_by_hub<'a>(
+    units: &'a [Unit],
+    written: &[Result<CountChange, CommitError>],
+) -> HubChanges<'a> {
+    let mut changes = HubChanges::new();
+    for (unit, written) in units.iter().zip(written) {
+        let Ok(change) = *written else { continue };
+        if change == CountChange::default() {
+            continue;
+        }
+        match changes.iter_mut().find(|(hub, _)| **hub == unit.hub) {
+            Some((_, sum)) => *sum += change,
+            None => changes.push((&unit.hub, change)),
+        }
+    }
+    changes
+}

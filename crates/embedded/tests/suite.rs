@@ -1,0 +1,27 @@
+//! The engine suite on this engine.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use twinhub_core::ports::{Sessions, StateStore};
+use twinhub_embedded::{Engine, LocalSessions};
+use twinhub_engine_suite::Storage;
+
+/// A folder that goes with its test.
+struct Folder(tempfile::TempDir);
+
+impl Folder {
+    fn new() -> Self {
+        Folder(tempfile::tempdir().unwrap())
+    }
+}
+
+#[async_trait]
+impl Storage for Folder {
+    async fn open(&self, sessions: Arc<dyn Sessions>) -> Arc<dyn StateStore> {
+        Arc::new(Engine::open(self.0.path(), sessions).unwrap())
+    }
+}
+
+twinhub_engine_suite::state_store_suite!(Folder::new());
+twinhub_engine_suite::sessions_suite!(LocalSessions::new());

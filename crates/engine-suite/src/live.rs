@@ -1,0 +1,5 @@
+//! The sessions port's contract, a behaviour per function.
+
+pub mod ending;
+pub mod notices;
+pub mod presence;

@@ -1,0 +1,111 @@
+//! What sessions are told.
+
+use std::sync::Arc;
+
+use serde_json::json;
+use twinhub_core::ids::{HubName, IdentityId};
+use twinhub_core::ports::{Announcement, MAILBOX_CAPACITY, Mailbox, Notice, Sessions};
+
+use crate::fixture::{desired_changed, device_id, hub_name, policy_name};
+
+fn pump() -> IdentityId {
+    device_id("pump-7").into()
+}
+
+fn valve() -> IdentityId {
+    device_id("valve-1").into()
+}
+
+/// The next notice is the one that this sends.
+async fn hears_nothing_before(
+    sessions: &impl Sessions,
+    hub: &HubName,
+    id: &IdentityId,
+    mailbox: &mut Mailbox,
+) {
+    sessions.announce(hub, &desired_changed(id, 4_711));
+    assert!(matches!(
+        mailbox.next().await,
+        Ok(Notice::DesiredChanged { version: 4_711, .. })
+    ));
+}
+
+/// Those of others reach others; with nobody there, nothing happens.
+pub async fn desired_properties_reach_their_identity_alone(sessions: impl Sessions) {
+    let hub = hub_name("plant");
+    let mut mailbox = sessions.open(&hub, &pump(), None);
+    let mut other = sessions.open(&hub, &valve(), None);
+
+    sessions.announce(&hub, &desired_changed(&device_id("nobody").into(), 1));
+    sessions.announce(&hub, &desired_changed(&pump(), 2));
+
+    let expected = Notice::DesiredChanged {
+        version: 2,
+        patch: Arc::new(json!({"speed": 2, "$version": 2})),
+    };
+    assert_eq!(mailbox.next().await, Ok(expected));
+    hears_nothing_before(&sessions, &hub, &valve(), &mut other).await;
+}
+
+/// And nobody else.
+pub async fn a_changed_identity_is_checked_again(sessions: impl Sessions) {
+    let hub = hub_name("plant");
+    let mut mailbox = sessions.open(&hub, &pump(), None);
+    let mut other = sessions.open(&hub, &valve(), None);
+
+    sessions.announce(&hub, &Announcement::IdentityChanged(pump()));
+
+    assert_eq!(mailbox.next().await, Ok(Notice::CheckAgain));
+    hears_nothing_before(&sessions, &hub, &valve(), &mut other).await;
+}
+
+/// Whatever the case of its name; not those of other policies or of none.
+pub async fn a_changed_policy_reaches_those_it_let_in(sessions: impl Sessions) {
+    let hub = hub_name("plant");
+    let others = ["other", "none"].map(|id| IdentityId::from(device_id(id)));
+    let mut mailbox = sessions.open(&hub, &pump(), Some(policy_name("Device")));
+    let mut second = sessions.open(&hub, &valve(), Some(policy_name("device")));
+    let mut let_in_by_another = sessions.open(&hub, &others[0], Some(policy_name("owner")));
+    let mut by_own_key = sessions.open(&hub, &others[1], None);
+
+    let changed = Announcement::PolicyChanged(policy_name("device"));
+    sessions.announce(&hub, &changed);
+
+    assert_eq!(mailbox.next().await, Ok(Notice::CheckAgain));
+    assert_eq!(second.next().await, Ok(Notice::CheckAgain));
+    hears_nothing_before(&sessions, &hub, &others[0], &mut let_in_by_another).await;
+    hears_nothing_before(&sessions, &hub, &others[1], &mut by_own_key).await;
+}
+
+/// As many as the mailbox holds.
+pub async fn notices_come_in_order(sessions: impl Sessions) {
+    let hub = hub_name("plant");
+    let mut mailbox = sessions.open(&hub, &pump(), None);
+    let last = MAILBOX_CAPACITY as u64;
+
+    for version in 1..=last {
+        sessions.announce(&hub, &desired_changed(&pump(), version));
+    }
+
+    for expected in 1..=last {
+        match mailbox.next().await {
+            Ok(Notice::DesiredChanged { version, .. }) => assert_eq!(version, expected),
+            other => panic!("expected version {expected}, got {other:?}"),
+        }
+    }
+}
+
+/// Namesakes are strangers.
+pub async fn hubs_do_not_hear_each_other(sessions: impl Sessions) {
+    let (plant, harbour) = (hub_name("plant"), hub_name("harbour"));
+    let policy = policy_name("device");
+    let mut mailbox = sessions.open(&plant, &pump(), Some(policy.clone()));
+    let _namesake = sessions.open(&harbour, &pump(), Some(policy.clone()));
+
+    sessions.announce(&harbour, &desired_changed(&pump(), 1));
+    sessions.announce(&harbour, &Announcement::PolicyChanged(policy));
+    sessions.announce(&harbour, &Announcement::IdentityRemoved(pump()));
+
+    hears_nothing_before(&sessions, &plant, &pump(), &mut mailbox).await;
+    assert!(sessions.is_connected(&plant, &pump()));
+}

@@ -1,0 +1,13 @@
+//! The state port's contract, a behaviour per function.
+
+pub mod activity;
+pub mod announcements;
+pub mod concurrency;
+pub mod counts;
+pub mod documents;
+pub mod hubs;
+pub mod kept_sessions;
+pub mod lists;
+pub mod removal;
+pub mod reopening;
+pub mod units;
