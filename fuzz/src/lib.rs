@@ -13,6 +13,7 @@
 pub mod amqp;
 pub mod mqtt;
 pub mod sas;
+pub mod topics;
 
 /// A function that panics when its parser breaks a promise over these bytes.
 pub type Target = fn(&[u8]);
@@ -21,6 +22,9 @@ pub type Target = fn(&[u8]);
 pub const TARGETS: &[(&str, Target)] = &[
     ("amqp_frame", amqp::amqp_frame),
     ("connection_string", sas::connection_string),
+    ("ids", topics::ids),
     ("mqtt_packet", mqtt::mqtt_packet),
+    ("mqtt_topic", topics::mqtt_topic),
+    ("mqtt_username", topics::mqtt_username),
     ("sas_token", sas::sas_token),
 ];

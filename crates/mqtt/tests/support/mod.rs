@@ -1,0 +1,295 @@
+//! A hub on a real engine, and a client that speaks packets to its gateway.
+
+#![allow(dead_code, reason = "each test file uses its own part")]
+
+pub mod client;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use serde_json::{Map, Value, json};
+use tokio::io::{DuplexStream, duplex};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use twinhub_core::access::{Access, Caller};
+use twinhub_core::etag::Precondition;
+use twinhub_core::hubs::{Hub, HubSettings, Hubs, Sku, Tier};
+use twinhub_core::identities::{AuthenticationSpec, DeviceSpec, ModuleSpec, Registry, Status};
+use twinhub_core::ids::{DeviceId, HubName, IdentityId, ModuleId};
+use twinhub_core::keys::Key;
+use twinhub_core::ports::Sessions;
+use twinhub_core::presence::{Activity, PresenceBook};
+use twinhub_core::stored_sessions::StoredSessions;
+use twinhub_core::time::{Clock, Timestamp};
+use twinhub_core::twins::{TwinPatch, TwinWrite, Twins};
+use twinhub_embedded::{Engine, LocalSessions};
+use twinhub_mqtt::{Gateway, Services, Settings};
+use twinhub_sas::{SasToken, SigningKey};
+
+use self::client::Client;
+
+const NOW: u64 = 1_800_000_000;
+pub const HOST: &str = "plant.example";
+pub const RESPONSES: &str = "$iothub/twin/res/#";
+pub const CHANGES: &str = "$iothub/twin/PATCH/properties/desired/#";
+
+/// Goes with tokio's clock, which tests can pause.
+struct TestClock(Instant);
+
+impl Clock for TestClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_unix_seconds(NOW).plus(self.0.elapsed())
+    }
+}
+
+/// A hub with its gateway.
+pub struct TestHub {
+    pub gateway: Arc<Gateway>,
+    pub engine: Arc<Engine>,
+    pub shutdown: CancellationToken,
+    pub admitted: Arc<AtomicUsize>,
+    hubs: Arc<Hubs>,
+    access: Arc<Access>,
+    registry: Registry,
+    twins: Arc<Twins>,
+    presence: Arc<PresenceBook>,
+    clock: Arc<TestClock>,
+    _folder: tempfile::TempDir,
+}
+
+/// An identity that can connect.
+#[derive(Clone)]
+pub struct Someone {
+    pub id: IdentityId,
+    pub primary: String,
+    pub secondary: String,
+}
+
+impl Someone {
+    /// `devices/{d}[/modules/{m}]`
+    pub fn path(&self) -> String {
+        let device = self.id.device_id();
+        match self.id.module_id() {
+            None => format!("devices/{device}"),
+            Some(module) => format!("devices/{device}/modules/{module}"),
+        }
+    }
+
+    pub fn username(&self) -> String {
+        format!("{HOST}/{}/?api-version=2021-04-12", self.id)
+    }
+}
+
+impl TestHub {
+    pub async fn new() -> Self {
+        TestHub::with_settings(Settings::default()).await
+    }
+
+    pub async fn with_settings(settings: Settings) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let clock = Arc::new(TestClock(Instant::now()));
+        let sessions = Arc::new(LocalSessions::new());
+        let engine = Arc::new(Engine::open(folder.path(), sessions.clone()).unwrap());
+        let hub = HubSettings {
+            host_names: vec![HOST.to_owned()],
+            tier: Tier {
+                sku: Sku::S1,
+                units: 1,
+            },
+            modules_per_device: 20,
+        };
+        let name = HubName::parse("plant").unwrap();
+        let (hubs, _) = Hubs::open(engine.clone(), vec![(name, hub)]).await.unwrap();
+        let hubs = Arc::new(hubs);
+        let access = Arc::new(Access::new(
+            hubs.clone(),
+            engine.clone(),
+            clock.clone(),
+            Duration::ZERO,
+            String::new(),
+        ));
+        let presence = Arc::new(PresenceBook::new(clock.clone()));
+        let twins = Arc::new(Twins::new(engine.clone(), presence.clone(), clock.clone()));
+        let services = Services {
+            hubs: hubs.clone(),
+            access: access.clone(),
+            twins: twins.clone(),
+            presence: presence.clone(),
+            sessions: sessions.clone(),
+            stored: Arc::new(StoredSessions::new(engine.clone())),
+            clock: clock.clone(),
+        };
+        let sessions: Arc<dyn Sessions> = sessions;
+        TestHub {
+            gateway: Arc::new(Gateway::new(services, settings)),
+            registry: Registry::new(engine.clone(), sessions, presence.clone(), clock.clone()),
+            engine,
+            shutdown: CancellationToken::new(),
+            admitted: Arc::default(),
+            hubs,
+            access,
+            twins,
+            presence,
+            clock,
+            _folder: folder,
+        }
+    }
+
+    pub fn hub(&self) -> Arc<Hub> {
+        self.hubs.by_host(HOST).unwrap()
+    }
+
+    pub async fn owner(&self) -> Caller {
+        let hub = self.hub();
+        let key = &hub.policy("iothubowner").unwrap().keys.primary;
+        let key = SigningKey::from_base64(key.expose()).unwrap();
+        let token = SasToken::sign(HOST, &key, Some("iothubowner"), NOW + 365 * 86_400);
+        self.access.admit(&hub, &token, &[]).await.unwrap()
+    }
+
+    pub async fn with_device(&self, id: &str) -> Someone {
+        self.put_device(id, Key::generate(), Key::generate(), Status::Enabled)
+            .await
+    }
+
+    /// Creates the device, or replaces what it is.
+    pub async fn put_device(
+        &self,
+        id: &str,
+        primary: Key,
+        secondary: Key,
+        status: Status,
+    ) -> Someone {
+        let permit = self.owner().await.registry_write().unwrap();
+        let id = DeviceId::parse(id).unwrap();
+        let mut spec = DeviceSpec::new(id.clone());
+        spec.authentication = keys(&primary, &secondary);
+        spec.status = status;
+        let put = |condition| self.registry.put_device(&permit, spec.clone(), condition);
+        if put(&Precondition::None).await.is_err() {
+            put(&Precondition::Any).await.unwrap();
+        }
+        someone(id.into(), &primary, &secondary)
+    }
+
+    pub async fn with_module(&self, device: &str, module: &str) -> Someone {
+        self.with_device(device).await;
+        let device = DeviceId::parse(device).unwrap();
+        let permit = self.owner().await.modules_write(&device).unwrap();
+        let (primary, secondary) = (Key::generate(), Key::generate());
+        let mut spec = ModuleSpec::new(device.clone(), ModuleId::parse(module).unwrap());
+        spec.authentication = keys(&primary, &secondary);
+        let id = IdentityId::module(device, spec.id.clone());
+        let put = self.registry.put_module(&permit, spec, &Precondition::None);
+        put.await.unwrap();
+        someone(id, &primary, &secondary)
+    }
+
+    pub async fn delete(&self, who: &Someone) {
+        let permit = self.owner().await.registry_write().unwrap();
+        let id = who.id.device_id();
+        let deleted = self.registry.delete_device(&permit, id, &Precondition::Any);
+        deleted.await.unwrap();
+    }
+
+    /// A token with an hour to live, as the identity signs it.
+    pub fn token(&self, who: &Someone) -> String {
+        self.token_for(who, Duration::from_secs(3600))
+    }
+
+    pub fn token_for(&self, who: &Someone, life: Duration) -> String {
+        let key = SigningKey::from_base64(&who.primary).unwrap();
+        let expiry = NOW + self.clock.0.elapsed().as_secs() + life.as_secs();
+        SasToken::sign(&format!("{HOST}/{}", who.path()), &key, None, expiry)
+    }
+
+    pub async fn patch_desired(&self, who: &Someone, patch: Value) {
+        let permit = self.owner().await.service().unwrap();
+        let write = TwinWrite::Patch(TwinPatch {
+            tags: None,
+            desired: Some(object(patch)),
+        });
+        let written = self
+            .twins
+            .write(&permit, &who.id, &write, &Precondition::None);
+        written.await.unwrap();
+    }
+
+    /// The reported properties, as the back end sees them, without metadata.
+    pub async fn reported(&self, who: &Someone) -> Value {
+        json!(self.twin(who).await.reported.properties)
+    }
+
+    pub async fn twin(&self, who: &Someone) -> twinhub_core::twins::Twin {
+        let permit = self.owner().await.service().unwrap();
+        self.twins.read(&permit, &who.id).await.unwrap().twin
+    }
+
+    pub fn is_connected(&self, who: &Someone) -> bool {
+        let hub = self.hub();
+        let presence = self.presence.of(hub.name(), &who.id, Activity::default());
+        presence.connected
+    }
+
+    /// A connection that has said nothing yet.
+    pub fn connection(&self) -> Client {
+        self.connection_with_room_for(64 * 1024)
+    }
+
+    /// A connection over a stream that takes so many bytes and then waits.
+    pub fn connection_with_room_for(&self, bytes: usize) -> Client {
+        let (near, far) = duplex(bytes);
+        self.serve(far);
+        Client::new(near)
+    }
+
+    fn serve(&self, stream: DuplexStream) {
+        let (gateway, shutdown) = (self.gateway.clone(), self.shutdown.clone());
+        let admitted = self.admitted.clone();
+        let admitted = move || {
+            admitted.fetch_add(1, Ordering::Relaxed);
+        };
+        let peer = "192.0.2.1:50000".parse().unwrap();
+        tokio::spawn(async move { gateway.serve(stream, peer, admitted, shutdown).await });
+    }
+
+    /// A session without anything stored.
+    pub async fn session(&self, who: &Someone) -> Client {
+        let mut client = self.connection();
+        let present = client.connect(who, &self.token(who)).await;
+        assert!(!present, "there was no session to resume");
+        client
+    }
+
+    /// A session that resumes a stored one.
+    pub async fn resumed(&self, who: &Someone) -> Client {
+        let mut client = self.connection();
+        let present = client.connect(who, &self.token(who)).await;
+        assert!(present, "there was a session to resume");
+        client
+    }
+}
+
+fn keys(primary: &Key, secondary: &Key) -> AuthenticationSpec {
+    AuthenticationSpec {
+        primary_key: Some(primary.expose().to_owned()),
+        secondary_key: Some(secondary.expose().to_owned()),
+        ..AuthenticationSpec::default()
+    }
+}
+
+fn someone(id: IdentityId, primary: &Key, secondary: &Key) -> Someone {
+    Someone {
+        id,
+        primary: primary.expose().to_owned(),
+        secondary: secondary.expose().to_owned(),
+    }
+}
+
+fn object(value: Value) -> Map<String, Value> {
+    match value {
+        Value::Object(object) => object,
+        other => panic!("{other} is no object"),
+    }
+}
