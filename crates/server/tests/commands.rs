@@ -107,11 +107,7 @@ fn a_list_can_be_a_table() {
 fn a_renewed_key_is_asked_of_the_hub() {
     let hub = CannedHub::start([
         ("POST /devices/keys/regenerate?", 200, json!({})),
-        (
-            "GET /devices/sensor-1/modules/m?",
-            200,
-            json!({"moduleId": "m"}),
-        ),
+        ("GET /devices/sensor-1/modules/m?", 200, device()),
     ]);
 
     let ran = hub.run(&[
@@ -125,11 +121,23 @@ fn a_renewed_key_is_asked_of_the_hub() {
         "secondary",
     ]);
 
-    assert_eq!(ran.json(), json!({"moduleId": "m"}));
+    assert_eq!(ran.json(), device());
     assert_eq!(
-        hub.seen()[0].body,
+        hub.seen()[1].body,
         json!({"policyKey": "secondaryKey", "devices": [{"id": "sensor-1", "moduleId": "m"}]})
     );
+}
+
+#[test]
+fn keys_of_a_missing_or_certified_identity_are_not_renewed() {
+    let certified = json!({"authentication": {"type": "certificateAuthority"}});
+    let hub = CannedHub::start([("GET /devices/certified?", 200, certified)]);
+    let renew = |device| hub.run(&["device-identity", "renew-key", "-d", device, "--kt", "both"]);
+
+    assert_eq!(renew("missing").code, 3);
+    assert_eq!(renew("certified").code, 2);
+
+    assert!(hub.seen().iter().all(|seen| seen.line.starts_with("GET ")));
 }
 
 #[test]

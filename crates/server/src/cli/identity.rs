@@ -184,6 +184,10 @@ pub async fn renew_key(
         KeyType::Both => "both",
         KeyType::Swap => return update(hub, &path, None, swap_keys).await,
     };
+    // A bulk call answers 400 for whatever is wrong; reading tells what it is.
+    if let Credential::X509 = credential(&hub.get(&path).await?, false)? {
+        return Err(no_keys());
+    }
     let mut target = json!({"id": device});
     if let Some(module) = module {
         target["moduleId"] = json!(module);
@@ -203,15 +207,19 @@ fn swap_keys(identity: &mut Value) -> Result<(), Failure> {
         .and_then(Value::as_object_mut)
         .filter(|keys| keys.get("primaryKey").is_some_and(Value::is_string));
     let Some(keys) = keys else {
-        return Err(Failure::Usage(
-            "the identity has no keys to swap: it proves who it is with a certificate".into(),
-        ));
+        return Err(no_keys());
     };
     let primary = keys.remove("primaryKey");
     let secondary = keys.remove("secondaryKey");
     keys.insert("primaryKey".into(), secondary.unwrap_or_default());
     keys.insert("secondaryKey".into(), primary.unwrap_or_default());
     Ok(())
+}
+
+fn no_keys() -> Failure {
+    Failure::Usage(
+        "the identity has no keys to renew or swap: it proves who it is with a certificate".into(),
+    )
 }
 
 /// What an identity's connection string carries.
