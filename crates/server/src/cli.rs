@@ -13,6 +13,7 @@ use crate::config::Environment;
 
 mod access;
 mod answer;
+mod authentication;
 mod connection_string;
 mod device_identity;
 mod document;
@@ -81,6 +82,13 @@ struct Global {
 enum Command {
     /// Run the hub in the foreground
     Serve(serve::Args),
+    #[command(flatten)]
+    Client(ClientCommand),
+}
+
+/// Commands that talk to a hub, or to its data folder.
+#[derive(Debug, Subcommand)]
+enum ClientCommand {
     /// Print shell exports that point SDKs and tools at the hub
     Env(env::Args),
     /// Print the connection string of a policy, device or module
@@ -131,18 +139,16 @@ impl Cli {
         let access = Access::choose(login, data_dir, environment)?;
         match self.command {
             Command::Serve(args) => serve::run(args, access),
-            Command::OperatorToken(command) => operator_token::run(&command, &access),
-            command => tokio::runtime::Builder::new_current_thread()
+            Command::Client(command) => tokio::runtime::Builder::new_current_thread()
                 .enable_all()
                 .build()?
-                .block_on(command.ask(&access)),
+                .block_on(command.run(&access)),
         }
     }
 }
 
-impl Command {
-    /// Runs a command that asks the hub.
-    async fn ask(self, access: &Access) -> Result<Answer, Failure> {
+impl ClientCommand {
+    async fn run(self, access: &Access) -> Result<Answer, Failure> {
         match self {
             Self::Env(args) => env::run(&args, access).await,
             Self::ConnectionString(args) => connection_string::run(&args, access).await,
@@ -152,9 +158,7 @@ impl Command {
             Self::DeviceTwin(command) => twin::run_device(&command, access).await,
             Self::ModuleTwin(command) => twin::run_module(&command, access).await,
             Self::GenerateSasToken(args) => sas_token::run(&args, access).await,
-            Self::Serve(_) | Self::OperatorToken(_) => {
-                unreachable!("these ask no hub and were run by the caller")
-            }
+            Self::OperatorToken(command) => operator_token::run(&command, access),
         }
     }
 }

@@ -1,6 +1,8 @@
 //! The arrows between crates: gateways -> core <- engines, and only the
 //! server names both sides.
 
+#![allow(clippy::unwrap_used)]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
 

@@ -7,9 +7,10 @@ use serde_json::{Value, json};
 use super::{
     access::Access,
     answer::Answer,
+    authentication::Authentication,
     failure::Failure,
     hub::{Call, Hub},
-    identity::{self, Authentication, KeyType},
+    identity::{self, KeyType},
 };
 
 const COLUMNS: &[&str] = &[

@@ -6,9 +6,10 @@ use serde_json::{Value, json};
 use super::{
     access::Access,
     answer::Answer,
+    authentication::Authentication,
     failure::Failure,
     hub::Call,
-    identity::{self, Authentication, KeyType},
+    identity::{self, KeyType},
 };
 
 const COLUMNS: &[&str] = &[
