@@ -72,7 +72,6 @@ REFUSED = {
     "signature_cut_short": lambda hub, device: signed(hub, hub.host, order="sr se skn sig")[:-8],
     "the_key_of_another_policy": lambda hub, device: signed(hub, hub.host, key=hub.policy_key("service")),
     "unknown_policy": lambda hub, device: signed(hub, hub.host, policy="nobody"),
-    "policy_in_other_case": lambda hub, device: signed(hub, hub.host, policy="RegistryREAD"),
     "no_policy_for_the_whole_hub": lambda hub, device: signed(hub, hub.host, policy=None),
     "empty_policy_for_the_whole_hub": lambda hub, device: signed(hub, hub.host, policy=""),
     "another_hub": lambda hub, device: signed(hub, "other.azure-devices.net"),
