@@ -19,6 +19,7 @@ use crate::{config::Config, data_dir::DataDir};
 
 mod authority;
 mod clients;
+mod contents;
 mod pair;
 mod reload;
 
@@ -35,6 +36,8 @@ pub enum CertificateSource {
         chain: PathBuf,
         /// Its private key, PEM.
         key: PathBuf,
+        /// The name that clients are told to use.
+        hostname: String,
     },
     /// A pair signed by the local authority in `tls/`.
     Local {
@@ -52,6 +55,7 @@ impl CertificateSource {
             (Some(chain), Some(key)) => Self::Own {
                 chain: chain.clone(),
                 key: key.clone(),
+                hostname: config.preferred_hostname().to_owned(),
             },
             _ => Self::Local {
                 folder: data_dir.tls(),

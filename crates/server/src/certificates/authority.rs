@@ -5,7 +5,6 @@
 //! and Apple's systems take.
 
 use std::{
-    collections::BTreeSet,
     fs,
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
     path::Path,
@@ -17,10 +16,9 @@ use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
     KeyUsagePurpose,
 };
-use time::OffsetDateTime;
-use x509_parser::{extensions::GeneralName, pem::parse_x509_pem};
+use rustls::pki_types::{CertificateDer, pem::PemObject};
 
-use super::local_ca;
+use super::{contents::Contents, local_ca};
 use crate::{config::Config, private_file};
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
@@ -140,36 +138,11 @@ fn params(common_name: &str, now: SystemTime, life: Duration) -> CertificatePara
 }
 
 fn lasts(pem: &[u8], names: &[String], now: SystemTime) -> bool {
-    let Ok((_, pem)) = parse_x509_pem(pem) else {
-        return false;
-    };
-    let Ok(certificate) = pem.parse_x509() else {
-        return false;
-    };
-    let end = certificate.validity().not_after.to_datetime();
-    end > OffsetDateTime::from(now + SIGN_ANEW_BEFORE_END)
-        && names_of(&certificate) == names.iter().cloned().collect()
-}
-
-fn names_of(certificate: &x509_parser::certificate::X509Certificate<'_>) -> BTreeSet<String> {
-    let Ok(Some(names)) = certificate.subject_alternative_name() else {
-        return BTreeSet::new();
-    };
-    names
-        .value
-        .general_names
-        .iter()
-        .filter_map(|name| match name {
-            GeneralName::DNSName(name) => Some((*name).to_owned()),
-            GeneralName::IPAddress(bytes) => address(bytes).map(|address| address.to_string()),
-            _ => None,
-        })
-        .collect()
-}
-
-fn address(bytes: &[u8]) -> Option<IpAddr> {
-    <[u8; 4]>::try_from(bytes)
-        .map(IpAddr::from)
-        .or_else(|_| <[u8; 16]>::try_from(bytes).map(IpAddr::from))
+    let contents = CertificateDer::from_pem_slice(pem)
         .ok()
+        .and_then(|der| Contents::read(&der));
+    contents.is_some_and(|contents| {
+        contents.lasts_until(now + SIGN_ANEW_BEFORE_END)
+            && contents.names == names.iter().cloned().collect()
+    })
 }

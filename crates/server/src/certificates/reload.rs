@@ -14,7 +14,7 @@ use rustls::{
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::{CertificateSource, PairError, pair, provider};
+use super::{CertificateSource, PairError, contents::Contents, pair, provider};
 
 const LOOK_EVERY: Duration = Duration::from_secs(2);
 const RENEW_EVERY: Duration = Duration::from_secs(60 * 60);
@@ -43,6 +43,7 @@ impl ServerCertificate {
         let provider = provider();
         let seen = stamps(&source);
         let pair = pair::read(&source.chain(), &source.key(), &provider)?;
+        tell_trouble(&source, &pair, now);
         Ok(Arc::new(Self {
             source,
             provider,
@@ -110,6 +111,21 @@ impl ServerCertificate {
 impl ResolvesServerCert for ServerCertificate {
     fn resolve(&self, _hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
         Some(self.read().pair.clone())
+    }
+}
+
+/// An own certificate that clients will refuse is used all the same: the
+/// operator may know better, and is told.
+fn tell_trouble(source: &CertificateSource, pair: &CertifiedKey, now: SystemTime) {
+    let CertificateSource::Own { hostname, .. } = source else {
+        return;
+    };
+    let contents = pair
+        .end_entity_cert()
+        .ok()
+        .and_then(|der| Contents::read(der));
+    for trouble in contents.iter().flat_map(|it| it.trouble(hostname, now)) {
+        tracing::warn!(trouble, file = %source.chain().display(), "clients may refuse the certificate");
     }
 }
 
