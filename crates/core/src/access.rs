@@ -175,9 +175,15 @@ impl Access {
             return Err(Refused::Signature);
         }
         let holds = match permit.credential() {
+            // From the store: the announcement of a change comes before the
+            // change is in memory.
             Credential::Policy { name, key } => {
-                let policy = hub.policy(name.as_str()).ok_or(Refused::Signature)?;
-                policy.rights.allow(Rights::DEVICE_CONNECT) && has_key(&policy.keys, key)
+                let policies = self.store.policies(hub.name()).await?;
+                policies.iter().map(|stored| &stored.value).any(|policy| {
+                    policy.name == *name
+                        && policy.rights.allow(Rights::DEVICE_CONNECT)
+                        && has_key(&policy.keys, key)
+                })
             }
             Credential::Identity {
                 id,

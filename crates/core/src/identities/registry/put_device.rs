@@ -1,0 +1,177 @@
+//! Creating and replacing device identities.
+
+use super::{Registry, TwinChange, insert};
+use crate::access::RegistryWritePermit;
+use crate::etag::Precondition;
+use crate::hubs::Hub;
+use crate::identities::device::{self, DeviceSpec, PutDeviceError};
+use crate::identities::{DeviceIdentity, Identity, InvalidScope, ModuleIdentity, module, scope};
+use crate::ids::IdentityId;
+use crate::ports::{
+    Announcement, Change, CommitError, Record, RecordKey, Registered, StoreError, UnitOfWork,
+};
+use crate::presence::Presence;
+use crate::time::Timestamp;
+use crate::twins::Twin;
+
+impl Registry {
+    /// Creates a device (no ETag) or replaces its identity (an ETag or the
+    /// wildcard). `twin` changes the twin in the same unit of work.
+    pub async fn put_device(
+        &self,
+        permit: &RegistryWritePermit,
+        spec: DeviceSpec,
+        if_match: &Precondition,
+    ) -> Result<(DeviceIdentity, Presence), PutDeviceError> {
+        self.put_device_and_twin(permit, spec, if_match, |_, _| Ok(None))
+            .await
+    }
+
+    /// As [`put_device`](Self::put_device), with a change of the twin.
+    pub(in crate::identities) async fn put_device_and_twin<
+        E: From<PutDeviceError> + From<StoreError>,
+    >(
+        &self,
+        permit: &RegistryWritePermit,
+        spec: DeviceSpec,
+        if_match: &Precondition,
+        change_twin: impl Fn(&mut Twin, Timestamp) -> Result<TwinChange, E>,
+    ) -> Result<(DeviceIdentity, Presence), E> {
+        let hub = permit.hub();
+        loop {
+            let current = self.store.device_with_modules(hub.name(), &spec.id).await?;
+            if current.is_none()
+                && let Some(full) = self.full(hub).await?
+            {
+                return Err(PutDeviceError::HubFull(full).into());
+            }
+            let now = self.clock.now();
+            let (stored, modules) = match current {
+                Some((device, modules)) => (Some(device), modules),
+                None => (None, Vec::new()),
+            };
+            let before = stored.as_ref().map(|device| &device.identity.value);
+            let after = device::decide_put(before, spec.clone(), if_match, now)?;
+            self.check_parents(hub, &after).await?;
+
+            let mut changes = Vec::new();
+            let mut announcements = announce_changed(before, &after, &modules);
+            let id = IdentityId::from(after.id.clone());
+            match &stored {
+                None => {
+                    let mut twin = Twin::new(id, now);
+                    change_twin(&mut twin, now)?;
+                    changes.push(insert(Identity::Device(after.clone())));
+                    changes.push(Change::Insert(Record::Twin(twin)));
+                }
+                Some(device) => {
+                    changes.push(Change::Replace(
+                        Record::Identity(Identity::Device(after.clone())),
+                        device.identity.revision,
+                    ));
+                    let twin = self.changed_twin(hub, &id, &change_twin, now).await?;
+                    if let Some((change, announcement)) = twin {
+                        changes.push(change);
+                        announcements.extend(announcement);
+                    }
+                }
+            }
+            let was_edge = before.is_some_and(|before| before.edge);
+            change_system_modules(
+                &mut changes,
+                &mut announcements,
+                was_edge,
+                &after,
+                &modules,
+                now,
+            );
+
+            let work = UnitOfWork::new(hub.name().clone(), changes).announcing(announcements);
+            match self.store.commit(work).await {
+                Ok(()) => {
+                    let activity = stored.map(|device| device.activity).unwrap_or_default();
+                    let presence = self
+                        .presence
+                        .of(hub.name(), &after.id.clone().into(), activity);
+                    return Ok((after, presence));
+                }
+                Err(CommitError::Conflict(_)) => {}
+                Err(CommitError::Store(error)) => return Err(error.into()),
+            }
+        }
+    }
+
+    /// A parent scope must belong to an edge device that exists.
+    async fn check_parents(
+        &self,
+        hub: &Hub,
+        device: &DeviceIdentity,
+    ) -> Result<(), PutDeviceError> {
+        for parent_scope in &device.parent_scopes {
+            let (parent, _) = scope::parse(parent_scope)?;
+            let found = self.store.device(hub.name(), &parent).await?;
+            let is_its_scope = found.is_some_and(|found| {
+                let parent = found.identity.value;
+                parent.edge && parent.scope.as_ref() == Some(parent_scope)
+            });
+            if !is_its_scope {
+                return Err(InvalidScope::NoSuchParent(parent_scope.clone()).into());
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Sessions that a change of keys or status concerns: the device's and its
+/// modules', which can't connect while the device is disabled.
+fn announce_changed(
+    before: Option<&DeviceIdentity>,
+    after: &DeviceIdentity,
+    modules: &[Registered<ModuleIdentity>],
+) -> Vec<Announcement> {
+    let same = before.is_none_or(|before| {
+        before.status == after.status && before.authentication == after.authentication
+    });
+    if same {
+        return Vec::new();
+    }
+    let modules = modules
+        .iter()
+        .map(|module| module.identity.value.identity_id());
+    [IdentityId::from(after.id.clone())]
+        .into_iter()
+        .chain(modules)
+        .map(Announcement::IdentityChanged)
+        .collect()
+}
+
+/// The edge system modules come and go with the device's edge capability.
+fn change_system_modules(
+    changes: &mut Vec<Change>,
+    announcements: &mut Vec<Announcement>,
+    was_edge: bool,
+    after: &DeviceIdentity,
+    modules: &[Registered<ModuleIdentity>],
+    now: Timestamp,
+) {
+    if after.edge && !was_edge {
+        for module in module::system_modules(&after.id, now) {
+            let twin = Twin::new(module.identity_id(), now);
+            changes.push(insert(Identity::Module(module)));
+            changes.push(Change::Insert(Record::Twin(twin)));
+        }
+    }
+    if was_edge && !after.edge {
+        for module in modules {
+            let identity = &module.identity;
+            if identity.value.id.is_system() {
+                let id = identity.value.identity_id();
+                changes.push(Change::Remove(
+                    RecordKey::Identity(id.clone()),
+                    identity.revision,
+                ));
+                announcements.push(Announcement::IdentityRemoved(id));
+            }
+        }
+    }
+}
