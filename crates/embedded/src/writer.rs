@@ -212,3 +212,6 @@ impl GroupCommit {
 
 /// Hubs with what their counts move by.
 type HubChanges<'a> = Vec<(&'a HubName, CountChange)>;
+
+#[cfg(test)]
+mod tests;

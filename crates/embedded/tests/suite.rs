@@ -12,14 +12,14 @@ struct Folder(tempfile::TempDir);
 
 impl Folder {
     fn new() -> Self {
-        Folder(tempfile::tempdir().unwrap())
+        Folder(tempfile::tempdir().expect("a temporary folder can be made"))
     }
 }
 
 #[async_trait]
 impl Storage for Folder {
     async fn open(&self, sessions: Arc<dyn Sessions>) -> Arc<dyn StateStore> {
-        Arc::new(Engine::open(self.0.path(), sessions).unwrap())
+        Arc::new(Engine::open(self.0.path(), sessions).expect("the state opens"))
     }
 }
 
