@@ -10,10 +10,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use support::client::{bytes_of, connect_of, publish};
 use support::{RESPONSES, Someone, TestHub};
-use tokio::time::Instant;
 use twinhub_core::identities::Status;
 use twinhub_core::keys::Key;
-use twinhub_mqtt::Settings;
 use twinhub_mqtt_codec::{
     ConnAck, Connect, ConnectReturnCode, Packet, PacketId, QoS, Subscribe, Subscription,
     TopicFilter, TopicName, Will,
@@ -239,26 +237,6 @@ async fn an_announced_model_is_in_the_twin() {
     hub.connection().connect_with(connect).await.unwrap();
 
     assert_eq!(hub.twin(&who).await.model_id, "dtmi:a:b;1");
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_trickle_does_not_stretch_the_connect_deadline() {
-    let hub = TestHub::new().await;
-    let who = hub.with_device("pump-7").await;
-    let connect = connect_bytes(&hub, &who);
-    let begun = Instant::now();
-    let mut client = hub.connection();
-
-    for byte in connect.chunks(1).take(20) {
-        client.send_bytes(byte).await;
-        tokio::time::sleep(Duration::from_secs(1)).await;
-    }
-    client.expect_closed().await;
-
-    assert_eq!(
-        begun.elapsed().as_secs(),
-        Settings::default().connect_deadline.as_secs()
-    );
 }
 
 fn connect_bytes(hub: &TestHub, who: &Someone) -> Vec<u8> {

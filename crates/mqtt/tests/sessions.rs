@@ -10,7 +10,7 @@ use support::client::{bytes_of, connect_of, publish};
 use support::{CHANGES, RESPONSES, TestHub};
 use twinhub_core::identities::Status;
 use twinhub_core::keys::Key;
-use twinhub_mqtt_codec::{Packet, PacketId, QoS, SubAckCode};
+use twinhub_mqtt_codec::{ConnectReturnCode, Packet, PacketId, QoS, SubAckCode};
 
 const GET: &str = "$iothub/twin/GET/?$rid=1";
 
@@ -202,6 +202,19 @@ async fn a_deleted_or_disabled_device_is_cut_off() {
 
     of_deleted.expect_closed().await;
     of_disabled.expect_closed().await;
+}
+
+#[tokio::test]
+async fn whoever_is_deleted_while_entering_does_not_stay() {
+    let hub = TestHub::new().await;
+    let who = hub.with_device("pump-7").await;
+    let connect = connect_of(&who, &hub.token(&who));
+    hub.delete_while_entering(&who).await;
+
+    let refused = hub.connection().connect_with(connect).await;
+
+    assert_eq!(refused, Err(ConnectReturnCode::NotAuthorized));
+    assert!(!hub.is_connected(&who));
 }
 
 #[tokio::test]

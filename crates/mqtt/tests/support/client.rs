@@ -1,5 +1,7 @@
 //! A client that speaks packets.
 
+use std::time::Duration;
+
 use bytes::{Bytes, BytesMut};
 use serde_json::Value;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream};
@@ -9,6 +11,9 @@ use twinhub_mqtt_codec::{
 };
 
 use super::Someone;
+
+/// Longer than what tests on a paused clock wait for.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 pub struct Client {
     stream: DuplexStream,
@@ -70,6 +75,11 @@ impl Client {
 
     /// The next packet; `None` once the hub has closed.
     pub async fn next(&mut self) -> Option<Packet> {
+        let patience = tokio::time::timeout(PATIENCE, self.next_in_time());
+        patience.await.expect("the hub says nothing")
+    }
+
+    async fn next_in_time(&mut self) -> Option<Packet> {
         loop {
             if let Some(packet) = decode(&mut self.buffer, usize::MAX).unwrap() {
                 return Some(packet);

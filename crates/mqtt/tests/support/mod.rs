@@ -3,9 +3,10 @@
 #![allow(dead_code, reason = "each test file uses its own part")]
 
 pub mod client;
+mod meddled;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use serde_json::{Map, Value, json};
@@ -18,28 +19,37 @@ use twinhub_core::hubs::{Hub, HubSettings, Hubs, Sku, Tier};
 use twinhub_core::identities::{AuthenticationSpec, DeviceSpec, ModuleSpec, Registry, Status};
 use twinhub_core::ids::{DeviceId, HubName, IdentityId, ModuleId};
 use twinhub_core::keys::Key;
-use twinhub_core::ports::Sessions;
 use twinhub_core::presence::{Activity, PresenceBook};
 use twinhub_core::stored_sessions::StoredSessions;
 use twinhub_core::time::{Clock, Timestamp};
 use twinhub_core::twins::{TwinPatch, TwinWrite, Twins};
-use twinhub_embedded::{Engine, LocalSessions};
+use twinhub_embedded::Engine;
 use twinhub_mqtt::{Gateway, Services, Settings};
 use twinhub_sas::{SasToken, SigningKey};
 
 use self::client::Client;
+use self::meddled::MeddledSessions;
 
 const NOW: u64 = 1_800_000_000;
 pub const HOST: &str = "plant.example";
 pub const RESPONSES: &str = "$iothub/twin/res/#";
 pub const CHANGES: &str = "$iothub/twin/PATCH/properties/desired/#";
 
-/// Goes with tokio's clock, which tests can pause.
-struct TestClock(Instant);
+/// Goes with tokio's clock, which tests can pause, until it is set forward.
+struct TestClock {
+    begun: Instant,
+    set_forward: AtomicU64,
+}
+
+impl TestClock {
+    fn elapsed(&self) -> Duration {
+        self.begun.elapsed() + Duration::from_secs(self.set_forward.load(Ordering::Relaxed))
+    }
+}
 
 impl Clock for TestClock {
     fn now(&self) -> Timestamp {
-        Timestamp::from_unix_seconds(NOW).plus(self.0.elapsed())
+        Timestamp::from_unix_seconds(NOW).plus(self.elapsed())
     }
 }
 
@@ -51,7 +61,8 @@ pub struct TestHub {
     pub admitted: Arc<AtomicUsize>,
     hubs: Arc<Hubs>,
     access: Arc<Access>,
-    registry: Registry,
+    registry: Arc<Registry>,
+    sessions: Arc<MeddledSessions>,
     twins: Arc<Twins>,
     presence: Arc<PresenceBook>,
     clock: Arc<TestClock>,
@@ -88,8 +99,11 @@ impl TestHub {
 
     pub async fn with_settings(settings: Settings) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let clock = Arc::new(TestClock(Instant::now()));
-        let sessions = Arc::new(LocalSessions::new());
+        let clock = Arc::new(TestClock {
+            begun: Instant::now(),
+            set_forward: AtomicU64::new(0),
+        });
+        let sessions = Arc::new(MeddledSessions::default());
         let engine = Arc::new(Engine::open(folder.path(), sessions.clone()).unwrap());
         let hub = HubSettings {
             host_names: vec![HOST.to_owned()],
@@ -120,10 +134,15 @@ impl TestHub {
             stored: Arc::new(StoredSessions::new(engine.clone())),
             clock: clock.clone(),
         };
-        let sessions: Arc<dyn Sessions> = sessions;
         TestHub {
             gateway: Arc::new(Gateway::new(services, settings)),
-            registry: Registry::new(engine.clone(), sessions, presence.clone(), clock.clone()),
+            registry: Arc::new(Registry::new(
+                engine.clone(),
+                sessions.clone(),
+                presence.clone(),
+                clock.clone(),
+            )),
+            sessions,
             engine,
             shutdown: CancellationToken::new(),
             admitted: Arc::default(),
@@ -193,6 +212,24 @@ impl TestHub {
         deleted.await.unwrap();
     }
 
+    /// Has the device deleted between a client's authentication and the
+    /// moment from which its session is told of changes.
+    pub async fn delete_while_entering(&self, who: &Someone) {
+        let permit = self.owner().await.registry_write().unwrap();
+        let (registry, id) = (self.registry.clone(), who.id.device_id().clone());
+        self.sessions.before_next_open(async move {
+            let deleted = registry.delete_device(&permit, &id, &Precondition::Any);
+            deleted.await.unwrap();
+        });
+    }
+
+    /// Sets the machine's clock forward; timers don't notice.
+    pub fn set_clock_forward(&self, by: Duration) {
+        self.clock
+            .set_forward
+            .fetch_add(by.as_secs(), Ordering::Relaxed);
+    }
+
     /// A token with an hour to live, as the identity signs it.
     pub fn token(&self, who: &Someone) -> String {
         self.token_for(who, Duration::from_secs(3600))
@@ -200,7 +237,7 @@ impl TestHub {
 
     pub fn token_for(&self, who: &Someone, life: Duration) -> String {
         let key = SigningKey::from_base64(&who.primary).unwrap();
-        let expiry = NOW + self.clock.0.elapsed().as_secs() + life.as_secs();
+        let expiry = NOW + self.clock.elapsed().as_secs() + life.as_secs();
         SasToken::sign(&format!("{HOST}/{}", who.path()), &key, None, expiry)
     }
 

@@ -1,0 +1,54 @@
+//! The sessions bus, with somebody who meddles at the worst moment.
+
+use std::pin::Pin;
+use std::sync::Mutex;
+
+use twinhub_core::ids::{HubName, IdentityId};
+use twinhub_core::policies::PolicyName;
+use twinhub_core::ports::{Announcement, EndReason, Mailbox, Sessions};
+use twinhub_embedded::LocalSessions;
+
+type Meddling = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+#[derive(Default)]
+pub struct MeddledSessions {
+    sessions: LocalSessions,
+    before_next_open: Mutex<Option<Meddling>>,
+}
+
+impl MeddledSessions {
+    /// Does this to its end before the next session is opened.
+    pub fn before_next_open(&self, meddling: impl Future<Output = ()> + Send + 'static) {
+        *self.before_next_open.lock().unwrap() = Some(Box::pin(meddling));
+    }
+}
+
+impl Sessions for MeddledSessions {
+    fn open(&self, hub: &HubName, id: &IdentityId, policy: Option<PolicyName>) -> Mailbox {
+        if let Some(meddling) = self.before_next_open.lock().unwrap().take() {
+            // Opening does not wait, so somebody else has to.
+            let elsewhere = std::thread::spawn(|| {
+                let runtime = tokio::runtime::Runtime::new().unwrap();
+                runtime.block_on(meddling);
+            });
+            elsewhere.join().unwrap();
+        }
+        self.sessions.open(hub, id, policy)
+    }
+
+    fn announce(&self, hub: &HubName, announcement: &Announcement) {
+        self.sessions.announce(hub, announcement);
+    }
+
+    fn is_connected(&self, hub: &HubName, id: &IdentityId) -> bool {
+        self.sessions.is_connected(hub, id)
+    }
+
+    fn connected_devices(&self, hub: &HubName) -> u64 {
+        self.sessions.connected_devices(hub)
+    }
+
+    fn end_all(&self, reason: EndReason) {
+        self.sessions.end_all(reason);
+    }
+}
