@@ -36,12 +36,13 @@ impl<'g> Guard<'g> {
         keep_alive: KeepAlive,
         shutdown: CancellationToken,
     ) -> Self {
+        let clock = &*services.clock;
         Guard {
             access: &services.access,
-            clock: &*services.clock,
+            timer: Box::pin(sleep_until(next_deadline(&permit, &keep_alive, clock))),
+            clock,
             permit,
             mailbox,
-            timer: Box::pin(sleep_until(Instant::now())),
             keep_alive,
             shutdown,
         }
@@ -97,15 +98,20 @@ impl<'g> Guard<'g> {
 
     fn check_deadlines(&mut self) -> Result<(), End> {
         self.check_expiry()?;
-        let (now, silent) = (Instant::now(), self.keep_alive.deadline());
-        if now >= silent {
+        if Instant::now() >= self.keep_alive.deadline() {
             return Err(End::Silent);
         }
-        let left = self.permit.expires().since(self.clock.now());
-        // The two clocks may differ by a hair: not to be asked in vain at once.
-        let expires = now.checked_add(left.max(Duration::from_millis(1)));
-        let next = expires.map_or(silent, |expires| silent.min(expires));
+        let next = next_deadline(&self.permit, &self.keep_alive, self.clock);
         self.timer.as_mut().reset(next);
         Ok(())
     }
+}
+
+/// When the client has been silent for too long or its token expires.
+fn next_deadline(permit: &DevicePermit, keep_alive: &KeepAlive, clock: &dyn Clock) -> Instant {
+    let left = permit.expires().since(clock.now());
+    // The two clocks may differ by a hair: not to be asked in vain at once.
+    let expires = Instant::now().checked_add(left.max(Duration::from_millis(1)));
+    let silent = keep_alive.deadline();
+    expires.map_or(silent, |expires| silent.min(expires))
 }
