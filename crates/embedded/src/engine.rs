@@ -29,7 +29,6 @@ const ACTIVITY_PER_UNIT: usize = 500;
 
 /// The state of all hubs of this process, in one folder.
 ///
-/// Reads run on tokio's blocking threads: it is used within a runtime.
 /// Dropping it waits until what is queued is written.
 pub struct Engine {
     // In the order in which they end: the last connection to go tidies up.
@@ -51,7 +50,7 @@ impl Engine {
         let last_revision = schema::last_revision(&connection).map_err(refused)?;
         let counts = Arc::new(Counts::default());
         counts.load(&connection).map_err(refused)?;
-        let readers = Readers::open(&file).map_err(refused)?;
+        let readers = Readers::start(&file)?;
         let signal = Arc::new(CheckpointSignal::default());
         // What a crash left in the log.
         signal.written();

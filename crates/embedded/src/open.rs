@@ -192,3 +192,31 @@ fn sync_folder(folder: &Path) -> io::Result<()> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pragma(connection: &Connection, name: &str) -> String {
+        let value = connection
+            .pragma_query_value(None, name, |row| row.get::<_, rusqlite::types::Value>(0));
+        format!("{:?}", value.unwrap())
+    }
+
+    #[test]
+    fn every_connection_flushes_fully_and_leaves_the_log_to_the_checkpointer() {
+        let folder = tempfile::tempdir().unwrap();
+        let (file, writer) = StateFile::open(folder.path()).unwrap();
+        let reader = file.reader().unwrap();
+        let checkpointer = file.checkpointer(Duration::ZERO).unwrap();
+
+        for connection in [&writer, &reader, &checkpointer] {
+            assert_eq!(pragma(connection, "synchronous"), "Integer(2)");
+            assert_eq!(pragma(connection, "journal_mode"), "Text(\"wal\")");
+            assert_eq!(pragma(connection, "page_size"), "Integer(4096)");
+        }
+        assert_eq!(pragma(&writer, "wal_autocheckpoint"), "Integer(0)");
+        assert_eq!(pragma(&writer, "foreign_keys"), "Integer(1)");
+        assert!(reader.execute_batch("DELETE FROM hubs").is_err());
+    }
+}

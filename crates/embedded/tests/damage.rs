@@ -1,4 +1,8 @@
 //! Files that are not what was once written, and records of the future.
+#![allow(
+    clippy::unwrap_used,
+    reason = "a failure is a panic, in helpers as well"
+)]
 
 use std::fs;
 use std::path::{Path, PathBuf};
