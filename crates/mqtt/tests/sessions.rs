@@ -258,3 +258,14 @@ async fn shutdown_closes_sessions_and_strangers() {
     session.expect_closed().await;
     stranger.expect_closed().await;
 }
+
+#[tokio::test]
+async fn a_connection_needs_less_than_three_kilobytes_of_state() {
+    let hub = TestHub::new().await;
+    let (stream, _) = tokio::io::duplex(1);
+    let peer = "192.0.2.1:50000".parse().unwrap();
+
+    let connection = hub.gateway.serve(stream, peer, || {}, hub.shutdown.clone());
+
+    assert!(size_of_val(&connection) < 3 * 1024);
+}
