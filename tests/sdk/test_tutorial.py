@@ -2,8 +2,8 @@
 
 import os
 import re
-import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -17,8 +17,10 @@ PAGE = REPOSITORY / "docs" / "tutorial.md"
 def run_tutorial(hub: Hub, folder: Path) -> str:
     """Runs the page's commands in `folder` as its reader would; returns what they printed."""
     script = extract(PAGE, folder)
+    # The page says `twinhub`, whatever the binary under test is called.
+    (folder / "twinhub").symlink_to(binary().resolve())
     environment = {
-        "PATH": f"{binary().parent}:{Path(shutil.which('python') or '').parent}:{os.environ['PATH']}",
+        "PATH": f"{folder}:{Path(sys.executable).parent}:{os.environ['PATH']}",
         "HOME": str(folder),
         "TWINHUB_DATA_DIR": str(hub.data_dir),
     }
