@@ -86,10 +86,15 @@ test('removal by IDs takes the module and its twin', async (t) => {
 test('removal with a stale etag is InvalidEtagError and removes nothing', async (t) => {
   const module = await createModule(registry, await createDevice(t, registry));
   const { responseBody: current } = await registry.updateModule({ ...module, managedBy: 'first' });
+  // The SDK's own promise loses its callback when it is given a module.
+  const remove = (given) =>
+    new Promise((resolve, reject) => {
+      registry.removeModule(given, (error) => (error ? reject(error) : resolve()));
+    });
 
-  await assert.rejects(registry.removeModule(module), { name: 'InvalidEtagError' });
+  await assert.rejects(remove(module), { name: 'InvalidEtagError' });
 
-  await registry.removeModule(current);
+  await remove(current);
 });
 
 test('adding twice is DeviceAlreadyExistsError', async (t) => {
