@@ -128,10 +128,11 @@ def test_after_a_crash_everybody_is_disconnected_until_they_return(
 ) -> None:
     hub = hub_factory().start()
     device = hub.with_device()
-    hub.mqtt_session(device)
+    session = hub.mqtt_session(device)
     assert device.get()["connectionState"] == "Connected"
 
     hub.kill()
+    session.expect_closed()
     hub.start()
 
     assert device.get()["connectionState"] == "Disconnected"
