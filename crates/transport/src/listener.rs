@@ -32,8 +32,9 @@ impl Default for Limits {
 
 /// A connection whose TLS handshake is done.
 pub struct Connection {
-    /// The bytes.
-    pub stream: TlsStream<TcpStream>,
+    /// The bytes. Boxed: it is moved through several nested futures, each of
+    /// which would have room for it.
+    pub stream: Box<TlsStream<TcpStream>>,
     /// The other end.
     pub peer: SocketAddr,
     /// Its place among the strangers: drop it once it has authenticated.
@@ -82,7 +83,7 @@ pub async fn serve<F, Fut>(
         let handle = handle.clone();
         let shutdown = shutdown.clone();
         connections.spawn(async move {
-            let handshake = shake_hands(acceptor, socket, limits.handshake_deadline);
+            let handshake = Box::pin(shake_hands(acceptor, socket, limits.handshake_deadline));
             let stream = tokio::select! {
                 () = shutdown.cancelled() => return,
                 stream = handshake => stream,
@@ -109,9 +110,10 @@ async fn shake_hands(
     acceptor: TlsAcceptor,
     socket: TcpStream,
     deadline: Duration,
-) -> io::Result<TlsStream<TcpStream>> {
+) -> io::Result<Box<TlsStream<TcpStream>>> {
     socket.set_nodelay(true)?;
     timeout(deadline, acceptor.accept(socket))
         .await
         .map_err(|_| io::Error::from(io::ErrorKind::TimedOut))?
+        .map(Box::new)
 }
