@@ -82,6 +82,11 @@ impl Record {
 }
 
 /// One step of a unit of work, with its precondition.
+///
+/// A precondition that does not hold is a [`Conflict`] over the record that is
+/// not as expected: the one named, or the identity that a twin or session
+/// lacks, or the hub if it does not exist. A hub is removed last: while it has
+/// policies or identities, its removal conflicts.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Change {
     /// Adds a record that must be absent.
