@@ -41,6 +41,9 @@ use failure::Failure;
 #[command(
     name = "twinhub",
     version,
+    // Lines as they are written, whether or not another crate of the build
+    // turns on clap's wrapping.
+    term_width = 0,
     subcommand_required = true,
     arg_required_else_help = true
 )]
