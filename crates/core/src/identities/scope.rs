@@ -61,15 +61,18 @@ pub(super) fn decide(
     current: Option<&DeviceIdentity>,
     wanted: &Scopes,
 ) -> Result<Scopes, InvalidScope> {
+    let own = own_scope(device, generation);
     if !edge {
-        let parents: Vec<_> = wanted.own.iter().cloned().collect();
+        // A device that was an edge device is sent back with its own scope,
+        // which goes with the capability.
+        let scope = wanted.own.as_ref().filter(|scope| **scope != own);
+        let parents: Vec<_> = scope.into_iter().cloned().collect();
         check_parents(device, &parents)?;
         return Ok(Scopes {
-            own: wanted.own.clone(),
+            own: scope.cloned(),
             parents,
         });
     }
-    let own = own_scope(device, generation);
     let sent_back = current.and_then(|current| current.scope.as_ref());
     if let Some(sent) = &wanted.own
         && *sent != own
@@ -136,6 +139,20 @@ mod tests {
 
         assert_eq!(with_scope.parents, vec![edge_scope()]);
         assert_eq!(without, Scopes::default());
+    }
+
+    #[test]
+    fn a_device_that_loses_its_edge_capability_loses_its_own_scope() {
+        let device = DeviceId::parse("gate-way").unwrap();
+        let now = Timestamp::from_ticks(638_000_000_000_000_000);
+        let sent_back = Scopes {
+            own: Some(edge_scope()),
+            parents: vec![],
+        };
+
+        let leaf = decide(&device, now, false, None, &sent_back).unwrap();
+
+        assert_eq!(leaf, Scopes::default());
     }
 
     #[test]

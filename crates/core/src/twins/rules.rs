@@ -13,8 +13,13 @@ pub const MAX_TAGS_BYTES: usize = 8 * 1024;
 pub const MAX_PROPERTIES_BYTES: usize = 32 * 1024;
 const MAX_KEY_BYTES: usize = 1024;
 const MAX_STRING_BYTES: usize = 4096;
-/// Objects within objects, the section itself not counted.
+/// Objects and arrays within each other, the section itself not counted.
 const MAX_DEPTH: usize = 10;
+/// Values of a whole part, objects, arrays and their elements among them. The
+/// documented size counts an empty value as nothing: without this cap a part
+/// could grow without end. No part within the documented size has as many
+/// named values as this, unless their names are shorter than two bytes.
+const MAX_VALUES: usize = 16 * 1024;
 const MIN_INTEGER: i64 = -4_503_599_627_370_496;
 const MAX_INTEGER: i64 = 4_503_599_627_370_495;
 
@@ -91,6 +96,14 @@ pub enum InvalidProperties {
         /// Where it is.
         path: String,
     },
+    /// More values than a part may have.
+    #[error("{place} would have {values} values, at most {MAX_VALUES} are allowed")]
+    TooManyValues {
+        /// Which part.
+        place: Place,
+        /// How many it would have.
+        values: usize,
+    },
     /// More than fits.
     #[error("{place} would have {bytes} bytes, at most {max} are allowed")]
     TooLarge {
@@ -122,6 +135,10 @@ pub(super) fn check_size(
     let max = place.max_bytes();
     if bytes > max {
         return Err(InvalidProperties::TooLarge { place, bytes, max });
+    }
+    let values = properties.values().map(count_values).sum();
+    if values > MAX_VALUES {
+        return Err(InvalidProperties::TooManyValues { place, values });
     }
     Ok(())
 }
@@ -180,9 +197,12 @@ fn check_value(value: &Value, path: &mut Path, depth: usize) -> Result<(), Inval
             Err(InvalidProperties::StringTooLong { path: path.show() })
         }
         Value::String(_) => Ok(()),
+        Value::Array(_) if depth > MAX_DEPTH => {
+            Err(InvalidProperties::TooDeep { path: path.show() })
+        }
         Value::Array(items) => items.iter().try_for_each(|item| match item {
             Value::Null => Err(InvalidProperties::NullInArray { path: path.show() }),
-            item => check_value(item, path, depth),
+            item => check_value(item, path, depth + 1),
         }),
         Value::Object(object) => check_object(object, path, depth + 1),
     }
@@ -197,6 +217,14 @@ fn check_number(number: &Number, path: &Path) -> Result<(), InvalidProperties> {
         Ok(())
     } else {
         Err(InvalidProperties::NumberOutOfRange { path: path.show() })
+    }
+}
+
+fn count_values(value: &Value) -> usize {
+    match value {
+        Value::Array(items) => 1 + items.iter().map(count_values).sum::<usize>(),
+        Value::Object(object) => 1 + object.values().map(count_values).sum::<usize>(),
+        _ => 1,
     }
 }
 

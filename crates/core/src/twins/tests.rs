@@ -176,6 +176,40 @@ fn a_broken_rule_changes_nothing() {
 }
 
 #[test]
+fn values_that_count_as_no_bytes_cannot_pile_up() {
+    let empties = [json!([]), json!({}), json!("")];
+
+    for empty in empties {
+        let many = json!({"a": vec![empty.clone(); 20_000]});
+
+        let mut twin = twin();
+        assert!(
+            matches!(
+                twin.report(&object(many), NOW),
+                Err(InvalidProperties::TooManyValues { values: 20_001, .. })
+            ),
+            "{empty}"
+        );
+        assert_eq!(twin, super::tests::twin());
+    }
+}
+
+#[test]
+fn arrays_nest_as_deep_as_objects() {
+    let nested = |levels: usize| (0..levels).fold(json!(1), |value, _| json!([value]));
+
+    assert!(
+        twin()
+            .patch(&desired(json!({"a": nested(11)})), NOW)
+            .is_ok()
+    );
+    assert!(matches!(
+        twin().patch(&desired(json!({"a": nested(12)})), NOW),
+        Err(InvalidProperties::TooDeep { .. })
+    ));
+}
+
+#[test]
 fn what_is_just_within_the_rules_is_taken() {
     let deep = |levels: usize| (0..levels).fold(json!(1), |value, _| json!({ "d": value }));
     let taken = [

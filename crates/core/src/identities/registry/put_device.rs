@@ -52,7 +52,7 @@ impl Registry {
             };
             let before = stored.as_ref().map(|device| &device.identity.value);
             let after = device::decide_put(before, spec.clone(), if_match, now)?;
-            self.check_parents(hub, &after).await?;
+            self.check_parents(hub, before, &after).await?;
 
             let mut changes = Vec::new();
             let mut announcements = announce_changed(before, &after, &modules);
@@ -105,9 +105,12 @@ impl Registry {
     async fn check_parents(
         &self,
         hub: &Hub,
-        device: &DeviceIdentity,
+        before: Option<&DeviceIdentity>,
+        after: &DeviceIdentity,
     ) -> Result<(), PutDeviceError> {
-        for parent_scope in &device.parent_scopes {
+        let known = before.map_or(&[][..], |before| &before.parent_scopes);
+        let new = after.parent_scopes.iter();
+        for parent_scope in new.filter(|scope| !known.contains(scope)) {
             let (parent, _) = scope::parse(parent_scope)?;
             let found = self.store.device(hub.name(), &parent).await?;
             let is_its_scope = found.is_some_and(|found| {
