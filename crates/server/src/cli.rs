@@ -161,7 +161,7 @@ impl ClientCommand {
             Self::DeviceTwin(command) => twin::run_device(&command, access).await,
             Self::ModuleTwin(command) => twin::run_module(&command, access).await,
             Self::GenerateSasToken(args) => sas_token::run(&args, access).await,
-            Self::OperatorToken(command) => operator_token::run(&command, access),
+            Self::OperatorToken(command) => operator_token::run(&command, access).await,
         }
     }
 }

@@ -265,6 +265,35 @@ fn a_policy_is_created_by_writing_the_hub_back_under_its_etag() {
 }
 
 #[test]
+fn a_new_operator_token_is_printed_once_the_hub_takes_it() {
+    let hub = CannedHub::start([]);
+    let old = OperatorToken::of(&hub.data_dir()).read().unwrap();
+
+    let ran = hub.run(&["operator-token", "rotate"]);
+
+    assert_eq!((ran.code, ran.stderr.as_str()), (0, ""));
+    let new = ran.stdout.trim_end();
+    assert_ne!(Some(new), old.as_deref());
+    let asked = hub.seen_all().pop().unwrap();
+    assert_eq!(
+        asked.header("authorization"),
+        Some(format!("Bearer {new}").as_str())
+    );
+}
+
+#[test]
+fn a_hub_that_keeps_refusing_the_new_operator_token_is_told() {
+    const LIST_KEYS: &str = "POST /subscriptions/local/resourceGroups/local/providers/Microsoft.Devices/IotHubs/localhost/listkeys?";
+    let hub = CannedHub::start([(LIST_KEYS, 401, json!({}))]);
+
+    let ran = hub.run(&["operator-token", "rotate"]);
+
+    assert_eq!(ran.code, 0);
+    assert!(ran.stderr.contains("within 2 seconds"), "{ran:?}");
+    assert!(hub.seen_all().len() > 1, "the hub was asked only once");
+}
+
+#[test]
 fn exports_point_tools_at_the_running_hub() {
     let hub = CannedHub::start([]);
 

@@ -57,6 +57,15 @@ impl Management {
         Self { client, hub, token }
     }
 
+    /// Whether the hub takes the operator token.
+    pub async fn knows_token(&self) -> Result<bool, Failure> {
+        match self.request(Method::POST, &["listkeys"], None, None).await {
+            Ok(_) => Ok(true),
+            Err(Failure::Refused(refusal)) if refusal.status == 401 => Ok(false),
+            Err(failure) => Err(failure),
+        }
+    }
+
     /// All policies with their keys.
     pub async fn policies(&self) -> Result<Vec<Policy>, Failure> {
         let answer = self.send(Method::POST, &["listkeys"], None, None).await?;
@@ -112,6 +121,24 @@ impl Management {
         if_match: Option<&str>,
         body: Option<&Value>,
     ) -> Result<Value, Failure> {
+        match self.request(method, below, if_match, body).await {
+            Err(Failure::Refused(refusal)) if refusal.status == 401 => {
+                Err(Failure::NoHub(format!(
+                    "the hub on {} does not know this folder's operator token: another hub has taken its place; see which one runs there, or start this one again",
+                    self.client.endpoint()
+                )))
+            }
+            outcome => outcome,
+        }
+    }
+
+    async fn request(
+        &self,
+        method: Method,
+        below: &[&str],
+        if_match: Option<&str>,
+        body: Option<&Value>,
+    ) -> Result<Value, Failure> {
         let hub = [
             "subscriptions",
             "local",
@@ -131,16 +158,7 @@ impl Management {
             request = request.header(header::IF_MATCH, etag);
         }
         let request: Request<Full<Bytes>> = with_document(request, body)?;
-        match self.client.send(request).await {
-            Ok(body) => document(&body),
-            Err(Failure::Refused(refusal)) if refusal.status == 401 => {
-                Err(Failure::NoHub(format!(
-                    "the hub on {} does not know this folder's operator token: another hub has taken its place; see which one runs there, or start this one again",
-                    self.client.endpoint()
-                )))
-            }
-            Err(failure) => Err(failure),
-        }
+        document(&self.client.send(request).await?)
     }
 }
 

@@ -1,11 +1,17 @@
 //! `twinhub operator-token`
 
+use std::time::Duration;
+
 use super::{
     access::{Access, Target},
     answer::Answer,
     failure::Failure,
 };
 use crate::operator_token::OperatorToken;
+
+/// A running hub looks at the token's file every two seconds.
+const TAKEN_WITHIN: Duration = Duration::from_secs(5);
+const ASK_EVERY: Duration = Duration::from_millis(100);
 
 #[derive(Debug, clap::Subcommand)]
 #[command(after_help = "\
@@ -18,14 +24,14 @@ pub enum Command {
 Examples:
   twinhub operator-token show")]
     Show,
-    /// Replace the token; the old one is void at once, also for a running hub
+    /// Replace the token, and wait until a running hub takes the new one
     #[command(after_help = "\
 Examples:
   twinhub operator-token rotate")]
     Rotate,
 }
 
-pub fn run(command: &Command, access: &Access) -> Result<Answer, Failure> {
+pub async fn run(command: &Command, access: &Access) -> Result<Answer, Failure> {
     if matches!(access.target(), Target::Login(_)) {
         return Err(Failure::Usage(
             "the operator token is in the hub's data folder: leave --login out, and name the folder with --data-dir".into(),
@@ -40,10 +46,40 @@ pub fn run(command: &Command, access: &Access) -> Result<Answer, Failure> {
     };
     let text = match command {
         Command::Show => present,
-        Command::Rotate => token.rotate()?,
+        Command::Rotate => {
+            let fresh = token.rotate()?;
+            if !is_taken(access).await {
+                eprintln!(
+                    "note: the hub did not confirm the new token: a running one takes it within 2 seconds"
+                );
+            }
+            fresh
+        }
     };
     Ok(Answer::Text {
         name: "operatorToken",
         text,
     })
+}
+
+/// Waits until the hub that runs on the folder, if one does, knows its token.
+async fn is_taken(access: &Access) -> bool {
+    let Ok(running) = access.running() else {
+        return true;
+    };
+    let Ok(management) = access.management_of_folder(&running) else {
+        return false;
+    };
+    let asking = async {
+        loop {
+            match management.knows_token().await {
+                Ok(true) => return true,
+                Ok(false) => tokio::time::sleep(ASK_EVERY).await,
+                Err(_) => return false,
+            }
+        }
+    };
+    tokio::time::timeout(TAKEN_WITHIN, asking)
+        .await
+        .unwrap_or(false)
 }
