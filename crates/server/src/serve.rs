@@ -5,6 +5,7 @@
 //! commands and probes. Stopping goes the other way round: no new connections,
 //! sessions told to go, everything acknowledged on disk.
 
+use std::io::IsTerminal as _;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -107,12 +108,17 @@ async fn drain(tasks: &mut JoinSet<()>) {
 }
 
 fn say_welcome(core: &Core, hub: &RunningHub, data_dir: &DataDir) {
-    match core.owner_connection_string(hub) {
-        Some(owner) if core.is_new => {
-            eprint!("{}", welcome::first_start(hub, &owner, data_dir.root()));
-        }
-        _ => eprint!("{}", welcome::later_start(hub)),
+    if !core.is_new {
+        eprint!("{}", welcome::later_start(hub));
+        return;
     }
+    let owner = if std::io::stderr().is_terminal() {
+        core.owner_connection_string(hub)
+    } else {
+        None
+    };
+    let text = welcome::first_start(hub, owner.as_deref(), data_dir.root());
+    eprint!("{text}");
 }
 
 /// A rotated token counts without a restart.

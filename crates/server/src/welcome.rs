@@ -1,20 +1,29 @@
 //! What `serve` tells a person: where the hub is and what to do next.
+//!
+//! Standard error is also the log, which more people may read than the data
+//! folder: a secret is shown on a terminal alone.
 
 use std::path::Path;
 
 use crate::{config::Ports, running::RunningHub};
 
-/// The text of a first start, with the connection string of `iothubowner`.
-pub fn first_start(hub: &RunningHub, owner: &str, data_dir: &Path) -> String {
+/// The text of a first start, with `owner`, the connection string of
+/// `iothubowner`, or without it the command that prints it.
+pub fn first_start(hub: &RunningHub, owner: Option<&str>, data_dir: &Path) -> String {
     let folder = option(data_dir);
+    let owner = match owner {
+        Some(owner) => format!("Connection string (iothubowner):\n    {owner}"),
+        None => format!(
+            "The connection string of iothubowner is printed by:\n    twinhub{folder} connection-string"
+        ),
+    };
     let ca = hub.ca.display();
     format!(
         "\
 The hub `{name}` is ready, and new in {data_dir}.
 
   {listening}
-  Connection string (iothubowner):
-    {owner}
+  {owner}
   Clients must trust its CA, {ca}.
     Shells, Python and Node:  eval \"$(twinhub{folder} env)\"
     Everything else:          docs/trust.md
@@ -54,18 +63,22 @@ fn option(data_dir: &Path) -> String {
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_first_start_shows_what_a_person_needs_next() {
-        let hub = RunningHub {
+    fn hub() -> RunningHub {
+        RunningHub {
             pid: 1,
             hub: "localhost".into(),
             hostnames: vec!["localhost".into()],
             address: "127.0.0.1".parse().unwrap(),
             ports: Ports::default(),
             ca: "/data/tls/ca.pem".into(),
-        };
+        }
+    }
 
-        let text = first_start(&hub, "HostName=localhost;...", Path::new("/my data"));
+    #[test]
+    fn a_first_start_shows_what_a_person_needs_next() {
+        let owner = Some("HostName=localhost;...");
+
+        let text = first_start(&hub(), owner, Path::new("/my data"));
 
         for needed in [
             "HostName=localhost;...",
@@ -75,5 +88,13 @@ mod tests {
         ] {
             assert!(text.contains(needed), "{needed} is missing in:\n{text}");
         }
+    }
+
+    #[test]
+    fn without_the_secret_the_command_that_prints_it_is_shown() {
+        let text = first_start(&hub(), None, Path::new("/my data"));
+
+        let command = "twinhub --data-dir '/my data' connection-string\n";
+        assert!(text.contains(command), "{text}");
     }
 }
