@@ -5,33 +5,27 @@
 //! are invisible. Which subprotocols there are is wired where the gateways
 //! are, so that none of them knows another.
 
-use std::io;
+mod bytes;
+
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use bytes::Bytes;
-use futures_util::{SinkExt as _, StreamExt as _, future};
+use futures_util::future;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncRead, AsyncWrite, join};
-use tokio_tungstenite::WebSocketStream;
-use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
-use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
-use tokio_tungstenite::tungstenite::{Error, Message};
-use tokio_util::io::{CopyToBytes, SinkWriter, StreamReader};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tungstenite::handshake::derive_accept_key;
 
+use self::bytes::Messages;
 use crate::error_codes;
 use crate::refusal::Refusal;
 use crate::response::{Body, empty};
 
 /// The paths that clients use, on each of which every subprotocol is served.
 const PATHS: [&str; 2] = ["$iothub", "$servicebus"];
-/// The largest WebSocket message: more than any packet that it may carry.
-const MAX_MESSAGE: usize = 1024 * 1024;
-/// What a connection reads at once; it is kept while the connection lives.
-const READ_BUFFER: usize = 4 * 1024;
 
 /// The bytes of an upgraded connection.
 pub type ByteStream = Pin<Box<dyn ReadWrite>>;
@@ -69,9 +63,16 @@ impl WebSocketRoute {
         }
     }
 
-    /// Serves an upgraded connection until it ends.
+    /// Serves an upgraded connection until it ends. Large messages are taken
+    /// once the peer is admitted.
     pub(crate) async fn serve(&self, upgraded: Upgraded, peer: SocketAddr, admitted: Admitted) {
-        (self.serve)(byte_stream(upgraded).await, peer, admitted).await;
+        let is_admitted = Arc::new(AtomicBool::new(false));
+        let stream = Messages::new(TokioIo::new(upgraded), is_admitted.clone());
+        let admitted = Box::new(move || {
+            is_admitted.store(true, Ordering::Release);
+            admitted();
+        });
+        (self.serve)(Box::pin(stream), peer, admitted).await;
     }
 }
 
@@ -136,41 +137,6 @@ fn choose<'a>(
                 .find(|route| route.subprotocol.eq_ignore_ascii_case(offer))?;
             Some((HeaderValue::try_from(offer).ok()?, route))
         })
-}
-
-/// Binary messages in, bytes out, and back.
-async fn byte_stream(upgraded: Upgraded) -> ByteStream {
-    let config = WebSocketConfig::default()
-        .read_buffer_size(READ_BUFFER)
-        .write_buffer_size(0)
-        .max_write_buffer_size(MAX_MESSAGE)
-        .max_message_size(Some(MAX_MESSAGE))
-        .max_frame_size(Some(MAX_MESSAGE));
-    let io = TokioIo::new(upgraded);
-    let socket = WebSocketStream::from_raw_socket(io, Role::Server, Some(config)).await;
-    let (sink, stream) = socket.split();
-    let read = stream.filter_map(|message| future::ready(payload(message)));
-    let write = sink
-        .with(|bytes: Bytes| future::ok::<_, Error>(Message::Binary(bytes)))
-        .sink_map_err(io::Error::other);
-    Box::pin(join(
-        StreamReader::new(read),
-        SinkWriter::new(CopyToBytes::new(write)),
-    ))
-}
-
-/// The bytes of a message; pings are answered below this, text is an error.
-fn payload(message: Result<Message, Error>) -> Option<io::Result<Bytes>> {
-    match message {
-        Ok(Message::Binary(bytes)) => Some(Ok(bytes)),
-        Ok(Message::Ping(_) | Message::Pong(_) | Message::Close(_) | Message::Frame(_)) => None,
-        Ok(Message::Text(_)) => Some(Err(io::Error::new(
-            io::ErrorKind::InvalidData,
-            "a text message where binary ones are spoken",
-        ))),
-        Err(Error::ConnectionClosed | Error::AlreadyClosed) => None,
-        Err(error) => Some(Err(io::Error::other(error))),
-    }
 }
 
 #[cfg(test)]
