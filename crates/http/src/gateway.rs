@@ -26,6 +26,7 @@ use crate::refusal::Refusal;
 use crate::request::{Path, Query, host_of, method_of, precondition_of, read_body};
 use crate::response::{Body, finish};
 use crate::router::{Endpoint, route};
+use crate::unread::closing_if_unread;
 use crate::websocket::{Admitted, WebSocketRoute};
 use crate::{error_codes, header_case, identities, management, metrics, twins, websocket};
 
@@ -113,7 +114,7 @@ impl Gateway {
             .max_buf_size(MAX_HEAD)
             .max_headers(MAX_HEADERS)
             .preserve_header_case(true)
-            .serve_connection(TokioIo::new(stream), service)
+            .serve_connection(TokioIo::new(closing_if_unread(stream)), service)
             .with_upgrades();
         tokio::pin!(connection);
         let served = tokio::select! {

@@ -31,6 +31,7 @@ pub mod request;
 pub mod response;
 pub mod router;
 pub mod twins;
+mod unread;
 pub mod websocket;
 
 pub use gateway::{Gateway, Services};
