@@ -33,19 +33,23 @@ mod shutdown;
 const DRAIN_DEADLINE: Duration = Duration::from_secs(8);
 /// How often the operator token's file is looked at.
 const TOKEN_LOOK_EVERY: Duration = Duration::from_secs(2);
+/// The limit of open files that systems have unless asked.
+const USUAL_OPEN_FILES: u64 = 1024;
+/// With fewer open files, a middling fleet does not fit.
+const ENOUGH_OPEN_FILES: u64 = 4096;
 
 /// Starts the hub and returns when it has drained.
 pub fn run(config: Config, data_dir: DataDir) -> anyhow::Result<()> {
     let _lock = data_dir.open_for_serving()?;
-    raise_open_files_limit();
+    let open_files = raise_open_files_limit();
     tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .context("could not start the runtime")?
-        .block_on(serve(&config, &data_dir))
+        .block_on(serve(&config, &data_dir, open_files))
 }
 
-async fn serve(config: &Config, data_dir: &DataDir) -> anyhow::Result<()> {
+async fn serve(config: &Config, data_dir: &DataDir, open_files: u64) -> anyhow::Result<()> {
     let signals = shutdown::Signals::listen()?;
     let operator_token = OperatorToken::of(data_dir);
     operator_token.create_if_missing()?;
@@ -68,7 +72,7 @@ async fn serve(config: &Config, data_dir: &DataDir) -> anyhow::Result<()> {
     tasks.spawn(core.clone().write_presence_behind(shutdown.clone()));
     Gateways::new(&core, health.clone(), &shutdown)
         .await
-        .spawn(sockets, certificate, &shutdown, &mut tasks)?;
+        .spawn(sockets, open_files, certificate, &shutdown, &mut tasks)?;
 
     let hub = RunningHub {
         pid: std::process::id(),
@@ -142,10 +146,20 @@ async fn follow_operator_token(
     }
 }
 
-/// Each connection takes a file descriptor; systems allow a thousand unless asked.
-fn raise_open_files_limit() {
-    match rlimit::increase_nofile_limit(u64::MAX) {
-        Ok(limit) => tracing::debug!(limit, "open files allowed"),
-        Err(error) => tracing::warn!(%error, "could not raise the limit of open files"),
+/// Each connection takes a file descriptor; systems allow a thousand unless
+/// asked. How many files may be open now.
+fn raise_open_files_limit() -> u64 {
+    let limit = rlimit::increase_nofile_limit(u64::MAX).unwrap_or_else(|error| {
+        tracing::warn!(%error, "could not raise the limit of open files");
+        USUAL_OPEN_FILES
+    });
+    if limit < ENOUGH_OPEN_FILES {
+        tracing::warn!(
+            limit,
+            "few open files are allowed, and each connection takes one; raise the limit (ulimit -n)"
+        );
+    } else {
+        tracing::debug!(limit, "open files allowed");
     }
+    limit
 }

@@ -7,12 +7,13 @@ use std::time::Duration;
 
 use rustls::ServerConfig;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::complaint::Complaint;
 use crate::strangers::{Stranger, Strangers};
 
 /// What strangers get.
@@ -62,6 +63,7 @@ pub async fn serve<F, Fut>(
 {
     let acceptor = TlsAcceptor::from(tls);
     let connections = TaskTracker::new();
+    let mut refusals = Complaint::default();
     loop {
         let accepted = tokio::select! {
             () = shutdown.cancelled() => break,
@@ -70,14 +72,19 @@ pub async fn serve<F, Fut>(
         let (socket, peer) = match accepted {
             Ok(accepted) => accepted,
             Err(error) => {
-                tracing::warn!(%error, "could not accept a connection");
+                if let Some(times) = refusals.occasion(Instant::now()) {
+                    tracing::warn!(%error, times, "could not accept a connection");
+                }
                 sleep(ACCEPT_PAUSE).await;
                 continue;
             }
         };
-        let Some(stranger) = strangers.enter(peer.ip()) else {
-            tracing::debug!(%peer, "too many strangers from this address");
-            continue;
+        let stranger = match strangers.enter(peer.ip()) {
+            Ok(stranger) => stranger,
+            Err(reason) => {
+                tracing::debug!(%peer, %reason, "a stranger was dropped");
+                continue;
+            }
         };
         let acceptor = acceptor.clone();
         let handle = handle.clone();

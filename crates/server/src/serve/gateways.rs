@@ -6,16 +6,12 @@ use std::sync::Arc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use twinhub_http::{Health, WebSocketRoute};
-use twinhub_transport::{Connection, Limits, Strangers};
+use twinhub_transport::{Connection, Limits, StrangerCaps, Strangers};
 
 use super::core::Core;
 use crate::certificates::{ClientCertificates, ServerCertificate, server_config};
 use crate::config::{Config, Ports};
 use crate::listen::{self, Listeners, Port};
-
-/// Peers that have not authenticated yet, at once from one address: a fleet
-/// behind one address reconnects at once.
-const STRANGERS_PER_ADDRESS: usize = 4096;
 
 /// Bound ports.
 pub struct Sockets {
@@ -95,15 +91,17 @@ impl Gateways {
         Gateways { http, mqtt }
     }
 
-    /// Serves every socket in a task of its own, until `shutdown`.
+    /// Serves every socket in a task of its own, until `shutdown`. Peers that
+    /// have not authenticated get a share of the `open_files` allowed.
     pub fn spawn(
         self,
         sockets: Sockets,
+        open_files: u64,
         certificate: Arc<ServerCertificate>,
         shutdown: &CancellationToken,
         tasks: &mut JoinSet<()>,
     ) -> anyhow::Result<()> {
-        let strangers = Strangers::new(STRANGERS_PER_ADDRESS);
+        let strangers = Strangers::new(StrangerCaps::within(open_files));
         let https = server_config(
             certificate.clone(),
             &["http/1.1"],
