@@ -81,10 +81,10 @@ impl CertificateSource {
     }
 
     /// The file that clients have to trust: the local authority, or the
-    /// operator's chain.
+    /// operator's chain. Commands read it from wherever they are started.
     pub fn trusted_by_clients(&self) -> PathBuf {
         match self {
-            Self::Own { chain, .. } => chain.clone(),
+            Self::Own { chain, .. } => std::path::absolute(chain).unwrap_or_else(|_| chain.clone()),
             Self::Local { folder, .. } => local_ca(folder),
         }
     }

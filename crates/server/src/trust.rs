@@ -15,6 +15,10 @@ use crate::{
     private_file,
 };
 
+mod verifier;
+
+pub use verifier::HubVerifier;
+
 /// Where systems keep the roots that they trust, as one PEM file.
 const SYSTEM_ROOTS: &[&str] = &[
     "/etc/ssl/certs/ca-certificates.crt",

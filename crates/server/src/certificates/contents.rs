@@ -18,6 +18,7 @@ pub(super) struct Contents {
     pub(super) names: BTreeSet<String>,
     begin: OffsetDateTime,
     end: OffsetDateTime,
+    is_authority: bool,
 }
 
 impl Contents {
@@ -29,6 +30,7 @@ impl Contents {
             names: names(&certificate),
             begin: validity.not_before.to_datetime(),
             end: validity.not_after.to_datetime(),
+            is_authority: certificate.is_ca(),
         })
     }
 
@@ -46,6 +48,12 @@ impl Contents {
                 "it is not for {hostname}, but for {}",
                 names.join(", ")
             ));
+        }
+        if self.is_authority {
+            trouble.push(
+                "it is marked as an authority: with openssl req -x509, add -addext basicConstraints=CA:FALSE"
+                    .to_owned(),
+            );
         }
         if self.begin > OffsetDateTime::from(now) {
             trouble.push(format!("it is not valid before {}", self.begin.date()));
@@ -115,6 +123,20 @@ mod tests {
         assert!(good.trouble("hub.plant.example", now + DAY).is_empty());
         assert!(good.trouble("10.0.0.7", now + DAY).is_empty());
         assert_eq!(good.trouble("a.b.plant.example", now + DAY).len(), 1);
+    }
+
+    #[test]
+    fn the_mark_of_an_authority_is_told() {
+        let now = crate::clock::now();
+        let mut params = rcgen::CertificateParams::new(vec!["hub".to_owned()]).unwrap();
+        params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+        params.not_after = (now + 90 * DAY).into();
+        let key = rcgen::KeyPair::generate().unwrap();
+        let marked = Contents::read(params.self_signed(&key).unwrap().der()).unwrap();
+
+        let told = marked.trouble("hub", now).join("");
+
+        assert!(told.contains("CA:FALSE"), "{told}");
     }
 
     #[test]

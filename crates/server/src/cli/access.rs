@@ -16,8 +16,8 @@ use super::{
     management::Management,
 };
 use crate::{
-    config::Environment, data_dir::DataDir, operator_token::OperatorToken, running::RunningHub,
-    trust,
+    certificates::read_certificates, config::Environment, data_dir::DataDir,
+    operator_token::OperatorToken, running::RunningHub, trust,
 };
 
 /// The rights that the registry and twin commands need between them.
@@ -108,7 +108,7 @@ impl Access {
         let endpoint = Endpoint::of_hostname(login.host_name())?;
         let roots = trust::roots(&self.environment, &self.data_dir, None)?;
         Ok(Hub::new(
-            HttpsClient::new(endpoint, roots)?,
+            HttpsClient::new(endpoint, roots, None)?,
             Some(policy.to_owned()),
             login.credential().clone(),
         ))
@@ -170,7 +170,11 @@ impl Access {
             address: Some(SocketAddr::new(running.address, port)),
         };
         let roots = trust::roots(&self.environment, &self.data_dir, Some(&running.ca))?;
-        Ok(HttpsClient::new(endpoint, roots)?)
+        let own = read_certificates(&running.ca)
+            .map_err(anyhow::Error::from)?
+            .into_iter()
+            .next();
+        Ok(HttpsClient::new(endpoint, roots, own)?)
     }
 }
 

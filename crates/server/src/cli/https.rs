@@ -9,12 +9,15 @@ use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::{Request, header};
 use hyper_util::rt::TokioIo;
-use rustls::{ClientConfig, RootCertStore, pki_types::ServerName};
+use rustls::{
+    ClientConfig, RootCertStore,
+    pki_types::{CertificateDer, ServerName},
+};
 use tokio::net::TcpStream;
 use tokio_rustls::{TlsConnector, client::TlsStream};
 
 use super::{failure::Failure, refusal::Refusal};
-use crate::certificates::provider;
+use crate::{certificates::provider, trust::HubVerifier};
 
 const CONNECT_WITHIN: Duration = Duration::from_secs(10);
 const ANSWER_WITHIN: Duration = Duration::from_secs(60);
@@ -74,11 +77,16 @@ pub struct HttpsClient {
 }
 
 impl HttpsClient {
-    /// A client that trusts `roots`.
-    pub fn new(endpoint: Endpoint, roots: RootCertStore) -> anyhow::Result<Self> {
+    /// A client that trusts `roots`, and `own` if that is what the hub shows.
+    pub fn new(
+        endpoint: Endpoint,
+        roots: RootCertStore,
+        own: Option<CertificateDer<'static>>,
+    ) -> anyhow::Result<Self> {
         let config = ClientConfig::builder_with_provider(provider())
             .with_safe_default_protocol_versions()?
-            .with_root_certificates(roots)
+            .dangerous()
+            .with_custom_certificate_verifier(HubVerifier::new(roots, own)?)
             .with_no_client_auth();
         Ok(Self {
             endpoint,
@@ -135,6 +143,12 @@ impl HttpsClient {
             .get_ref()
             .and_then(|source| source.downcast_ref::<rustls::Error>());
         if let Some(rustls::Error::InvalidCertificate(reason)) = source {
+            let reason = match reason.to_string() {
+                told if told.contains("CaUsedAsEndEntity") => {
+                    "it is marked as an authority, CA:TRUE, and not as a server's".to_owned()
+                }
+                told => told,
+            };
             return Failure::NoHub(format!(
                 "the certificate of {endpoint} is not trusted ({reason}): set TWINHUB_CA_FILE to the hub's CA file, or name the hub's --data-dir"
             ));
