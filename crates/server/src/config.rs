@@ -22,6 +22,7 @@ use crate::data_dir::DataDir;
 
 mod environment;
 mod error;
+mod idle;
 mod one_or_many;
 mod settings;
 mod validate;
@@ -42,15 +43,15 @@ pub struct Config {
     pub listen: Vec<IpAddr>,
     /// Filter for log lines: a level, or targets with levels.
     pub log: String,
-    /// Refuse what exceeds the tier's rates and daily quota.
+    /// Refuse what exceeds the tier's rates and daily quota. No effect yet.
     pub throttling: bool,
-    /// Let tests inject faults.
+    /// Let tests inject faults. No effect yet.
     pub fault_injection: bool,
     /// Where each protocol listens.
     pub ports: Ports,
     /// The operator's own certificate.
     pub tls: Tls,
-    /// The hub that the first start makes.
+    /// The hub that is served.
     pub hub: Hub,
     /// Counts that the hub enforces.
     pub limits: Limits,
@@ -83,7 +84,7 @@ pub struct Tls {
     pub key: Option<PathBuf>,
 }
 
-/// The hub that the first start makes.
+/// The hub that is served, made at the first start under its name.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Hub {
@@ -94,8 +95,9 @@ pub struct Hub {
     /// How many units of the tier.
     pub units: u32,
     /// Partitions of the built-in endpoint; fixed once the hub exists.
+    /// No effect yet.
     pub partitions: u16,
-    /// How long the built-in endpoint keeps events.
+    /// How long the built-in endpoint keeps events. No effect yet.
     pub retention_days: u16,
 }
 
@@ -133,7 +135,8 @@ pub struct Sas {
 pub struct Loaded {
     /// Checked and complete.
     pub config: Config,
-    /// Sentences for standard error: settings that were passed over.
+    /// Sentences for standard error: settings that were passed over, or
+    /// that nothing obeys yet.
     pub notices: Vec<String>,
 }
 
@@ -210,10 +213,9 @@ pub fn load(
         key: invalid.key.to_owned(),
         problem: invalid.problem,
     })?;
-    Ok(Loaded {
-        config,
-        notices: environment.misspelt_settings(),
-    })
+    let mut notices = environment.misspelt_settings();
+    notices.extend(idle::notices(&config));
+    Ok(Loaded { config, notices })
 }
 
 impl Config {

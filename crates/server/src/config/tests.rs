@@ -256,3 +256,20 @@ fn a_misspelt_variable_is_told_and_a_foreign_one_is_not() {
         ]
     );
 }
+
+#[test]
+fn a_setting_without_effect_is_told_when_it_is_set() {
+    let notices = |file| Sources::with_file(file).load().unwrap().notices;
+
+    let set = notices("throttling = true\n[hub]\npartitions = 8\nunits = 2\n");
+    let untouched = notices("throttling = false\n[hub]\npartitions = 4\n");
+
+    assert_eq!(
+        set,
+        [
+            "the setting `throttling` has no effect in this version",
+            "the setting `hub.partitions` has no effect in this version",
+        ]
+    );
+    assert_eq!(untouched, [""; 0]);
+}
