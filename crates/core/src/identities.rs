@@ -118,6 +118,14 @@ impl Identity {
         }
     }
 
+    /// When it was created.
+    pub fn generation(&self) -> Timestamp {
+        match self {
+            Identity::Device(device) => device.generation,
+            Identity::Module(module) => module.generation,
+        }
+    }
+
     /// Its ETag.
     pub fn etag(&self) -> Etag {
         match self {

@@ -19,7 +19,8 @@ pub enum InvalidId {
     TooLong,
     /// A character outside the documented set.
     #[error(
-        "the id has the character {0:?}; letters, digits and - . % _ * ? ! ( ) , : = @ $ ' are allowed"
+        "the id has the character U+{:04X}; letters, digits and - . % _ * ? ! ( ) , : = @ $ ' are allowed",
+        u32::from(*.0)
     )]
     Character(char),
 }

@@ -64,6 +64,7 @@ pub struct PresenceBook {
 const NOBODY: u64 = 0;
 
 struct Entry {
+    generation: Timestamp,
     connection: AtomicU64,
     state_updated: AtomicI64,
     last_activity: AtomicI64,
@@ -126,17 +127,25 @@ impl PresenceBook {
         }
     }
 
-    /// Notes a new connection.
-    pub fn connected(&self, hub: &HubName, id: &IdentityId) -> ConnectionEntry {
+    /// Notes a new connection of the namesake of that `generation`.
+    pub fn connected(
+        &self,
+        hub: &HubName,
+        id: &IdentityId,
+        generation: Timestamp,
+    ) -> ConnectionEntry {
         let now = self.clock.now();
         let connection = self.next_connection.fetch_add(1, Ordering::Relaxed);
         let entry = {
             let key = (hub.clone(), id.clone());
             let mut shard = self.shard(&key);
-            shard
+            let entry = shard
                 .entry(key)
-                .or_insert_with(|| Arc::new(Entry::new()))
-                .clone()
+                .or_insert_with(|| Arc::new(Entry::new(generation)));
+            if entry.generation != generation {
+                *entry = Arc::new(Entry::new(generation));
+            }
+            entry.clone()
         };
         entry.connection.store(connection, Ordering::Release);
         entry.state_updated.store(now.ticks(), Ordering::Relaxed);
@@ -148,10 +157,19 @@ impl PresenceBook {
         }
     }
 
-    /// What is known of an identity; `stored` is what was last written of it.
-    pub fn of(&self, hub: &HubName, id: &IdentityId, stored: Activity) -> Presence {
+    /// What is known of the namesake of that `generation`; `stored` is what
+    /// was last written of it.
+    pub fn of(
+        &self,
+        hub: &HubName,
+        id: &IdentityId,
+        generation: Timestamp,
+        stored: Activity,
+    ) -> Presence {
         let key = (hub.clone(), id.clone());
-        match self.shard(&key).get(&key) {
+        let shard = self.shard(&key);
+        let entry = shard.get(&key);
+        match entry.filter(|entry| entry.generation == generation) {
             Some(entry) => Presence {
                 connected: entry.connection.load(Ordering::Acquire) != NOBODY,
                 activity: entry.activity(),
@@ -163,10 +181,17 @@ impl PresenceBook {
         }
     }
 
-    /// Forgets an identity that was removed: a namesake starts anew.
-    pub fn forget(&self, hub: &HubName, id: &IdentityId) {
+    /// Forgets an identity that was removed; a namesake that has connected
+    /// since keeps its entry.
+    pub fn forget(&self, hub: &HubName, id: &IdentityId, generation: Timestamp) {
         let key = (hub.clone(), id.clone());
-        self.shard(&key).remove(&key);
+        let mut shard = self.shard(&key);
+        if shard
+            .get(&key)
+            .is_some_and(|entry| entry.generation == generation)
+        {
+            shard.remove(&key);
+        }
     }
 
     /// Writes behind until told to stop, and once more then.
@@ -227,8 +252,9 @@ impl PresenceBook {
 }
 
 impl Entry {
-    fn new() -> Self {
+    fn new(generation: Timestamp) -> Self {
         Entry {
+            generation,
             connection: AtomicU64::new(NOBODY),
             state_updated: AtomicI64::new(0),
             last_activity: AtomicI64::new(0),
@@ -243,19 +269,22 @@ mod tests {
     use crate::ids::DeviceId;
     use crate::time::SystemClock;
 
+    const FIRST: Timestamp = Timestamp::from_ticks(1);
+    const SECOND: Timestamp = Timestamp::from_ticks(2);
+
     #[test]
     fn an_old_connection_that_ends_late_does_not_disconnect_the_new_one() {
         let book = PresenceBook::new(Arc::new(SystemClock));
         let hub = HubName::parse("plant").unwrap();
         let id = IdentityId::from(DeviceId::parse("pump-7").unwrap());
-        let old = book.connected(&hub, &id);
-        let new = book.connected(&hub, &id);
+        let old = book.connected(&hub, &id, FIRST);
+        let new = book.connected(&hub, &id, FIRST);
 
         drop(old);
-        assert!(book.of(&hub, &id, Activity::default()).connected);
+        assert!(book.of(&hub, &id, FIRST, Activity::default()).connected);
 
         drop(new);
-        assert!(!book.of(&hub, &id, Activity::default()).connected);
+        assert!(!book.of(&hub, &id, FIRST, Activity::default()).connected);
     }
 
     #[test]
@@ -268,9 +297,24 @@ mod tests {
             last_activity: Timestamp::from_ticks(6),
         };
 
-        let presence = book.of(&hub, &id, stored);
+        let presence = book.of(&hub, &id, FIRST, stored);
 
         assert_eq!(presence.activity, stored);
         assert!(!presence.connected);
+    }
+
+    #[test]
+    fn a_namesake_starts_anew_and_is_not_forgotten_with_the_old_one() {
+        let book = PresenceBook::new(Arc::new(SystemClock));
+        let hub = HubName::parse("plant").unwrap();
+        let id = IdentityId::from(DeviceId::parse("pump-7").unwrap());
+        let _old = book.connected(&hub, &id, FIRST);
+
+        let unseen = book.of(&hub, &id, SECOND, Activity::default());
+        let _new = book.connected(&hub, &id, SECOND);
+        book.forget(&hub, &id, FIRST);
+
+        assert_eq!(unseen, Presence::default());
+        assert!(book.of(&hub, &id, SECOND, Activity::default()).connected);
     }
 }

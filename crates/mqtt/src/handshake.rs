@@ -152,7 +152,8 @@ impl<'g, S: AsyncRead + AsyncWrite + Unpin> Handshake<'g, S> {
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
         let mailbox = services.sessions.open(hub, id, permit.policy().cloned());
-        (mailbox, services.presence.connected(hub, id))
+        let presence = services.presence.connected(hub, id, permit.generation());
+        (mailbox, presence)
     }
 
     /// What the identity subscribed earlier; `None` if there is no stored

@@ -219,7 +219,9 @@ impl Registry {
     ) -> (DeviceIdentity, Presence) {
         let identity = device.identity.value;
         let id = IdentityId::from(identity.id.clone());
-        let presence = self.presence.of(hub.name(), &id, device.activity);
+        let presence = self
+            .presence
+            .of(hub.name(), &id, identity.generation, device.activity);
         (identity, presence)
     }
 
@@ -230,7 +232,9 @@ impl Registry {
     ) -> (ModuleIdentity, Presence) {
         let identity = module.identity.value;
         let id = identity.identity_id();
-        let presence = self.presence.of(hub.name(), &id, module.activity);
+        let presence = self
+            .presence
+            .of(hub.name(), &id, identity.generation, module.activity);
         (identity, presence)
     }
 }

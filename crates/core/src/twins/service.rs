@@ -11,7 +11,8 @@ use crate::hubs::Hub;
 use crate::identities::Identity;
 use crate::ids::IdentityId;
 use crate::ports::{
-    Announcement, Change, CommitError, Record, StateStore, StoreError, Stored, UnitOfWork,
+    Announcement, Change, CommitError, Record, Registered, StateStore, StoreError, Stored,
+    UnitOfWork,
 };
 use crate::presence::{Presence, PresenceBook};
 use crate::time::Clock;
@@ -133,7 +134,7 @@ impl Twins {
         let found = self.store.twin(hub.name(), id).await?;
         let (registered, twin) = found.ok_or_else(|| ReadTwinError::NotRegistered(id.clone()))?;
         Ok(TwinView {
-            presence: self.presence.of(hub.name(), id, registered.activity),
+            presence: self.presence_of(hub, &registered),
             identity: registered.identity.value,
             twin: twin.value,
         })
@@ -171,7 +172,7 @@ impl Twins {
 
             if twin == before || self.save(hub, &twin, revision, seen).await? {
                 return Ok(TwinView {
-                    presence: self.presence.of(hub.name(), id, registered.activity),
+                    presence: self.presence_of(hub, &registered),
                     identity: registered.identity.value,
                     twin,
                 });
@@ -239,6 +240,16 @@ impl Twins {
                 return Ok(());
             }
         }
+    }
+
+    fn presence_of(&self, hub: &Hub, registered: &Registered<Identity>) -> Presence {
+        let identity = &registered.identity.value;
+        self.presence.of(
+            hub.name(),
+            &identity.id(),
+            identity.generation(),
+            registered.activity,
+        )
     }
 
     /// Saves a twin that was read at `revision`; false if it changed since.

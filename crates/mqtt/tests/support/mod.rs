@@ -73,6 +73,7 @@ pub struct TestHub {
 #[derive(Clone)]
 pub struct Someone {
     pub id: IdentityId,
+    pub generation: Timestamp,
     pub primary: String,
     pub secondary: String,
 }
@@ -186,10 +187,11 @@ impl TestHub {
         spec.authentication = keys(&primary, &secondary);
         spec.status = status;
         let put = |condition| self.registry.put_device(&permit, spec.clone(), condition);
-        if put(&Precondition::None).await.is_err() {
-            put(&Precondition::Any).await.unwrap();
-        }
-        someone(id.into(), &primary, &secondary)
+        let (device, _) = match put(&Precondition::None).await {
+            Ok(created) => created,
+            Err(_) => put(&Precondition::Any).await.unwrap(),
+        };
+        someone(id.into(), device.generation, &primary, &secondary)
     }
 
     pub async fn with_module(&self, device: &str, module: &str) -> Someone {
@@ -201,8 +203,8 @@ impl TestHub {
         spec.authentication = keys(&primary, &secondary);
         let id = IdentityId::module(device, spec.id.clone());
         let put = self.registry.put_module(&permit, spec, &Precondition::None);
-        put.await.unwrap();
-        someone(id, &primary, &secondary)
+        let (module, _) = put.await.unwrap();
+        someone(id, module.generation, &primary, &secondary)
     }
 
     pub async fn delete(&self, who: &Someone) {
@@ -265,7 +267,9 @@ impl TestHub {
 
     pub fn is_connected(&self, who: &Someone) -> bool {
         let hub = self.hub();
-        let presence = self.presence.of(hub.name(), &who.id, Activity::default());
+        let presence = self
+            .presence
+            .of(hub.name(), &who.id, who.generation, Activity::default());
         presence.connected
     }
 
@@ -316,9 +320,10 @@ fn keys(primary: &Key, secondary: &Key) -> AuthenticationSpec {
     }
 }
 
-fn someone(id: IdentityId, primary: &Key, secondary: &Key) -> Someone {
+fn someone(id: IdentityId, generation: Timestamp, primary: &Key, secondary: &Key) -> Someone {
     Someone {
         id,
+        generation,
         primary: primary.expose().to_owned(),
         secondary: secondary.expose().to_owned(),
     }

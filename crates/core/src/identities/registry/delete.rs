@@ -116,7 +116,9 @@ impl Registry {
         match self.store.commit(work).await {
             Ok(()) => {
                 for identity in gone {
-                    self.presence.forget(hub.name(), &identity.value.id());
+                    let generation = identity.value.generation();
+                    self.presence
+                        .forget(hub.name(), &identity.value.id(), generation);
                 }
                 Ok(true)
             }

@@ -90,9 +90,10 @@ impl Registry {
             match self.store.commit(work).await {
                 Ok(()) => {
                     let activity = stored.map(|device| device.activity).unwrap_or_default();
+                    let id = after.id.clone().into();
                     let presence = self
                         .presence
-                        .of(hub.name(), &after.id.clone().into(), activity);
+                        .of(hub.name(), &id, after.generation, activity);
                     return Ok((after, presence));
                 }
                 Err(CommitError::Conflict(_)) => {}

@@ -92,7 +92,9 @@ impl Registry {
             let work = UnitOfWork::new(hub.name().clone(), changes).announcing(announcements);
             match self.store.commit(work).await {
                 Ok(()) => {
-                    let presence = self.presence.of(hub.name(), &id, activity);
+                    let presence = self
+                        .presence
+                        .of(hub.name(), &id, after.generation, activity);
                     return Ok((after, presence));
                 }
                 Err(CommitError::Conflict(_)) => {}
