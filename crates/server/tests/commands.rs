@@ -104,6 +104,30 @@ fn a_list_can_be_a_table() {
 }
 
 #[test]
+fn a_list_that_may_have_been_cut_is_told() {
+    let list = |count| {
+        let devices = vec![json!({"deviceId": "x"}); count];
+        let hub = CannedHub::start([("GET /devices?", 200, json!(devices))]);
+        hub.run(&["device-identity", "list"])
+    };
+
+    let (full, short) = (list(1000), list(999));
+
+    assert_eq!(full.json().as_array().unwrap().len(), 1000);
+    assert!(full.stderr.contains("there may be more"), "{}", full.stderr);
+    assert_eq!(short.stderr, "");
+}
+
+#[test]
+fn a_token_that_would_be_over_at_once_is_wrong_usage() {
+    let hub = CannedHub::start([]);
+
+    let ran = hub.run(&["generate-sas-token", "--duration", "0"]);
+
+    assert_eq!((ran.code, ran.stdout.as_str()), (2, ""));
+}
+
+#[test]
 fn a_renewed_key_is_asked_of_the_hub() {
     let hub = CannedHub::start([
         ("POST /devices/keys/regenerate?", 200, json!({})),

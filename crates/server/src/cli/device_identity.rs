@@ -22,6 +22,9 @@ const COLUMNS: &[&str] = &[
     "lastActivityTime",
 ];
 
+/// A hub lists no more at once.
+const MOST_LISTED: usize = 1000;
+
 #[derive(Debug, clap::Subcommand)]
 #[command(after_help = "\
 Examples:
@@ -258,6 +261,11 @@ impl List {
                 ..Call::new(Method::GET, &["devices"])
             })
             .await?;
+        if devices.as_array().map(Vec::len) == Some(MOST_LISTED) {
+            eprintln!(
+                "note: the hub lists {MOST_LISTED} devices at most: there may be more, `twinhub device-identity statistics` counts them"
+            );
+        }
         if let (Some(edge), Value::Array(devices)) = (self.edge_enabled, &mut devices) {
             devices.retain(|device| device["capabilities"]["iotEdge"] == edge);
         }

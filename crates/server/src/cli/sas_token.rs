@@ -43,7 +43,8 @@ pub struct Args {
         long,
         visible_alias = "du",
         value_name = "SECONDS",
-        default_value_t = 3600
+        default_value_t = 3600,
+        value_parser = clap::value_parser!(u32).range(1..)
     )]
     duration: u32,
 }

@@ -71,6 +71,7 @@ impl Environment {
         self.variables
             .keys()
             .filter(|name| name.starts_with("TWINHUB_") && !known.contains(name))
+            .filter(|name| !is_of_a_container_platform(name))
             .filter_map(|name| {
                 let bare = |name: &'_ str| name.trim_start_matches("TWINHUB_").to_owned();
                 let bare_known: Vec<String> = known.iter().map(|name| bare(name)).collect();
@@ -92,6 +93,18 @@ impl FromIterator<(String, String)> for Environment {
             .collect();
         Self { variables }
     }
+}
+
+/// What is invented for a service called `twinhub`, as `TWINHUB_SERVICE_HOST`,
+/// `TWINHUB_PORT` and `TWINHUB_PORT_443_TCP_ADDR`.
+fn is_of_a_container_platform(name: &str) -> bool {
+    let is_port = |rest: &str| {
+        rest.is_empty()
+            || rest
+                .strip_prefix('_')
+                .is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
+    };
+    name.starts_with("TWINHUB_SERVICE_") || name.strip_prefix("TWINHUB_PORT").is_some_and(is_port)
 }
 
 struct Settings<'a>(&'a Environment);

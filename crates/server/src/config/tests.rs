@@ -245,14 +245,19 @@ fn a_misspelt_variable_is_told_and_a_foreign_one_is_not() {
     let loaded = Sources::with_file("")
         .variable("TWINHUB_HOSTNAMES", "x")
         .variable("TWINHUB_CA_FILE", "/x")
+        .variable("TWINHUB_MQTTS_PORT", "18883")
         .variable("TWINHUB_SERVICE_HOST", "10.0.0.1")
+        .variable("TWINHUB_SERVICE_PORT_HTTPS", "443")
+        .variable("TWINHUB_PORT", "tcp://10.0.0.1:443")
+        .variable("TWINHUB_PORT_443_TCP_PORT", "443")
         .load()
         .unwrap();
 
     assert_eq!(
         loaded.notices,
         [
-            "the variable TWINHUB_HOSTNAMES is no setting and was passed over: did you mean TWINHUB_HOSTNAME?"
+            "the variable TWINHUB_HOSTNAMES is no setting and was passed over: did you mean TWINHUB_HOSTNAME?",
+            "the variable TWINHUB_MQTTS_PORT is no setting and was passed over: did you mean TWINHUB_PORTS_MQTTS?"
         ]
     );
 }
