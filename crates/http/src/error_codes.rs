@@ -61,7 +61,6 @@ codes! {
     REQUEST_ENTITY_TOO_LARGE = 413_000 "GenericRequestEntityTooLarge";
     TOO_MANY_DEVICES = 413_002 "TooManyDevices";
     TOO_MANY_MODULES = 413_003 "TooManyModulesOnDevice";
-    SERVER_ERROR = 500_001 "ServerError";
     NOT_IMPLEMENTED = 501_000 "FeatureNotSupported";
     SERVICE_UNAVAILABLE = 503_001 "ServiceUnavailable";
 }

@@ -1,6 +1,5 @@
 //! The life of a connection and of a request.
 
-use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -64,7 +63,8 @@ pub struct Services {
 pub struct Gateway {
     services: Services,
     header_case: Extensions,
-    upgraded: TaskTracker,
+    /// Requests and WebSockets in work.
+    tasks: TaskTracker,
 }
 
 /// The admission of a connection's peer, which happens once.
@@ -86,7 +86,7 @@ impl Gateway {
         Arc::new(Gateway {
             services,
             header_case: header_case::learn().await,
-            upgraded: TaskTracker::new(),
+            tasks: TaskTracker::new(),
         })
     }
 
@@ -103,10 +103,14 @@ impl Gateway {
     {
         let admission = Admission(Arc::new(Mutex::new(Some(Box::new(admitted)))));
         let gateway = self.clone();
+        // In a task of its own: a client that goes away must not stop a change
+        // between the store and what else follows from it.
         let service = service_fn(move |request| {
-            let gateway = gateway.clone();
+            let answering = gateway.clone();
             let admission = admission.clone();
-            async move { Ok::<_, Infallible>(gateway.answer(request, peer, admission).await) }
+            gateway
+                .tasks
+                .spawn(async move { answering.answer(request, peer, admission).await })
         });
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
@@ -129,10 +133,10 @@ impl Gateway {
         }
     }
 
-    /// Waits until every WebSocket has ended.
+    /// Waits until every request is answered and every WebSocket has ended.
     pub async fn drained(&self) {
-        self.upgraded.close();
-        self.upgraded.wait().await;
+        self.tasks.close();
+        self.tasks.wait().await;
     }
 
     async fn answer(
@@ -318,7 +322,7 @@ impl Gateway {
         let (response, route) = websocket::decide(request.headers(), routes)?;
         let upgrade = hyper::upgrade::on(&mut request);
         let route = route.clone();
-        self.upgraded.spawn(async move {
+        self.tasks.spawn(async move {
             match upgrade.await {
                 Ok(upgraded) => {
                     let admitted = Box::new(move || admission.admitted());

@@ -19,7 +19,7 @@ use crate::documents::bulk::{
 use crate::documents::identity::{DeviceDocument, DeviceInput, ModuleDocument, ModuleInput};
 use crate::error_codes;
 use crate::refusal::Refusal;
-use crate::request::{Query, parse_json};
+use crate::request::{Query, parse_document, parse_json};
 use crate::response::{Body, empty, json as json_response, json_with_etag};
 use crate::router::invalid_id;
 
@@ -53,7 +53,7 @@ pub async fn put(
     if_match: &Precondition,
     body: &Bytes,
 ) -> Answer {
-    let input: DeviceInput = parse_json(body)?;
+    let input: DeviceInput = parse_document(body)?;
     let spec = input.into_spec(id)?;
     let device = registry.put_device(permit, spec, if_match).await?;
     let etag = device.0.etag();
@@ -93,7 +93,7 @@ pub async fn put_module(
     if_match: &Precondition,
     body: &Bytes,
 ) -> Answer {
-    let input: ModuleInput = parse_json(body)?;
+    let input: ModuleInput = parse_document(body)?;
     let spec = input.into_spec(permit.device().clone(), id)?;
     let module = registry.put_module(permit, spec, if_match).await?;
     let etag = module.0.etag();
@@ -139,10 +139,7 @@ pub async fn bulk(registry: &Registry, permit: &RegistryWritePermit, body: &Byte
         .collect::<Result<_, _>>()?;
     let mut seen = HashSet::new();
     if let Some(twice) = named.iter().find(|item| !seen.insert(item.id.as_str())) {
-        return Err(Refusal::new(
-            error_codes::DEVICE_DEFINED_MULTIPLE_TIMES,
-            format!("{} stands in the request more than once", twice.id),
-        ));
+        return Err(defined_twice(&twice.id));
     }
 
     let mut errors = Vec::new();
@@ -204,9 +201,17 @@ pub async fn regenerate_keys(
     permit: &RegistryWritePermit,
     body: &Bytes,
 ) -> Answer {
-    let input: RegenerateInput = parse_json(body)?;
+    let input: RegenerateInput = parse_document(body)?;
     check_count(input.devices.len())?;
     let (which, policy_key) = input.which()?;
+    let mut seen = HashSet::new();
+    let twice = input
+        .devices
+        .iter()
+        .find(|item| !seen.insert((item.id.as_str(), item.module_id.as_deref())));
+    if let Some(twice) = twice {
+        return Err(defined_twice(&twice.id));
+    }
     let mut rotated_keys = Vec::new();
     let mut errors = Vec::new();
     for item in input.devices {
@@ -261,6 +266,13 @@ fn identity_id(item: &RegenerateItemInput) -> Result<IdentityId, Refusal> {
             Ok(IdentityId::module(device, module))
         }
     }
+}
+
+fn defined_twice(id: &str) -> Refusal {
+    Refusal::new(
+        error_codes::DEVICE_DEFINED_MULTIPLE_TIMES,
+        format!("{id} stands in the request more than once"),
+    )
 }
 
 fn check_count(items: usize) -> Result<(), Refusal> {

@@ -153,6 +153,15 @@ pub async fn read_body(body: Incoming, limit: usize) -> Result<Bytes, Refusal> {
     }
 }
 
+/// Reads a body as a document, which is a JSON object.
+pub fn parse_document<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refusal> {
+    // A derived reader would take an array for the members in their order.
+    if body.trim_ascii_start().starts_with(b"[") {
+        return Err(Refusal::invalid("the body must be a JSON object"));
+    }
+    parse_json(body)
+}
+
 /// Reads a body as JSON.
 pub fn parse_json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refusal> {
     serde_json::from_slice(body).map_err(|error| {
@@ -210,6 +219,17 @@ mod tests {
         assert_eq!(of("MA=="), Precondition::Etag("MA==".to_owned()));
         assert_eq!(of("\"MA==\""), Precondition::Etag("MA==".to_owned()));
         assert_eq!(of("W/\"MA==\""), Precondition::Etag("MA==".to_owned()));
+    }
+
+    #[test]
+    fn a_document_is_no_list_of_its_members() {
+        #[derive(Debug, serde::Deserialize)]
+        struct Document {
+            _id: Option<String>,
+        }
+
+        assert!(parse_document::<Document>(br#" {"_id": "d"}"#).is_ok());
+        assert!(parse_document::<Document>(br#" ["d"]"#).is_err());
     }
 
     #[test]
