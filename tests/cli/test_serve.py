@@ -1,14 +1,18 @@
 """`twinhub serve`: first start, certificate, readiness, configuration."""
 
+import os
+import pty
+import select
 import socket
 import ssl
+import subprocess
 import time
 
 import pytest
 from cryptography import x509
 
 from support.certificates import SelfSigned
-from support.hub import HubDidNotStart
+from support.hub import HubDidNotStart, binary
 from support.loopback import free_address
 from support.waiting import eventually
 
@@ -31,9 +35,27 @@ def test_first_start_tells_what_a_person_needs_next(hub_factory):
 
     told = hub.log_tail(100)
 
-    assert hub.connection_string() in told
+    # Not on a terminal: the command that shows the key, never the key.
+    assert f"twinhub --data-dir {hub.data_dir} connection-string" in told
+    assert hub.policy_key() not in told
     assert str(hub.ca_file) in told
     assert "twinhub" in told and "env" in told
+
+
+def test_first_start_on_a_terminal_shows_the_connection_string(hub_factory, tmp_path):
+    place = hub_factory()
+    terminal, hubs_side = pty.openpty()
+    command = [binary(), "serve", "--data-dir", tmp_path / "data", "--listen", place.host, "--hostname", place.host]
+
+    shown = b""
+    with subprocess.Popen(command, stderr=hubs_side) as hub:
+        os.close(hubs_side)
+        while b"Next, in another shell" not in shown and select.select([terminal], [], [], 10)[0]:
+            shown += os.read(terminal, 65536)
+        hub.terminate()
+    os.close(terminal)
+
+    assert b"SharedAccessKeyName=iothubowner;SharedAccessKey=" in shown
 
 
 def test_later_start_shows_no_key(hub_factory):
