@@ -21,11 +21,13 @@ use crate::policies::{PolicyName, Rights};
 use crate::ports::{StateStore, StoreError};
 use crate::time::{Clock, Timestamp};
 
+pub use self::auth_method::{AuthKind, AuthMethod, AuthScope};
 pub use self::permits::{
     Caller, DevicePermit, MissingRight, ModulesReadPermit, ModulesWritePermit, OperatorPermit,
     RegistryReadPermit, RegistryWritePermit, ServicePermit,
 };
 
+mod auth_method;
 mod permits;
 
 /// Why a token opens no door.

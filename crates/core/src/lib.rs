@@ -10,18 +10,22 @@
 //! | [`access`] | tokens in, callers and permits out |
 //! | [`identities`] | the identity registry |
 //! | [`twins`] | device and module twins |
+//! | [`messages`], [`telemetry`], [`events`] | what devices send, and what readers read |
 //! | [`presence`], [`stored_sessions`] | who is connected, and what outlives a connection |
 //! | [`ports`] | what an engine provides |
 
 pub mod access;
 pub mod etag;
+pub mod events;
 pub mod hubs;
 pub mod identities;
 pub mod ids;
 pub mod keys;
+pub mod messages;
 pub mod policies;
 pub mod ports;
 pub mod presence;
 pub mod stored_sessions;
+pub mod telemetry;
 pub mod time;
 pub mod twins;

@@ -3,9 +3,11 @@
 //! Engines implement these traits; nothing here names one. Each trait's docs
 //! are its contract, and `twinhub-core`'s engine suite checks it.
 
+mod event_log;
 mod sessions;
 mod store;
 
+pub use event_log::{Busy, EventLog, LogError, PartitionState, Producer, StartPosition};
 pub use sessions::{Announcement, EndReason, MAILBOX_CAPACITY, Mailbox, Notice, Sessions};
 pub use store::{
     Change, CommitError, Conflict, IdentityCounts, Record, RecordKey, Registered, Revision,

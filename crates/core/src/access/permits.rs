@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::Credential;
+use super::{AuthKind, AuthMethod, AuthScope, Credential};
 use crate::hubs::Hub;
 use crate::ids::{DeviceId, IdentityId};
 use crate::policies::{PolicyName, Rights};
@@ -234,7 +234,22 @@ impl DevicePermit {
         }
     }
 
-    /// The device whose key let a module in, if it was not its own.
+    /// How the identity proved who it is.
+    pub fn auth_method(&self) -> AuthMethod {
+        let scope = match &self.credential {
+            Credential::Policy { .. } => AuthScope::Hub,
+            Credential::Identity { id, .. } => match id {
+                IdentityId::Device(_) => AuthScope::Device,
+                IdentityId::Module { .. } => AuthScope::Module,
+            },
+        };
+        AuthMethod {
+            scope,
+            kind: AuthKind::Sas,
+        }
+    }
+
+    /// What let it in, to be checked again.
     pub(super) fn credential(&self) -> &Credential {
         &self.credential
     }

@@ -1,0 +1,97 @@
+//! Telemetry: messages from devices and modules, into the event log.
+//!
+//! Who sends is resolved once per connection; a message costs its check and
+//! its encoding. Acknowledged means durable: gateways acknowledge what
+//! [`TelemetrySender::poll_durable`] tells, in order.
+
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use crate::access::DevicePermit;
+use crate::events::{EventSource, Origin};
+use crate::ids::HubName;
+use crate::messages::{MAX_DEVICE_TO_CLOUD, MessageRef};
+use crate::ports::{Busy, EventLog, LogError, Producer};
+use crate::time::Clock;
+
+/// Why a message was not taken.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SendError {
+    /// Larger than the limit.
+    #[error("the message has {size} bytes, {MAX_DEVICE_TO_CLOUD} are allowed")]
+    TooLarge {
+        /// Its size.
+        size: usize,
+    },
+    /// Too much of this sender waits to be stored: wait until some of it is
+    /// durable, and send the message then.
+    #[error(transparent)]
+    Busy(#[from] Busy),
+}
+
+/// Telemetry of all hubs of this process.
+pub struct Telemetry {
+    log: Arc<dyn EventLog>,
+    clock: Arc<dyn Clock>,
+}
+
+impl Telemetry {
+    /// Into a log.
+    pub fn new(log: Arc<dyn EventLog>, clock: Arc<dyn Clock>) -> Self {
+        Telemetry { log, clock }
+    }
+
+    /// A way in for the messages of one identity. `model_id` is the plug and
+    /// play model that it announced.
+    pub fn sender(
+        &self,
+        permit: &DevicePermit,
+        model_id: Option<&str>,
+    ) -> Result<TelemetrySender, LogError> {
+        let origin = Origin {
+            identity: permit.id().clone(),
+            generation: permit.generation(),
+            auth_method: Some(permit.auth_method().to_json().into()),
+            model_id: model_id.map(Into::into),
+            source: EventSource::Telemetry,
+        };
+        let hub: &HubName = permit.hub().name();
+        Ok(TelemetrySender {
+            producer: self.log.producer(hub, &origin)?,
+            clock: self.clock.clone(),
+        })
+    }
+}
+
+/// One identity's way into the event log. What it sends counts from 1.
+pub struct TelemetrySender {
+    producer: Box<dyn Producer>,
+    clock: Arc<dyn Clock>,
+}
+
+impl TelemetrySender {
+    /// Takes a message. Call [`hand_over`](Self::hand_over) after a handful.
+    pub fn send(&mut self, message: &MessageRef<'_>) -> Result<(), SendError> {
+        let size = message.size();
+        if size > MAX_DEVICE_TO_CLOUD {
+            return Err(SendError::TooLarge { size });
+        }
+        Ok(self.producer.append(message, self.clock.now())?)
+    }
+
+    /// Sends what was taken on its way to the disk.
+    pub fn hand_over(&mut self) {
+        self.producer.hand_over();
+    }
+
+    /// How many of the messages sent are durable, once that is more than
+    /// `known`. An error is final: what is not durable may be lost, and the
+    /// sender takes nothing more.
+    pub fn poll_durable(
+        &mut self,
+        cx: &mut Context<'_>,
+        known: u64,
+    ) -> Poll<Result<u64, LogError>> {
+        self.producer.poll_durable(cx, known)
+    }
+}
