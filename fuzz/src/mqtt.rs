@@ -1,17 +1,20 @@
 //! MQTT packets.
 
 use bytes::BytesMut;
-use twinhub_mqtt_codec::{Packet, decode};
+use twinhub_mqtt_codec::{DecodeError, Front, Packet, PacketType, decode, peek};
 
 const LIMIT: usize = 4096;
 
 /// Takes packets off the bytes until one is refused or incomplete. Each came
-/// from bytes that were there, needed all of them, and survives being written.
+/// from bytes that were there, needed all of them, survives being written, and is
+/// the same when it is read in place.
 pub fn mqtt_packet(bytes: &[u8]) {
     let mut buffer = BytesMut::from(bytes);
     loop {
         let before = buffer.clone();
-        match decode(&mut buffer, LIMIT) {
+        let (front, decoded) = (peek(&before, LIMIT), decode(&mut buffer, LIMIT));
+        reads_alike_in_place(front, &decoded);
+        match decoded {
             Ok(Some(packet)) => {
                 let taken = before.len().checked_sub(buffer.len());
                 let taken = taken.expect("decoding adds nothing");
@@ -46,4 +49,26 @@ fn survives_writing(packet: &Packet, taken: usize) {
         Ok(&Some(packet.clone()))
     );
     assert!(written.is_empty());
+}
+
+fn reads_alike_in_place(
+    front: Result<Front<'_>, DecodeError>,
+    decoded: &Result<Option<Packet>, DecodeError>,
+) {
+    match (front, decoded) {
+        (Ok(Front::Publish(front)), Ok(Some(Packet::Publish(publish)))) => {
+            assert_eq!(front.topic(), Ok(&*publish.topic));
+            assert_eq!(front.payload, &publish.payload);
+            assert_eq!(front.delivery, publish.delivery);
+            assert_eq!(front.retain, publish.retain);
+        }
+        (Ok(Front::Publish(front)), Err(error)) => assert_eq!(front.topic(), Err(*error)),
+        (Ok(Front::Incomplete), Ok(None)) => {}
+        (Ok(Front::Other), Ok(Some(other))) => {
+            assert_ne!(other.packet_type(), PacketType::Publish);
+        }
+        (Ok(Front::Other), Ok(None) | Err(_)) => {}
+        (Err(front), Err(error)) => assert_eq!(front, *error),
+        (front, decoded) => panic!("{front:?} in place is {decoded:?}"),
+    }
 }

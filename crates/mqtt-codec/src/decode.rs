@@ -1,16 +1,17 @@
 //! From bytes to packets.
 
 mod connect;
+mod publish;
 mod reader;
 mod subscribe;
 
 use bytes::{Buf, Bytes, BytesMut};
 
+pub use self::publish::{Front, PublishRef, peek};
 use self::reader::Reader;
 use crate::{
     error::DecodeError,
-    packet::{ConnAck, ConnectReturnCode, Delivery, Packet, PacketId, PacketType, Publish, QoS},
-    topic::TopicName,
+    packet::{ConnAck, ConnectReturnCode, Packet, PacketId, PacketType},
 };
 
 /// The longest fixed header: one byte and a length of four.
@@ -34,13 +35,7 @@ pub fn decode(
     let Some(header) = FixedHeader::parse(buffer)? else {
         return Ok(None);
     };
-    let size = header.length + header.remaining;
-    if size > max_packet_size {
-        return Err(DecodeError::PacketTooLarge {
-            size,
-            limit: max_packet_size,
-        });
-    }
+    let size = header.checked_size(max_packet_size)?;
     header.check_fixed_length()?;
     if buffer.len() < size {
         return Ok(None);
@@ -53,7 +48,7 @@ pub fn decode(
 fn decode_body(packet_type: PacketType, flags: u8, body: Bytes) -> Result<Packet, DecodeError> {
     let mut reader = Reader::new(packet_type, body);
     let packet = match packet_type {
-        PacketType::Publish => return publish(flags, reader).map(Packet::Publish),
+        PacketType::Publish => return publish::publish(flags, reader.rest()).map(Packet::Publish),
         PacketType::Connect => Packet::Connect(Box::new(connect::connect(&mut reader)?)),
         PacketType::ConnAck => Packet::ConnAck(connack(&mut reader)?),
         PacketType::PubAck => Packet::PubAck(reader.packet_id()?),
@@ -70,33 +65,6 @@ fn decode_body(packet_type: PacketType, flags: u8, body: Bytes) -> Result<Packet
     };
     reader.finish()?;
     Ok(packet)
-}
-
-fn publish(flags: u8, mut reader: Reader) -> Result<Publish, DecodeError> {
-    let duplicate = flags & 0b1000 != 0;
-    let qos = QoS::from_bits(flags >> 1 & 0b11).ok_or(DecodeError::PublishQos)?;
-    if duplicate && qos == QoS::AtMostOnce {
-        return Err(DecodeError::DuplicateAtQos0);
-    }
-
-    let topic = TopicName::new(reader.string()?)?;
-    let delivery = match qos {
-        QoS::AtMostOnce => Delivery::AtMostOnce,
-        QoS::AtLeastOnce => Delivery::AtLeastOnce {
-            id: reader.packet_id()?,
-            duplicate,
-        },
-        QoS::ExactlyOnce => Delivery::ExactlyOnce {
-            id: reader.packet_id()?,
-            duplicate,
-        },
-    };
-    Ok(Publish {
-        topic,
-        delivery,
-        retain: flags & 1 != 0,
-        payload: reader.rest(),
-    })
 }
 
 fn connack(reader: &mut Reader) -> Result<ConnAck, DecodeError> {
@@ -156,6 +124,15 @@ impl FixedHeader {
             return Err(DecodeError::RemainingLength);
         }
         Ok(None)
+    }
+
+    /// How long the packet is, if it is not longer than `limit`.
+    fn checked_size(&self, limit: usize) -> Result<usize, DecodeError> {
+        let size = self.length + self.remaining;
+        match size > limit {
+            true => Err(DecodeError::PacketTooLarge { size, limit }),
+            false => Ok(size),
+        }
     }
 
     /// Refuses a wrong length where the type alone determines the right one.

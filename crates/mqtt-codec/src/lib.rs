@@ -9,7 +9,8 @@
 //! statement it breaks; what it leaves to the session (a second CONNECT, QoS 2,
 //! an empty client identifier) is decoded and handed over. Topics, payloads
 //! and strings share the memory of the buffer they were read from. A size
-//! limit holds from the moment the length is known, before the body is.
+//! limit holds from the moment the length is known, before the body is. PUBLISH,
+//! of which there are many, can also be read in place: [`peek`].
 
 mod decode;
 mod encode;
@@ -17,7 +18,7 @@ mod error;
 mod packet;
 mod topic;
 
-pub use decode::{MAX_FIXED_HEADER, decode};
+pub use decode::{Front, MAX_FIXED_HEADER, PublishRef, decode, peek};
 pub use encode::{EncodeError, put_connack, put_pingresp, put_puback, put_suback, put_unsuback};
 pub use error::DecodeError;
 pub use packet::{

@@ -32,10 +32,7 @@ impl TopicName {
     /// Checks a topic name.
     pub fn new(text: impl Into<ByteString>) -> Result<Self, TopicError> {
         let text = text.into();
-        check_text(&text)?;
-        if text.contains(['+', '#']) {
-            return Err(TopicError::WildcardInName);
-        }
+        check_name(&text)?;
         Ok(Self(text))
     }
 }
@@ -61,6 +58,15 @@ impl TopicFilter {
             }
         }
         Ok(Self(text))
+    }
+}
+
+/// Whether a text is a topic name.
+pub(crate) fn check_name(text: &str) -> Result<(), TopicError> {
+    check_text(text)?;
+    match text.contains(['+', '#']) {
+        true => Err(TopicError::WildcardInName),
+        false => Ok(()),
     }
 }
 
