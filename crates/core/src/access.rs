@@ -1,6 +1,6 @@
 //! Who may do what.
 //!
-//! Authentication turns a token into a [`Caller`]; asking the caller for a
+//! Authentication turns a [`Proof`] into a [`Caller`]; asking the caller for a
 //! right yields a permit; the operations of core ask for the permit. Permits
 //! can be made nowhere else, so what was not authorised can't be called.
 //!
@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use subtle::ConstantTimeEq as _;
 use twinhub_sas::{ParseTokenError, ResourceError, SasToken, SigningKey};
+use twinhub_x509::Thumbprint;
 
 use crate::hubs::{Hub, Hubs};
 use crate::identities::{Authentication, Status};
@@ -22,15 +23,19 @@ use crate::ports::{StateStore, StoreError};
 use crate::time::{Clock, Timestamp};
 
 pub use self::auth_method::{AuthKind, AuthMethod, AuthScope};
+pub use self::certificate::CertificateRefused;
 pub use self::permits::{
     Caller, DevicePermit, MissingRight, ModulesReadPermit, ModulesWritePermit, OperatorPermit,
     RegistryReadPermit, RegistryWritePermit, ServicePermit,
 };
+pub use self::proof::{ClientCertificate, Peer, Proof};
 
 mod auth_method;
+mod certificate;
 mod permits;
+mod proof;
 
-/// Why a token opens no door.
+/// Why what a client shows opens no door.
 #[derive(Debug, thiserror::Error)]
 pub enum Refused {
     /// Not a token.
@@ -49,6 +54,12 @@ pub enum Refused {
     /// it was is not told.
     #[error("the token was not signed with a key of its policy or identity")]
     Signature,
+    /// A token where there are no keys, or a certificate where there are.
+    #[error("the identity does not prove itself in this way")]
+    OtherProof,
+    /// A certificate that does not count for the identity.
+    #[error(transparent)]
+    Certificate(#[from] CertificateRefused),
     /// The device may not connect.
     #[error("the device is disabled")]
     Disabled,
@@ -81,6 +92,18 @@ enum Credential {
         generation: Timestamp,
         key: Key,
     },
+    Certificate {
+        id: IdentityId,
+        generation: Timestamp,
+        proof: CertificateProof,
+    },
+}
+
+/// What made a certificate count.
+#[derive(Debug, Clone, PartialEq)]
+enum CertificateProof {
+    /// Its thumbprint. Boxed, since most sessions have none.
+    Thumbprint(Box<Thumbprint>),
 }
 
 impl Access {
@@ -142,13 +165,27 @@ impl Access {
             Credential::Policy { name, .. } => hub
                 .policy(name.as_str())
                 .map_or(Rights::empty(), |policy| policy.rights),
-            Credential::Identity { .. } => Rights::empty(),
+            Credential::Identity { .. } | Credential::Certificate { .. } => Rights::empty(),
         };
         Ok(Caller::new(hub.clone(), credential, rights, expires))
     }
 
     /// Lets a device or module connect.
     pub async fn connect(
+        &self,
+        hub: &Arc<Hub>,
+        proof: Proof<'_>,
+        id: &IdentityId,
+    ) -> Result<DevicePermit, Refused> {
+        match proof {
+            Proof::Token(token) => self.connect_by_token(hub, token, id).await,
+            Proof::Certificate(certificate) => {
+                self.connect_by_certificate(hub, certificate, id).await
+            }
+        }
+    }
+
+    async fn connect_by_token(
         &self,
         hub: &Arc<Hub>,
         token: &str,
@@ -162,7 +199,11 @@ impl Access {
                 self.admit(hub, token, &path).await?
             }
         };
-        let generation = self.require_enabled(hub, id).await?;
+        // An identity's own key was looked up, and its status, just now.
+        let generation = match caller.own_generation(id) {
+            Some(generation) => generation,
+            None => self.require_enabled(hub, id).await?,
+        };
         Ok(caller.device(id, generation)?)
     }
 
@@ -192,8 +233,19 @@ impl Access {
                 generation,
                 key,
             } => {
-                let (keys, current) = self.identity_keys(&hub, id).await?;
-                current == *generation && has_key(&keys, key)
+                let found = self.look_up(&hub, id).await?;
+                found.generation == *generation && has_key(found.keys()?, key)
+            }
+            Credential::Certificate {
+                id,
+                generation,
+                proof: CertificateProof::Thumbprint(thumbprint),
+            } => {
+                let found = self.look_up(&hub, id).await?;
+                let Authentication::SelfSigned(known) = &found.authentication else {
+                    return Err(Refused::OtherProof);
+                };
+                found.generation == *generation && certificate::is_known(thumbprint, known)
             }
         };
         holds.then_some(()).ok_or(Refused::Signature)
@@ -220,9 +272,10 @@ impl Access {
         {
             return Err(Refused::Signature);
         }
-        let (keys, generation) = self.identity_keys(hub, &id).await?;
-        let key = signing_key(token, &keys).ok_or(Refused::Signature)?;
-        self.require_enabled(hub, &id).await?;
+        let found = self.look_up(hub, &id).await?;
+        let key = signing_key(token, found.keys()?).ok_or(Refused::Signature)?;
+        found.require_enabled()?;
+        let generation = found.generation;
         Ok(Credential::Identity {
             id,
             generation,
@@ -230,53 +283,59 @@ impl Access {
         })
     }
 
-    async fn identity_keys(
-        &self,
-        hub: &Hub,
-        id: &IdentityId,
-    ) -> Result<(KeyPair, Timestamp), Refused> {
-        let (authentication, generation) = match id {
+    /// What stands between an identity and a connection.
+    async fn look_up(&self, hub: &Hub, id: &IdentityId) -> Result<Found, Refused> {
+        match id {
             IdentityId::Device(device) => {
                 let found = self.store.device(hub.name(), device).await?;
                 let device = found.ok_or(Refused::Signature)?.identity.value;
-                (device.authentication, device.generation)
+                Ok(Found {
+                    authentication: device.authentication,
+                    generation: device.generation,
+                    status: device.status,
+                })
             }
-            IdentityId::Module { device, module } => {
-                let (_, found) = self.store.module(hub.name(), device, module).await?;
-                let module = found.ok_or(Refused::Signature)?.identity.value;
-                (module.authentication, module.generation)
-            }
-        };
-        match authentication {
-            Authentication::Sas(keys) => Ok((keys, generation)),
-            Authentication::SelfSigned(_)
-            | Authentication::CertificateAuthority
-            | Authentication::None => Err(Refused::Signature),
-        }
-    }
-
-    /// The identity exists and its device may connect; tells its generation.
-    /// Modules have no status of their own.
-    async fn require_enabled(&self, hub: &Hub, id: &IdentityId) -> Result<Timestamp, Refused> {
-        let (device, generation) = match id {
-            IdentityId::Device(device) => {
-                let found = self.store.device(hub.name(), device).await?;
-                let device = found.ok_or(Refused::Signature)?.identity.value;
-                let generation = device.generation;
-                (device, generation)
-            }
+            // Modules have no status of their own.
             IdentityId::Module { device, module } => {
                 let found = self.store.module(hub.name(), device, module).await?;
                 let (Some(device), Some(module)) = found else {
                     return Err(Refused::Signature);
                 };
-                (device.identity.value, module.identity.value.generation)
+                let module = module.identity.value;
+                Ok(Found {
+                    authentication: module.authentication,
+                    generation: module.generation,
+                    status: device.identity.value.status,
+                })
             }
-        };
-        match device.status {
-            Status::Enabled => Ok(generation),
+        }
+    }
+
+    /// The identity exists and its device may connect; tells its generation.
+    async fn require_enabled(&self, hub: &Hub, id: &IdentityId) -> Result<Timestamp, Refused> {
+        let found = self.look_up(hub, id).await?;
+        found.require_enabled()?;
+        Ok(found.generation)
+    }
+}
+
+/// What an identity proves itself with, and whether it may connect.
+struct Found {
+    authentication: Authentication,
+    generation: Timestamp,
+    status: Status,
+}
+
+impl Found {
+    fn require_enabled(&self) -> Result<(), Refused> {
+        match self.status {
+            Status::Enabled => Ok(()),
             Status::Disabled => Err(Refused::Disabled),
         }
+    }
+
+    fn keys(&self) -> Result<&KeyPair, Refused> {
+        self.authentication.keys().ok_or(Refused::OtherProof)
     }
 }
 

@@ -57,6 +57,11 @@ impl From<Refused> for Refusal {
             | Refused::OutOfScope
             | Refused::Signature
             | Refused::Disabled => unauthorized(error.to_string()),
+            // Whom there is, and how they prove it, is not told to strangers.
+            Refused::OtherProof => unauthorized(Refused::Signature.to_string()),
+            Refused::Certificate(_) => {
+                unauthorized("the certificate is not one that lets the identity in".to_owned())
+            }
             Refused::MissingRight(missing) => missing.into(),
             Refused::Store(error) => error.into(),
         }

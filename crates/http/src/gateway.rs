@@ -1,6 +1,5 @@
 //! The life of a connection and of a request.
 
-use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -14,7 +13,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::Instrument as _;
-use twinhub_core::access::{Access, Caller};
+use twinhub_core::access::{Access, Caller, Peer};
 use twinhub_core::hubs::{Hub, Hubs};
 use twinhub_core::identities::Registry;
 use twinhub_core::time::Clock;
@@ -95,19 +94,20 @@ impl Gateway {
     pub async fn serve<S>(
         self: Arc<Self>,
         stream: S,
-        peer: SocketAddr,
+        peer: Peer,
         admitted: impl FnOnce() + Send + 'static,
         shutdown: CancellationToken,
     ) where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
+        let address = peer.address;
         let admission = Admission(Arc::new(Mutex::new(Some(Box::new(admitted)))));
         let gateway = self.clone();
         // In a task of its own: a client that goes away must not stop a change
         // between the store and what else follows from it.
         let service = service_fn(move |request| {
             let answering = gateway.clone();
-            let admission = admission.clone();
+            let (peer, admission) = (peer.clone(), admission.clone());
             gateway
                 .tasks
                 .spawn(async move { answering.answer(request, peer, admission).await })
@@ -129,7 +129,7 @@ impl Gateway {
             }
         };
         if let Err(error) = served {
-            tracing::debug!(%peer, %error, "the connection broke");
+            tracing::debug!(peer = %address, %error, "the connection broke");
         }
     }
 
@@ -142,7 +142,7 @@ impl Gateway {
     async fn answer(
         &self,
         request: Request<Incoming>,
-        peer: SocketAddr,
+        peer: Peer,
         admission: Admission,
     ) -> Response<Body> {
         let started = Instant::now();
@@ -157,7 +157,7 @@ impl Gateway {
     async fn dispatch(
         &self,
         request: Request<Incoming>,
-        peer: SocketAddr,
+        peer: Peer,
         admission: Admission,
     ) -> (&'static str, Response<Body>) {
         if request.method() == Method::GET
@@ -193,7 +193,7 @@ impl Gateway {
             Err(refusal) => ("unknown", refusal.data_plane(now)),
             Ok(endpoint) => {
                 let name = endpoint.name();
-                let span = tracing::debug_span!("request", operation = name, %peer);
+                let span = tracing::debug_span!("request", operation = name, peer = %peer.address);
                 let answered = self
                     .data_plane(endpoint, request, &segments, &admission)
                     .instrument(span)
@@ -315,7 +315,7 @@ impl Gateway {
     fn upgrade(
         &self,
         mut request: Request<Incoming>,
-        peer: SocketAddr,
+        peer: Peer,
         admission: Admission,
     ) -> Result<Response<Body>, Refusal> {
         let routes = &self.services.websockets;
@@ -328,7 +328,9 @@ impl Gateway {
                     let admitted = Box::new(move || admission.admitted());
                     route.serve(upgraded, peer, admitted).await;
                 }
-                Err(error) => tracing::debug!(%peer, %error, "no WebSocket after all"),
+                Err(error) => {
+                    tracing::debug!(peer = %peer.address, %error, "no WebSocket after all");
+                }
             }
         });
         Ok(response)

@@ -7,7 +7,6 @@
 
 mod bytes;
 
-use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -18,6 +17,7 @@ use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tungstenite::handshake::derive_accept_key;
+use twinhub_core::access::Peer;
 
 use self::bytes::Messages;
 use crate::error_codes;
@@ -38,8 +38,7 @@ impl<T: AsyncRead + AsyncWrite + Send> ReadWrite for T {}
 /// Called once the peer has authenticated.
 pub type Admitted = Box<dyn FnOnce() + Send>;
 
-type Serve =
-    dyn Fn(ByteStream, SocketAddr, Admitted) -> future::BoxFuture<'static, ()> + Send + Sync;
+type Serve = dyn Fn(ByteStream, Peer, Admitted) -> future::BoxFuture<'static, ()> + Send + Sync;
 
 /// A protocol over WebSocket.
 #[derive(Clone)]
@@ -52,7 +51,7 @@ impl WebSocketRoute {
     /// Serves `subprotocol`, compared without case: the C SDK offers `MQTT`.
     pub fn new<F, Fut>(subprotocol: &'static str, serve: F) -> Self
     where
-        F: Fn(ByteStream, SocketAddr, Admitted) -> Fut + Send + Sync + 'static,
+        F: Fn(ByteStream, Peer, Admitted) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = ()> + Send + 'static,
     {
         WebSocketRoute {
@@ -65,7 +64,7 @@ impl WebSocketRoute {
 
     /// Serves an upgraded connection until it ends. Large messages are taken
     /// once the peer is admitted.
-    pub(crate) async fn serve(&self, upgraded: Upgraded, peer: SocketAddr, admitted: Admitted) {
+    pub(crate) async fn serve(&self, upgraded: Upgraded, peer: Peer, admitted: Admitted) {
         let is_admitted = Arc::new(AtomicBool::new(false));
         let stream = Messages::new(TokioIo::new(upgraded), is_admitted.clone());
         let admitted = Box::new(move || {

@@ -1,7 +1,6 @@
 //! The gateway: what all connections share.
 
 use std::error::Error as _;
-use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -9,7 +8,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 use tracing::field::Empty;
-use twinhub_core::access::Access;
+use twinhub_core::access::{Access, ClientCertificate, Peer};
 use twinhub_core::hubs::Hubs;
 use twinhub_core::ports::Sessions;
 use twinhub_core::presence::PresenceBook;
@@ -72,17 +71,23 @@ impl Gateway {
     pub async fn serve<S>(
         &self,
         stream: S,
-        peer: SocketAddr,
+        peer: Peer,
         admitted: impl FnOnce() + Send,
         shutdown: CancellationToken,
     ) where
         S: AsyncRead + AsyncWrite + Unpin + Send,
     {
         let connection = self.connections.fetch_add(1, Ordering::Relaxed);
-        let span = tracing::info_span!("mqtt", connection, %peer, hub = Empty, identity = Empty);
+        let span = tracing::info_span!(
+            "mqtt",
+            connection,
+            peer = %peer.address,
+            hub = Empty,
+            identity = Empty
+        );
         // A token of its own, so that waiting for it takes no shared lock.
         let shutdown = shutdown.child_token();
-        self.converse(stream, admitted, shutdown)
+        self.converse(stream, peer.certificate, admitted, shutdown)
             .instrument(span)
             .await;
     }
@@ -90,12 +95,13 @@ impl Gateway {
     async fn converse<S>(
         &self,
         stream: S,
+        certificate: Option<Arc<ClientCertificate>>,
         admitted: impl FnOnce() + Send,
         shutdown: CancellationToken,
     ) where
         S: AsyncRead + AsyncWrite + Unpin + Send,
     {
-        let handshake = Handshake::new(self, stream, shutdown);
+        let handshake = Handshake::new(self, stream, certificate, shutdown);
         // In a box, so that what it needs is given back once it is over.
         let session = match Box::pin(handshake.finish(admitted)).await {
             Ok(session) => session,

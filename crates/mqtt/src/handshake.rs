@@ -5,12 +5,12 @@
 
 mod refusal;
 
-use std::sync::PoisonError;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_util::sync::CancellationToken;
-use twinhub_core::access::DevicePermit;
+use twinhub_core::access::{ClientCertificate, DevicePermit, Proof};
 use twinhub_core::ports::Mailbox;
 use twinhub_core::presence::ConnectionEntry;
 use twinhub_mqtt_codec::{ConnAck, Connect, DecodeError, Packet, put_connack};
@@ -31,14 +31,22 @@ pub(crate) const CLOSE_DEADLINE: Duration = Duration::from_secs(1);
 pub(crate) struct Handshake<'g, S> {
     gateway: &'g Gateway,
     wire: Wire<S>,
+    /// What the client showed with TLS. Given back with the handshake.
+    certificate: Option<Arc<ClientCertificate>>,
     shutdown: CancellationToken,
 }
 
 impl<'g, S: AsyncRead + AsyncWrite + Unpin> Handshake<'g, S> {
-    pub(crate) fn new(gateway: &'g Gateway, stream: S, shutdown: CancellationToken) -> Self {
+    pub(crate) fn new(
+        gateway: &'g Gateway,
+        stream: S,
+        certificate: Option<Arc<ClientCertificate>>,
+        shutdown: CancellationToken,
+    ) -> Self {
         Handshake {
             gateway,
             wire: Wire::new(stream),
+            certificate,
             shutdown,
         }
     }
@@ -94,6 +102,12 @@ impl<'g, S: AsyncRead + AsyncWrite + Unpin> Handshake<'g, S> {
         connect: &Connect,
     ) -> Result<(DevicePermit, Option<String>), Refusal> {
         let Introduction { username, token } = Introduction::parse(connect)?;
+        // Whoever sends a token means it, whatever certificate it also shows.
+        let proof = match (token, &self.certificate) {
+            (Some(token), _) => Proof::Token(token),
+            (None, Some(certificate)) => Proof::Certificate(certificate),
+            (None, None) => return Err(Refusal::NoProof),
+        };
         let services = &self.gateway.services;
         let hub = services
             .hubs
@@ -104,7 +118,7 @@ impl<'g, S: AsyncRead + AsyncWrite + Unpin> Handshake<'g, S> {
             .record("identity", tracing::field::display(&username.identity));
         let permit = services
             .access
-            .connect(&hub, token, &username.identity)
+            .connect(&hub, proof, &username.identity)
             .await?;
         Ok((permit, username.model_id))
     }
@@ -207,7 +221,8 @@ async fn first_packet<S: AsyncRead + AsyncWrite + Unpin>(
 /// What a CONNECT says, before any of it is believed.
 struct Introduction<'a> {
     username: Username<'a>,
-    token: &'a str,
+    /// The password, if there is one.
+    token: Option<&'a str>,
 }
 
 impl<'a> Introduction<'a> {
@@ -224,9 +239,10 @@ impl<'a> Introduction<'a> {
             }
         }
         let password = connect.password.as_deref().unwrap_or_default();
-        match std::str::from_utf8(password) {
-            Ok(token) if !token.is_empty() => Ok(Introduction { username, token }),
-            _ => Err(Refusal::NoToken),
-        }
+        let token = std::str::from_utf8(password).map_err(|_| Refusal::NoToken)?;
+        Ok(Introduction {
+            username,
+            token: Some(token).filter(|token| !token.is_empty()),
+        })
     }
 }

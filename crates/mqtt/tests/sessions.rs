@@ -263,7 +263,7 @@ async fn shutdown_closes_sessions_and_strangers() {
 async fn a_connection_needs_less_than_three_kilobytes_of_state() {
     let hub = TestHub::new().await;
     let (stream, _) = tokio::io::duplex(1);
-    let peer = "192.0.2.1:50000".parse().unwrap();
+    let peer = twinhub_core::access::Peer::at("192.0.2.1:50000".parse().unwrap());
 
     let connection = hub.gateway.serve(stream, peer, || {}, hub.shutdown.clone());
 

@@ -14,8 +14,9 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("twinhub-mqtt-codec", &[]),
     ("twinhub-sas", &[]),
     ("twinhub-transport", &[]),
+    ("twinhub-x509", &[]),
     // The rules.
-    ("twinhub-core", &["twinhub-sas"]),
+    ("twinhub-core", &["twinhub-sas", "twinhub-x509"]),
     // Engines.
     ("twinhub-embedded", &["twinhub-core"]),
     ("twinhub-engine-suite", &["twinhub-core"]),

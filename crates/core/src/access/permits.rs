@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{AuthKind, AuthMethod, AuthScope, Credential};
+use super::{AuthKind, AuthMethod, AuthScope, CertificateProof, Credential};
 use crate::hubs::Hub;
 use crate::ids::{DeviceId, IdentityId};
 use crate::policies::{PolicyName, Rights};
@@ -97,7 +97,8 @@ impl Caller {
     ) -> Result<DevicePermit, MissingRight> {
         let own = match &self.credential {
             Credential::Policy { .. } => false,
-            Credential::Identity { id: signer, .. } => {
+            Credential::Identity { id: signer, .. }
+            | Credential::Certificate { id: signer, .. } => {
                 signer == id || *signer == IdentityId::Device(id.device_id().clone())
             }
         };
@@ -113,10 +114,28 @@ impl Caller {
         })
     }
 
+    /// The generation of the identity, if it was itself that proved who it is.
+    pub(super) fn own_generation(&self, id: &IdentityId) -> Option<Timestamp> {
+        match &self.credential {
+            Credential::Identity {
+                id: own,
+                generation,
+                ..
+            }
+            | Credential::Certificate {
+                id: own,
+                generation,
+                ..
+            } if own == id => Some(*generation),
+            _ => None,
+        }
+    }
+
     fn is_device(&self, device: &DeviceId) -> bool {
         matches!(
             &self.credential,
-            Credential::Identity { id: IdentityId::Device(own), .. } if own == device
+            Credential::Identity { id: IdentityId::Device(own), .. }
+            | Credential::Certificate { id: IdentityId::Device(own), .. } if own == device
         )
     }
 
@@ -230,23 +249,24 @@ impl DevicePermit {
     pub fn policy(&self) -> Option<&PolicyName> {
         match &self.credential {
             Credential::Policy { name, .. } => Some(name),
-            Credential::Identity { .. } => None,
+            Credential::Identity { .. } | Credential::Certificate { .. } => None,
         }
     }
 
     /// How the identity proved who it is.
     pub fn auth_method(&self) -> AuthMethod {
-        let scope = match &self.credential {
-            Credential::Policy { .. } => AuthScope::Hub,
-            Credential::Identity { id, .. } => match id {
-                IdentityId::Device(_) => AuthScope::Device,
-                IdentityId::Module { .. } => AuthScope::Module,
+        let scope_of = |id: &IdentityId| match id {
+            IdentityId::Device(_) => AuthScope::Device,
+            IdentityId::Module { .. } => AuthScope::Module,
+        };
+        let (scope, kind) = match &self.credential {
+            Credential::Policy { .. } => (AuthScope::Hub, AuthKind::Sas),
+            Credential::Identity { id, .. } => (scope_of(id), AuthKind::Sas),
+            Credential::Certificate { id, proof, .. } => match proof {
+                CertificateProof::Thumbprint(_) => (scope_of(id), AuthKind::X509Thumbprint),
             },
         };
-        AuthMethod {
-            scope,
-            kind: AuthKind::Sas,
-        }
+        AuthMethod { scope, kind }
     }
 
     /// What let it in, to be checked again.

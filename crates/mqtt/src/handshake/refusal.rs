@@ -22,6 +22,8 @@ pub(super) enum Refusal {
     ClientId,
     #[error("no hub answers to the host of the user name")]
     NoSuchHub,
+    #[error("there is neither a token nor a certificate")]
+    NoProof,
     #[error("the password is not a token")]
     NoToken,
     #[error("the will has a topic that is none of the identity's telemetry")]
@@ -47,6 +49,7 @@ impl Refusal {
             | Refusal::Username(_)
             | Refusal::ClientId
             | Refusal::NoSuchHub
+            | Refusal::NoProof
             | Refusal::NoToken
             | Refusal::Will(_) => NotAuthorized,
             Refusal::Access(refused) => match refused {
@@ -55,6 +58,8 @@ impl Refusal {
                 | Refused::Expired
                 | Refused::OutOfScope
                 | Refused::Signature
+                | Refused::OtherProof
+                | Refused::Certificate(_)
                 | Refused::Disabled
                 | Refused::MissingRight(_) => NotAuthorized,
                 Refused::Store(_) => ServerUnavailable,

@@ -13,7 +13,7 @@ use serde_json::{Map, Value, json};
 use tokio::io::{DuplexStream, duplex};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
-use twinhub_core::access::{Access, Caller};
+use twinhub_core::access::{Access, Caller, Peer};
 use twinhub_core::etag::Precondition;
 use twinhub_core::hubs::{Hub, HubSettings, Hubs, Sku, Tier};
 use twinhub_core::identities::{AuthenticationSpec, DeviceSpec, ModuleSpec, Registry, Status};
@@ -291,7 +291,7 @@ impl TestHub {
         let admitted = move || {
             admitted.fetch_add(1, Ordering::Relaxed);
         };
-        let peer = "192.0.2.1:50000".parse().unwrap();
+        let peer = Peer::at("192.0.2.1:50000".parse().unwrap());
         tokio::spawn(async move { gateway.serve(stream, peer, admitted, shutdown).await });
     }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+use twinhub_core::access::{ClientCertificate, Peer};
 use twinhub_http::{Health, WebSocketRoute};
 use twinhub_transport::{Connection, Limits, StrangerCaps, Strangers};
 
@@ -111,10 +112,11 @@ impl Gateways {
         for socket in sockets.https.sockets {
             let (gateway, stop) = (self.http.clone(), shutdown.clone());
             let handle = move |connection: Connection| {
+                let peer = peer_of(&connection);
                 let admitted = move || drop(connection.stranger);
                 gateway
                     .clone()
-                    .serve(connection.stream, connection.peer, admitted, stop.clone())
+                    .serve(connection.stream, peer, admitted, stop.clone())
             };
             tasks.spawn(twinhub_transport::serve(
                 socket,
@@ -130,10 +132,9 @@ impl Gateways {
             let handle = move |connection: Connection| {
                 let (gateway, stop) = (gateway.clone(), stop.clone());
                 async move {
+                    let peer = peer_of(&connection);
                     let admitted = move || drop(connection.stranger);
-                    gateway
-                        .serve(connection.stream, connection.peer, admitted, stop)
-                        .await;
+                    gateway.serve(connection.stream, peer, admitted, stop).await;
                 }
             };
             tasks.spawn(twinhub_transport::serve(
@@ -153,4 +154,19 @@ impl Gateways {
         });
         Ok(())
     }
+}
+
+/// Who is at the other end, with the certificate of the TLS handshake.
+fn peer_of(connection: &Connection) -> Peer {
+    let mut peer = Peer::at(connection.peer);
+    let (_, tls) = connection.stream.get_ref();
+    if let Some([leaf, sent_along @ ..]) = tls.peer_certificates() {
+        match ClientCertificate::new(leaf, sent_along.iter().map(|der| der.as_ref())) {
+            Ok(certificate) => peer.certificate = Some(Arc::new(certificate)),
+            Err(error) => {
+                tracing::debug!(peer = %peer.address, %error, "a client's certificate was passed over");
+            }
+        }
+    }
+    peer
 }

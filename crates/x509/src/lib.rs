@@ -1,0 +1,12 @@
+//! X.509 certificates: what one says, and whether an authority stands behind
+//! it.
+//!
+//! Knows no hub, no connection and no clock: moments are passed in as seconds
+//! since 1970. Whatever the bytes are, reading them neither panics nor takes
+//! long; [`MAX_DER`] bounds them.
+
+mod certificate;
+mod thumbprint;
+
+pub use certificate::{Certificate, MAX_DER, ParseCertificateError, Validity};
+pub use thumbprint::Thumbprint;
