@@ -251,6 +251,19 @@ impl Access {
         holds.then_some(()).ok_or(Refused::Signature)
     }
 
+    /// Whether the policy that gave a permission would give it now; its
+    /// expiry apart. Cheap: for what goes on for long.
+    pub fn service_still_holds(&self, permit: &ServicePermit) -> bool {
+        let Credential::Policy { name, key } = permit.credential() else {
+            return false;
+        };
+        let hub = self.hubs.by_name(permit.hub().name().as_str());
+        let policy = hub.as_deref().and_then(|hub| hub.policy(name.as_str()));
+        policy.is_some_and(|policy| {
+            policy.rights.allow(Rights::SERVICE_CONNECT) && has_key(&policy.keys, key)
+        })
+    }
+
     async fn credential(
         &self,
         hub: &Hub,

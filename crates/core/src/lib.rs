@@ -10,12 +10,13 @@
 //! | [`access`] | tokens in, callers and permits out |
 //! | [`identities`] | the identity registry |
 //! | [`twins`] | device and module twins |
-//! | [`messages`], [`telemetry`], [`events`] | what devices send, and what readers read |
+//! | [`messages`], [`telemetry`], [`events`], [`event_reader`] | what devices send, and what readers read |
 //! | [`presence`], [`stored_sessions`] | who is connected, and what outlives a connection |
 //! | [`ports`] | what an engine provides |
 
 pub mod access;
 pub mod etag;
+pub mod event_reader;
 pub mod events;
 pub mod hubs;
 pub mod identities;

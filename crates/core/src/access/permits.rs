@@ -85,6 +85,8 @@ impl Caller {
         self.require(Rights::SERVICE_CONNECT)?;
         Ok(ServicePermit {
             hub: self.hub.clone(),
+            expires: self.expires,
+            credential: self.credential.clone(),
         })
     }
 
@@ -186,8 +188,11 @@ hub_permit!(
     }
 );
 hub_permit!(
-    /// Permission to do what back ends do.
-    ServicePermit {}
+    /// Permission to do what back ends do, until it expires or is revoked.
+    ServicePermit {
+        expires: Timestamp,
+        credential: Credential
+    }
 );
 hub_permit!(
     /// Permission to act as one identity, until it expires or is revoked.
@@ -226,6 +231,18 @@ impl ModulesWritePermit {
     /// Whether the device itself asks, with its own key.
     pub fn by_own_device(&self) -> bool {
         self.by_own_device
+    }
+}
+
+impl ServicePermit {
+    /// When the permission ends.
+    pub fn expires(&self) -> Timestamp {
+        self.expires
+    }
+
+    /// What let it in, to be checked again.
+    pub(super) fn credential(&self) -> &Credential {
+        &self.credential
     }
 }
 

@@ -1,0 +1,248 @@
+//! Following a hub's events: one reader over its partitions.
+//!
+//! A reader gives the events of each partition in their order, without gaps
+//! and without repetition, and follows the tail for ever. Between partitions it
+//! gives the older event first, as far as it has them at hand. It holds a batch
+//! of each partition at most, so that a slow reader costs memory once and
+//! delays nobody but itself.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use futures_util::future::select_all;
+
+use crate::access::ServicePermit;
+use crate::events::{Event, EventSource, PartitionId};
+use crate::ids::{DeviceId, HubName, ModuleId};
+use crate::ports::{EventLog, LogError, StartPosition};
+
+/// How many bytes of events are read of a partition at once.
+const BATCH_BYTES: usize = 64 * 1024;
+
+/// Why a reader could not be made.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum OpenReaderError {
+    /// The hub has no events.
+    #[error("the hub has no partitions")]
+    NoSuchHub,
+    /// The hub has fewer partitions.
+    #[error("there is no partition {asked}: the hub has {count}, from 0")]
+    NoSuchPartition {
+        /// The partition that was asked for.
+        asked: PartitionId,
+        /// How many there are.
+        count: u16,
+    },
+    /// The log could not be read.
+    #[error("could not read the event log")]
+    Log(#[from] LogError),
+}
+
+/// Which events a reader gives; what is not set lets all through.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct EventFilter {
+    /// Of this device and its modules.
+    pub device: Option<DeviceId>,
+    /// Of modules of this name.
+    pub module: Option<ModuleId>,
+    /// Of one of these sources.
+    pub sources: Vec<EventSource>,
+    /// With this in their bodies, which are text then.
+    pub content: Option<String>,
+    /// In this partition.
+    pub partition: Option<PartitionId>,
+}
+
+impl EventFilter {
+    /// Whether it lets an event through, whatever the partition.
+    pub fn lets_through(&self, event: &Event) -> bool {
+        let of_device = self.device.as_ref().is_none_or(|id| event.device() == id);
+        let of_module = self
+            .module
+            .as_ref()
+            .is_none_or(|id| event.module() == Some(id));
+        let of_source = self.sources.is_empty() || self.sources.contains(&event.origin.source);
+        of_device && of_module && of_source && self.has_content(event)
+    }
+
+    fn has_content(&self, event: &Event) -> bool {
+        let Some(wanted) = &self.content else {
+            return true;
+        };
+        std::str::from_utf8(&event.message.body).is_ok_and(|body| body.contains(wanted))
+    }
+
+    /// The partitions, of `count`, in which such events can be.
+    fn partitions(&self, count: u16) -> Result<Vec<PartitionId>, OpenReaderError> {
+        let home = self
+            .device
+            .as_ref()
+            .map(|device| PartitionId::of(device, count));
+        match (self.partition, home) {
+            (Some(asked), _) if asked.0 >= count => {
+                Err(OpenReaderError::NoSuchPartition { asked, count })
+            }
+            (Some(asked), _) => Ok(vec![asked]),
+            (None, Some(home)) => Ok(vec![home]),
+            (None, None) => Ok((0..count).map(PartitionId).collect()),
+        }
+    }
+}
+
+/// Where a reader begins.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ReadFrom {
+    /// In every partition at the same kind of place.
+    Everywhere(StartPosition),
+    /// At these sequence numbers; at the tail of partitions that are not named.
+    Positions(Vec<(PartitionId, u64)>),
+}
+
+impl ReadFrom {
+    fn of(&self, partition: PartitionId) -> StartPosition {
+        match self {
+            ReadFrom::Everywhere(position) => *position,
+            ReadFrom::Positions(positions) => positions
+                .iter()
+                .find(|(named, _)| *named == partition)
+                .map_or(StartPosition::Latest, |(_, number)| {
+                    StartPosition::SequenceNumber(*number)
+                }),
+        }
+    }
+}
+
+/// A reader's place in one partition.
+struct Place {
+    partition: PartitionId,
+    /// The sequence number that is read next.
+    next: u64,
+    /// Read, let through, and not given yet.
+    ready: VecDeque<Event>,
+}
+
+/// Reads the events of a hub, and waits for those to come.
+pub struct EventReader {
+    log: Arc<dyn EventLog>,
+    hub: HubName,
+    filter: EventFilter,
+    places: Vec<Place>,
+    /// A partition has nothing ready, and may have something in the log.
+    needs_fill: bool,
+}
+
+impl EventReader {
+    /// Begins to read: what comes after this is seen.
+    pub async fn open(
+        log: Arc<dyn EventLog>,
+        permit: &ServicePermit,
+        from: &ReadFrom,
+        filter: EventFilter,
+    ) -> Result<Self, OpenReaderError> {
+        Self::over(log, permit.hub().name().clone(), from, filter).await
+    }
+
+    async fn over(
+        log: Arc<dyn EventLog>,
+        hub: HubName,
+        from: &ReadFrom,
+        filter: EventFilter,
+    ) -> Result<Self, OpenReaderError> {
+        let count = log
+            .partitions(&hub)
+            .filter(|count| *count > 0)
+            .ok_or(OpenReaderError::NoSuchHub)?;
+        let mut places = Vec::new();
+        for partition in filter.partitions(count)? {
+            let next = log.find(&hub, partition, from.of(partition)).await?;
+            places.push(Place {
+                partition,
+                next,
+                ready: VecDeque::new(),
+            });
+        }
+        Ok(EventReader {
+            log,
+            hub,
+            filter,
+            places,
+            needs_fill: true,
+        })
+    }
+
+    /// The next event, once there is one. Safe to cancel.
+    pub async fn next(&mut self) -> Result<(PartitionId, Event), LogError> {
+        loop {
+            if let Some(event) = self.next_ready() {
+                return Ok(event);
+            }
+            let has_moved = self.fill().await?;
+            if !has_moved && self.places.iter().all(|place| place.ready.is_empty()) {
+                self.wait().await?;
+                self.needs_fill = true;
+            }
+        }
+    }
+
+    /// The next event, if it is at hand.
+    pub fn next_ready(&mut self) -> Option<(PartitionId, Event)> {
+        if self.needs_fill {
+            return None;
+        }
+        let oldest = self
+            .places
+            .iter_mut()
+            .filter(|place| !place.ready.is_empty())
+            .min_by_key(|place| place.ready.front().map(|event| event.enqueued))?;
+        let event = oldest.ready.pop_front()?;
+        self.needs_fill = oldest.ready.is_empty();
+        Some((oldest.partition, event))
+    }
+
+    /// Where a reader would have to begin to give what this one gives next.
+    pub fn positions(&self) -> Vec<(PartitionId, u64)> {
+        let position = |place: &Place| {
+            let ready = place.ready.front().map(|event| event.sequence_number);
+            (place.partition, ready.unwrap_or(place.next))
+        };
+        self.places.iter().map(position).collect()
+    }
+
+    /// Reads on in every partition that has nothing ready; tells whether
+    /// there was anything. Safe to cancel: what was read is kept.
+    async fn fill(&mut self) -> Result<bool, LogError> {
+        let mut has_moved = false;
+        for place in &mut self.places {
+            if !place.ready.is_empty() {
+                continue;
+            }
+            let events = self
+                .log
+                .read(&self.hub, place.partition, place.next, BATCH_BYTES)
+                .await?;
+            if let Some(last) = events.last() {
+                place.next = last.sequence_number + 1;
+                has_moved = true;
+            }
+            let wanted = events
+                .into_iter()
+                .filter(|event| self.filter.lets_through(event));
+            place.ready.extend(wanted);
+        }
+        self.needs_fill = false;
+        Ok(has_moved)
+    }
+
+    /// Waits until a partition has what is read of it next.
+    async fn wait(&self) -> Result<(), LogError> {
+        let waits = self
+            .places
+            .iter()
+            .map(|place| self.log.wait_for(&self.hub, place.partition, place.next));
+        let (first, _, _) = select_all(waits).await;
+        first
+    }
+}
+
+#[cfg(test)]
+mod tests;
