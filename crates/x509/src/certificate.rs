@@ -44,14 +44,17 @@ pub struct Certificate {
     der: Box<[u8]>,
     thumbprint: Thumbprint,
     validity: Validity,
+    subject_der: Box<[u8]>,
 }
 
 impl Certificate {
     /// Reads DER.
     pub fn from_der(der: &[u8]) -> Result<Self, ParseCertificateError> {
-        let validity = parse(der)?.validity().clone();
+        let parsed = parse(der)?;
+        let validity = parsed.validity();
         Ok(Certificate {
             der: der.into(),
+            subject_der: parsed.subject().as_raw().into(),
             thumbprint: Thumbprint::of(der),
             validity: Validity {
                 not_before: validity.not_before.timestamp(),
@@ -106,9 +109,8 @@ impl Certificate {
         only.as_str().ok().map(str::to_owned)
     }
 
-    /// Whether it may issue certificates, as far as it says.
-    pub fn is_authority(&self) -> bool {
-        self.parsed().is_ca()
+    pub(crate) fn subject_der(&self) -> &[u8] {
+        &self.subject_der
     }
 
     pub(crate) fn parsed(&self) -> X509Certificate<'_> {

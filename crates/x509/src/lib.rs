@@ -6,7 +6,10 @@
 //! long; [`MAX_DER`] bounds them.
 
 mod certificate;
+mod chain;
+mod rules;
 mod thumbprint;
 
 pub use certificate::{Certificate, MAX_DER, ParseCertificateError, Validity};
+pub use chain::{Chain, ChainError, check_authority, find_authority, is_issued_by};
 pub use thumbprint::Thumbprint;
