@@ -11,6 +11,7 @@ use std::process::Command;
 const ALLOWED: &[(&str, &[&str])] = &[
     // Byte formats and transport: they know no hub.
     ("twinhub-amqp-engine", &[]),
+    ("twinhub-event-log", &[]),
     ("twinhub-mqtt-codec", &[]),
     ("twinhub-sas", &[]),
     ("twinhub-transport", &[]),
@@ -18,7 +19,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     // The rules.
     ("twinhub-core", &["twinhub-sas", "twinhub-x509"]),
     // Engines.
-    ("twinhub-embedded", &["twinhub-core"]),
+    ("twinhub-embedded", &["twinhub-core", "twinhub-event-log"]),
     ("twinhub-engine-suite", &["twinhub-core"]),
     // Gateways: none knows another, none knows an engine.
     ("twinhub-http", &["twinhub-core"]),

@@ -1,0 +1,163 @@
+//! Files: positions, flushes, and the folder's own entries.
+
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::path::{Path, PathBuf};
+
+#[cfg(unix)]
+use std::os::unix::fs::FileExt as _;
+#[cfg(windows)]
+use std::os::windows::fs::FileExt as _;
+
+/// How much is filled with zeros at a time, so that commits beside it don't
+/// wait long.
+const FILL_STEP: usize = 1 << 20;
+
+/// The log's folder.
+#[derive(Debug, Clone)]
+pub(crate) struct Folder {
+    path: PathBuf,
+    #[cfg(test)]
+    pub faults: std::sync::Arc<faults::Faults>,
+}
+
+impl Folder {
+    pub fn at(path: &Path) -> Self {
+        Folder {
+            path: path.to_owned(),
+            #[cfg(test)]
+            faults: std::sync::Arc::default(),
+        }
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.path.join(name)
+    }
+
+    /// Makes the names in the folder durable.
+    pub fn sync(&self) -> io::Result<()> {
+        // Other systems have no flush of a folder.
+        if cfg!(unix) {
+            File::open(&self.path)?.sync_all()?;
+        }
+        Ok(())
+    }
+
+    /// A new file full of zeros, all of them on disk. What there was under its
+    /// name is gone. Calls `pause` every now and then.
+    pub fn zeroed(&self, path: &Path, size: u64, pause: impl Fn()) -> io::Result<File> {
+        #[cfg(test)]
+        self.faults.room(size)?;
+        let file = create(path)?;
+        let zeros = vec![0; FILL_STEP];
+        let mut at = 0;
+        while at < size {
+            let step = usize::try_from(size - at).map_or(FILL_STEP, |left| left.min(FILL_STEP));
+            write_at(&file, &zeros[..step], at)?;
+            at += step as u64;
+            file.sync_data()?;
+            pause();
+        }
+        file.sync_all()?;
+        Ok(file)
+    }
+
+    /// Writes and flushes.
+    pub fn commit(&self, file: &File, bytes: &[u8], at: u64) -> io::Result<()> {
+        #[cfg(test)]
+        self.faults.write()?;
+        write_at(file, bytes, at)?;
+        #[cfg(test)]
+        self.faults.flush()?;
+        file.sync_data()
+    }
+
+    /// Writes a small file so that it is there as a whole or not at all.
+    pub fn write_whole(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
+        let temporary = self.file(&format!("{name}.tmp"));
+        let file = create(&temporary)?;
+        write_at(&file, bytes, 0)?;
+        file.sync_all()?;
+        fs::rename(&temporary, self.file(name))?;
+        self.sync()
+    }
+}
+
+fn create(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)
+}
+
+/// Reads until the buffer is full or the file ends; tells how much it was.
+pub(crate) fn read_at(file: &File, buffer: &mut [u8], at: u64) -> io::Result<usize> {
+    let mut done = 0;
+    while done < buffer.len() {
+        #[cfg(unix)]
+        let read = file.read_at(&mut buffer[done..], at + done as u64);
+        #[cfg(windows)]
+        let read = file.seek_read(&mut buffer[done..], at + done as u64);
+        match read {
+            Ok(0) => break,
+            Ok(read) => done += read,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(done)
+}
+
+/// Writes all of it.
+pub(crate) fn write_at(file: &File, bytes: &[u8], at: u64) -> io::Result<()> {
+    #[cfg(unix)]
+    return file.write_all_at(bytes, at);
+    #[cfg(windows)]
+    {
+        let mut done = 0;
+        while done < bytes.len() {
+            done += file.seek_write(&bytes[done..], at + done as u64)?;
+        }
+        Ok(())
+    }
+}
+
+/// Failures on demand, for tests.
+#[cfg(test)]
+pub(crate) mod faults {
+    use std::io;
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    #[derive(Debug, Default)]
+    pub struct Faults {
+        pub full: AtomicBool,
+        pub failing_writes: AtomicBool,
+        pub failing_flushes: AtomicBool,
+    }
+
+    impl Faults {
+        pub(super) fn room(&self, _size: u64) -> io::Result<()> {
+            fail(&self.full, io::ErrorKind::StorageFull)
+        }
+
+        pub(super) fn write(&self) -> io::Result<()> {
+            fail(&self.failing_writes, io::ErrorKind::Other)
+        }
+
+        pub(super) fn flush(&self) -> io::Result<()> {
+            fail(&self.failing_flushes, io::ErrorKind::Other)
+        }
+    }
+
+    fn fail(fault: &AtomicBool, kind: io::ErrorKind) -> io::Result<()> {
+        if fault.load(Ordering::SeqCst) {
+            return Err(kind.into());
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,88 @@
+//! Retention: the oldest segments go, by age and by size.
+//!
+//! Whole sealed segments go, so records may stay longer than asked, never
+//! shorter. So that a quiet log's records go too, its segment is sealed once
+//! its first record has reached a quarter of the age.
+
+use std::fs;
+use std::io;
+use std::sync::Arc;
+
+use crate::log::Log;
+use crate::view::{Segment, View};
+
+/// What stays.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Retention {
+    /// Records that were enqueued longer ago may go. In the unit of enqueued
+    /// times.
+    pub age: i64,
+    /// Of more bytes of records than this the oldest go. Room that is made
+    /// ready for records to come is not counted.
+    pub bytes: u64,
+}
+
+/// What went.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Dropped {
+    /// How many segments.
+    pub segments: u64,
+    /// How many bytes of records.
+    pub bytes: u64,
+}
+
+impl Log {
+    /// Drops what need not be kept at the moment `now`. To be called every
+    /// now and then. Blocks. A file that can't be removed is an error, and is
+    /// tried again when the log is opened next; readers don't see it.
+    pub fn retain(&self, retention: Retention, now: i64) -> io::Result<Dropped> {
+        let oldest = now.saturating_sub(retention.age);
+        let (dropped, gone) = {
+            let mut view = self.shared().view_mut();
+            take_old(&mut view, oldest, retention.bytes)
+        };
+        let must_seal = self
+            .shared()
+            .view()
+            .began
+            .is_some_and(|began| began < now.saturating_sub(retention.age / 4));
+        if must_seal {
+            self.shared().queue.roll();
+        }
+        for segment in gone {
+            remove(
+                &self
+                    .shared()
+                    .folder
+                    .file(&Segment::index_name(segment.base())),
+            )?;
+            remove(&segment.path)?;
+        }
+        Ok(dropped)
+    }
+}
+
+/// Takes the segments that may go out of sight, oldest first; never the newest.
+fn take_old(view: &mut View, oldest: i64, bytes: u64) -> (Dropped, Vec<Arc<Segment>>) {
+    let mut dropped = Dropped::default();
+    let mut going = 0;
+    while going + 1 < view.segments.len() {
+        let held = view.end - view.segments[going].base();
+        let newest = view.partitions_at_end(going);
+        let newest = newest.iter().map(|partition| partition.latest).max();
+        if newest >= Some(oldest) && held <= bytes {
+            break;
+        }
+        dropped.segments += 1;
+        dropped.bytes += view.end_of(going) - view.segments[going].base();
+        going += 1;
+    }
+    (dropped, view.segments.drain(..going).collect())
+}
+
+fn remove(path: &std::path::Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
