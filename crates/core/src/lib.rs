@@ -11,10 +11,12 @@
 //! | [`identities`] | the identity registry |
 //! | [`twins`] | device and module twins |
 //! | [`messages`], [`telemetry`], [`events`], [`event_reader`] | what devices send, and what readers read |
-//! | [`presence`], [`stored_sessions`] | who is connected, and what outlives a connection |
+//! | [`methods`] | calls of what devices and modules do |
+//! | [`connections`], [`presence`], [`stored_sessions`] | who is connected, and what outlives a connection |
 //! | [`ports`] | what an engine provides |
 
 pub mod access;
+pub mod connections;
 pub mod etag;
 pub mod event_reader;
 pub mod events;
@@ -23,6 +25,7 @@ pub mod identities;
 pub mod ids;
 pub mod keys;
 pub mod messages;
+pub mod methods;
 pub mod policies;
 pub mod ports;
 pub mod presence;

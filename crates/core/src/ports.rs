@@ -4,11 +4,15 @@
 //! are its contract, and `twinhub-core`'s engine suite checks it.
 
 mod event_log;
+mod mailbox;
 mod sessions;
 mod store;
 
 pub use event_log::{Busy, EventLog, LogError, PartitionState, Producer, StartPosition};
-pub use sessions::{Announcement, EndReason, MAILBOX_CAPACITY, Mailbox, Notice, Sessions};
+pub use mailbox::{MAILBOX_CAPACITY, Mailbox, MailboxFull, Place, Postbox, SessionNumber};
+pub use sessions::{
+    Announcement, EndReason, Interests, MethodInterest, NotDelivered, Notice, Sessions,
+};
 pub use store::{
     Change, CommitError, Conflict, IdentityCounts, Record, RecordKey, Registered, Revision,
     SessionRecord, StateStore, StoreError, Stored, UnitOfWork,

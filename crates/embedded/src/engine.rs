@@ -21,7 +21,7 @@ use crate::open::{OpenError, StateFile};
 use crate::readers::Readers;
 use crate::schema;
 use crate::tables;
-use crate::unit::Unit;
+use crate::unit::{SessionWrites, Unit};
 use crate::writer::{Workbench, Writer};
 
 /// Identities in one unit of activity: others' writes get in between.
@@ -36,6 +36,7 @@ pub struct Engine {
     checkpointer: Checkpointer,
     readers: Readers,
     counts: Arc<Counts>,
+    session_writes: SessionWrites,
 }
 
 impl Engine {
@@ -71,7 +72,17 @@ impl Engine {
             checkpointer,
             readers,
             counts,
+            session_writes: SessionWrites::default(),
         })
+    }
+
+    /// Returns when what is queued now is written or refused.
+    async fn pass_queued(&self, hub: &HubName) -> Result<(), StoreError> {
+        match self.writer.commit(Unit::empty(hub.clone())).await {
+            Ok(()) => Ok(()),
+            Err(CommitError::Store(error)) => Err(error),
+            Err(CommitError::Conflict(_)) => unreachable!("it has no precondition"),
+        }
     }
 
     /// Takes nothing more; returns when everything queued is on disk or
@@ -178,6 +189,11 @@ impl StateStore for Engine {
         hub: &HubName,
         id: &IdentityId,
     ) -> Result<Option<SessionRecord>, StoreError> {
+        // A write of an earlier session may have been found in order before
+        // the asking session took its place. Later ones are refused.
+        if self.session_writes.any() {
+            self.pass_queued(hub).await?;
+        }
         let (hub, id) = (hub.clone(), id.clone());
         self.readers
             .read(move |connection| tables::sessions::read(connection, &hub, &id))
@@ -185,7 +201,8 @@ impl StateStore for Engine {
     }
 
     async fn commit(&self, work: UnitOfWork) -> Result<(), CommitError> {
-        self.writer.commit(Unit::of(work)).await
+        let unit = Unit::of(work, &self.session_writes);
+        self.writer.commit(unit).await
     }
 
     async fn record_activity(

@@ -5,11 +5,18 @@ use std::hash::{BuildHasher as _, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
-use tokio::sync::mpsc::error::TrySendError;
-use tokio::sync::{mpsc, watch};
+use async_trait::async_trait;
 use twinhub_core::ids::{HubName, IdentityId};
+use twinhub_core::methods::{MethodName, MethodRequest};
 use twinhub_core::policies::PolicyName;
-use twinhub_core::ports::{Announcement, EndReason, MAILBOX_CAPACITY, Mailbox, Notice, Sessions};
+use twinhub_core::ports::{
+    Announcement, EndReason, Interests, Mailbox, MailboxFull, NotDelivered, Notice, Place, Postbox,
+    SessionNumber, Sessions,
+};
+
+use self::waiters::Waiters;
+
+mod waiters;
 
 const SHARDS: usize = 64;
 
@@ -27,26 +34,33 @@ struct HubSessions {
     hasher: RandomState,
     shards: Box<[Mutex<Shard>]>,
     devices: AtomicU64,
+    waiters: Waiters,
 }
 
 type Shard = HashMap<IdentityId, Handle>;
 
 /// The bus's end of a session.
 struct Handle {
-    number: u64,
-    notices: mpsc::Sender<Notice>,
-    ended: watch::Sender<Option<EndReason>>,
+    number: SessionNumber,
+    postbox: Postbox,
+    interests: Interests,
     policy: Option<PolicyName>,
 }
 
 /// The mailbox's hold on its place.
-struct Place {
+struct HeldPlace {
     hub: Arc<HubSessions>,
     id: IdentityId,
-    number: u64,
+    number: SessionNumber,
 }
 
-impl Drop for Place {
+impl Place for HeldPlace {
+    fn listens_to(&self, interests: Interests) {
+        self.hub.listens_to(&self.id, self.number, interests);
+    }
+}
+
+impl Drop for HeldPlace {
     fn drop(&mut self) {
         let mut shard = self.hub.shard(&self.id);
         let still_here = |handle: &Handle| handle.number == self.number;
@@ -76,21 +90,26 @@ impl LocalSessions {
     }
 }
 
+#[async_trait]
 impl Sessions for LocalSessions {
     fn open(&self, hub: &HubName, id: &IdentityId, policy: Option<PolicyName>) -> Mailbox {
         let hub = self.hub_or_new(hub);
-        let number = self.last_number.fetch_add(1, Ordering::Relaxed) + 1;
-        let (notices, taken) = mpsc::channel(MAILBOX_CAPACITY);
-        let (ended, told) = watch::channel(None);
+        let number = SessionNumber(self.last_number.fetch_add(1, Ordering::Relaxed) + 1);
+        let place = HeldPlace {
+            hub: hub.clone(),
+            id: id.clone(),
+            number,
+        };
+        let postbox = Postbox::new();
+        let mailbox = postbox.mailbox(number, Box::new(place));
         let handle = Handle {
             number,
-            notices,
-            ended,
+            postbox,
+            interests: Interests::default(),
             policy,
         };
         hub.insert(id, handle);
-        let id = id.clone();
-        Mailbox::new(taken, told, Box::new(Place { hub, id, number }))
+        mailbox
     }
 
     fn announce(&self, hub: &HubName, announcement: &Announcement) {
@@ -111,12 +130,44 @@ impl Sessions for LocalSessions {
                 hub.end(&mut shard, id, EndReason::Removed);
             }
             Announcement::PolicyChanged(policy) => hub.check_policy(policy),
+            Announcement::MessagesWaiting(id) => hub.tell_of_messages(id),
+        }
+    }
+
+    async fn call(
+        &self,
+        hub: &HubName,
+        id: &IdentityId,
+        request: Arc<MethodRequest>,
+    ) -> Result<(), NotDelivered> {
+        self.hub(hub)
+            .ok_or(NotDelivered::NotConnected)?
+            .call(id, request)
+    }
+
+    async fn listening(&self, hub: &HubName, id: &IdentityId, method: &MethodName) {
+        let hub = self.hub_or_new(hub);
+        let waiting = hub.waiters.wait_for(id);
+        loop {
+            // Before the look, so that nothing is missed between the two.
+            let woken = waiting.woken();
+            if hub.has_listener(id, method) {
+                return;
+            }
+            woken.await;
         }
     }
 
     fn is_connected(&self, hub: &HubName, id: &IdentityId) -> bool {
         self.hub(hub)
             .is_some_and(|hub| hub.shard(id).contains_key(id))
+    }
+
+    fn is_current(&self, hub: &HubName, id: &IdentityId, session: SessionNumber) -> bool {
+        self.hub(hub).is_some_and(|hub| {
+            let shard = hub.shard(id);
+            shard.get(id).is_some_and(|handle| handle.number == session)
+        })
     }
 
     fn connected_devices(&self, hub: &HubName) -> u64 {
@@ -138,6 +189,7 @@ impl Default for HubSessions {
             hasher: RandomState::new(),
             shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
             devices: AtomicU64::new(0),
+            waiters: Waiters::default(),
         }
     }
 }
@@ -158,6 +210,44 @@ impl HubSessions {
         if shard.get(id).is_some_and(|handle| !handle.take(notice)) {
             self.end(&mut shard, id, EndReason::TooSlow);
         }
+    }
+
+    /// Only the session that holds the place is heard.
+    fn listens_to(&self, id: &IdentityId, number: SessionNumber, interests: Interests) {
+        let mut shard = self.shard(id);
+        let Some(handle) = shard.get_mut(id).filter(|handle| handle.number == number) else {
+            return;
+        };
+        let begins = interests.messages && !handle.interests.messages;
+        handle.interests = interests;
+        if begins {
+            handle.tell_of_messages();
+        }
+        drop(shard);
+        self.waiters.wake(id);
+    }
+
+    fn tell_of_messages(&self, id: &IdentityId) {
+        let shard = self.shard(id);
+        if let Some(handle) = shard.get(id).filter(|handle| handle.interests.messages) {
+            handle.tell_of_messages();
+        }
+    }
+
+    fn call(&self, id: &IdentityId, request: Arc<MethodRequest>) -> Result<(), NotDelivered> {
+        let shard = self.shard(id);
+        let handle = shard.get(id).ok_or(NotDelivered::NotConnected)?;
+        if !handle.interests.methods.covers(&request.name) {
+            return Err(NotDelivered::NotListening);
+        }
+        let called = handle.postbox.put(Notice::MethodCalled(request));
+        called.map_err(|MailboxFull| NotDelivered::Full)
+    }
+
+    fn has_listener(&self, id: &IdentityId, method: &MethodName) -> bool {
+        let shard = self.shard(id);
+        let covers = |handle: &Handle| handle.interests.methods.covers(method);
+        shard.get(id).is_some_and(covers)
     }
 
     /// Rare, so that a look at every session is good enough.
@@ -219,14 +309,20 @@ impl HubSessions {
 }
 
 impl Handle {
-    /// Whether there is room, or nobody left to tell.
+    /// Whether there was room.
     fn take(&self, notice: Notice) -> bool {
-        !matches!(self.notices.try_send(notice), Err(TrySendError::Full(_)))
+        self.postbox.put(notice).is_ok()
+    }
+
+    fn tell_of_messages(&self) {
+        self.postbox
+            .put(Notice::MessagesWaiting)
+            .expect("it takes no room");
     }
 
     /// The mailbox keeps the reason when the handle is gone.
     fn end(self, reason: EndReason) {
-        self.ended.send_replace(Some(reason));
+        self.postbox.end(reason);
     }
 }
 

@@ -3,10 +3,14 @@
 //! Callers turn records into rows before they queue, so that the one thread
 //! that writes does nothing else.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use rusqlite::Connection;
 use twinhub_core::ids::{HubName, IdentityId};
 use twinhub_core::ports::{
-    Announcement, Change, Conflict, Record, RecordKey, Revision, SessionRecord, UnitOfWork,
+    Announcement, Change, Conflict, Record, RecordKey, Revision, SessionNumber, SessionRecord,
+    Sessions, UnitOfWork,
 };
 use twinhub_core::presence::Activity;
 
@@ -20,6 +24,32 @@ pub(crate) struct Unit {
     pub hub: HubName,
     pub announcements: Vec<Announcement>,
     steps: Vec<Step>,
+    /// Held until the unit is written or refused.
+    _in_flight: Option<InFlight>,
+}
+
+/// How many units that write sessions are on their way.
+#[derive(Clone, Default)]
+pub(crate) struct SessionWrites(Arc<AtomicUsize>);
+
+struct InFlight(SessionWrites);
+
+impl SessionWrites {
+    /// Whether one may be on its way.
+    pub(crate) fn any(&self) -> bool {
+        self.0.load(Ordering::SeqCst) > 0
+    }
+
+    fn begin(&self) -> InFlight {
+        self.0.fetch_add(1, Ordering::SeqCst);
+        InFlight(self.clone())
+    }
+}
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        self.0.0.fetch_sub(1, Ordering::SeqCst);
+    }
 }
 
 enum Step {
@@ -27,8 +57,8 @@ enum Step {
     Replace(RecordKey, Row, Revision),
     Remove(RecordKey, Revision),
     Fence(RecordKey, Revision),
-    PutSession(SessionRecord),
-    RemoveSession(IdentityId),
+    PutSession(SessionRecord, SessionNumber),
+    RemoveSession(IdentityId, SessionNumber),
     PutActivity(IdentityId, Activity),
 }
 
@@ -40,11 +70,25 @@ enum Row {
 }
 
 impl Unit {
-    pub(crate) fn of(work: UnitOfWork) -> Self {
+    pub(crate) fn of(work: UnitOfWork, session_writes: &SessionWrites) -> Self {
+        let writes_session =
+            |change: &Change| matches!(change, Change::PutSession(..) | Change::RemoveSession(..));
+        let in_flight = work.changes.iter().any(writes_session);
         Unit {
+            _in_flight: in_flight.then(|| session_writes.begin()),
             hub: work.hub,
             announcements: work.announcements,
             steps: work.changes.into_iter().map(Step::of).collect(),
+        }
+    }
+
+    /// Nothing: done when everything that was queued before it is.
+    pub(crate) fn empty(hub: HubName) -> Self {
+        Unit {
+            hub,
+            announcements: Vec::new(),
+            steps: Vec::new(),
+            _in_flight: None,
         }
     }
 
@@ -57,6 +101,7 @@ impl Unit {
             steps: steps
                 .map(|(id, activity)| Step::PutActivity(id, activity))
                 .collect(),
+            _in_flight: None,
         }
     }
 
@@ -73,8 +118,8 @@ impl Step {
             Change::Replace(record, from) => Step::Replace(record.key(), Row::of(&record), from),
             Change::Remove(key, from) => Step::Remove(key, from),
             Change::Fence(key, from) => Step::Fence(key, from),
-            Change::PutSession(session) => Step::PutSession(session),
-            Change::RemoveSession(id) => Step::RemoveSession(id),
+            Change::PutSession(record, by) => Step::PutSession(record, by),
+            Change::RemoveSession(id, by) => Step::RemoveSession(id, by),
         }
     }
 }
@@ -111,11 +156,13 @@ fn conflict(key: RecordKey) -> Refused {
 /// if the unit is refused: no revision is given twice.
 pub(crate) fn apply(
     connection: &Connection,
+    sessions: &dyn Sessions,
     unit: &Unit,
     last_revision: &mut u64,
 ) -> Result<CountChange, Refused> {
     let mut application = Application {
         connection,
+        sessions,
         hub: &unit.hub,
         number: None,
         last_revision,
@@ -129,6 +176,7 @@ pub(crate) fn apply(
 
 struct Application<'a> {
     connection: &'a Connection,
+    sessions: &'a dyn Sessions,
     hub: &'a HubName,
     /// The hub's number, once looked up.
     number: Option<HubNumber>,
@@ -143,12 +191,14 @@ impl Application<'_> {
             Step::Replace(key, row, from) => self.replace(key, row, *from),
             Step::Remove(key, from) => self.remove(key, *from),
             Step::Fence(key, from) => self.fence(key, *from),
-            Step::PutSession(session) => {
-                let identity = self.existing(&session.identity)?;
-                tables::sessions::put(self.connection, identity.number, &session.state)?;
+            Step::PutSession(record, by) => {
+                let identity = self.existing(&record.identity)?;
+                self.require_current(&record.identity, *by)?;
+                tables::sessions::put(self.connection, identity.number, &record.state)?;
                 Ok(())
             }
-            Step::RemoveSession(id) => {
+            Step::RemoveSession(id, by) => {
+                self.require_current(id, *by)?;
                 if let Some(identity) = self.find(id)? {
                     tables::sessions::remove(self.connection, identity.number)?;
                 }
@@ -229,6 +279,7 @@ impl Application<'_> {
                 Some(identity) => tables::twins::remove(connection, identity.number, from)?,
                 None => false,
             },
+            RecordKey::Session(_) => false,
         };
         require(unchanged, key)
     }
@@ -249,8 +300,14 @@ impl Application<'_> {
                 Some(identity) => tables::twins::fence(connection, identity.number, from, to)?,
                 None => false,
             },
+            RecordKey::Session(_) => false,
         };
         require(unchanged, key)
+    }
+
+    fn require_current(&self, id: &IdentityId, session: SessionNumber) -> Result<(), Refused> {
+        let current = self.sessions.is_current(self.hub, id, session);
+        require(current, &RecordKey::Session(id.clone()))
     }
 
     fn next_revision(&mut self) -> Revision {

@@ -150,8 +150,8 @@ impl GroupCommit {
 
     fn commit(&mut self, batch: Vec<(Unit, oneshot::Sender<Outcome>)>) {
         let (units, replies): (Vec<_>, Vec<_>) = batch.into_iter().unzip();
-        let connection = &self.workbench.connection;
-        let outcomes = match batch::write(connection, &units, &mut self.last_revision) {
+        let (connection, sessions) = (&self.workbench.connection, &*self.workbench.sessions);
+        let outcomes = match batch::write(connection, sessions, &units, &mut self.last_revision) {
             Ok(written) => {
                 self.count(&units, &written);
                 self.announce(&units, &written);

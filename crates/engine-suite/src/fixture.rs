@@ -9,8 +9,8 @@ use twinhub_core::ids::{DeviceId, HubName, IdentityId, ModuleId};
 use twinhub_core::keys::{Key, KeyPair};
 use twinhub_core::policies::PolicyName;
 use twinhub_core::ports::{
-    Announcement, Change, CommitError, Conflict, Record, RecordKey, Revision, StateStore, Stored,
-    UnitOfWork,
+    Announcement, Change, CommitError, Conflict, Record, RecordKey, Revision, SessionNumber,
+    Sessions as _, StateStore, Stored, UnitOfWork,
 };
 use twinhub_core::presence::Activity;
 use twinhub_core::time::Timestamp;
@@ -87,6 +87,11 @@ impl Fixture {
     ) -> Result<(), CommitError> {
         let work = UnitOfWork::new(self.hub.clone(), changes).announcing(announcements);
         self.store.commit(work).await
+    }
+
+    /// A session in the identity's place: nobody is told, it never leaves.
+    pub(crate) fn enter(&self, id: &IdentityId) -> SessionNumber {
+        self.recorder.open(&self.hub, id, None).session()
     }
 
     /// The key that a commit conflicts over.

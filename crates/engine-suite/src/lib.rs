@@ -60,7 +60,9 @@ macro_rules! state_store_suite {
                 nothing_is_written_into_a_missing_hub;
             kept_sessions: the_last_state_stands,
                 a_removed_state_is_gone_and_may_be_removed_again,
-                a_state_needs_its_identity;
+                a_state_needs_its_identity,
+                a_session_that_was_taken_over_changes_nothing,
+                what_a_newer_session_loads_is_final;
             lists: devices_are_listed_in_byte_order,
                 pages_continue_after_the_last_device,
                 ids_that_differ_in_case_are_different,
@@ -102,10 +104,20 @@ macro_rules! sessions_suite {
                 a_changed_identity_is_checked_again,
                 a_changed_policy_reaches_those_it_let_in,
                 notices_come_in_order,
+                waiting_messages_reach_those_who_listen,
+                waiting_messages_are_told_once_and_end_no_session,
                 hubs_do_not_hear_each_other;
+            methods: a_call_reaches_the_session_that_listens,
+                a_call_to_nobody_is_refused,
+                a_call_to_a_full_mailbox_is_refused_and_ends_nothing,
+                whoever_waits_is_woken_by_who_begins_to_listen,
+                whoever_waits_does_not_wait_for_who_listens_already,
+                whoever_waits_is_not_woken_by_others,
+                a_session_that_was_taken_over_is_not_heard;
             presence: a_session_counts_while_it_lives,
                 modules_do_not_count_as_devices,
-                a_takeover_counts_once;
+                a_takeover_counts_once,
+                the_session_in_its_place_is_the_current_one;
         }
     };
 }

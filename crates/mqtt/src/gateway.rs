@@ -2,16 +2,15 @@
 
 use std::error::Error as _;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 use tracing::field::Empty;
 use twinhub_core::access::{Access, ClientCertificate, Peer};
+use twinhub_core::connections::Connections;
 use twinhub_core::hubs::Hubs;
-use twinhub_core::ports::Sessions;
-use twinhub_core::presence::PresenceBook;
 use twinhub_core::stored_sessions::StoredSessions;
 use twinhub_core::time::{Clock, Timestamp};
 use twinhub_core::twins::Twins;
@@ -28,10 +27,8 @@ pub struct Services {
     pub access: Arc<Access>,
     /// Twins.
     pub twins: Arc<Twins>,
-    /// Who is connected, for those who look.
-    pub presence: Arc<PresenceBook>,
-    /// Who is connected, for those who have something to tell.
-    pub sessions: Arc<dyn Sessions>,
+    /// The way in for whoever was let in.
+    pub connections: Arc<Connections>,
     /// Subscriptions between two connections.
     pub stored: Arc<StoredSessions>,
     /// The time.
@@ -42,8 +39,6 @@ pub struct Services {
 pub struct Gateway {
     pub(crate) services: Services,
     pub(crate) settings: Settings,
-    /// Held while a session takes its identity's place; never across an await.
-    pub(crate) entering: Mutex<()>,
     connections: AtomicU64,
     failures: AtomicU64,
 }
@@ -54,7 +49,6 @@ impl Gateway {
         Gateway {
             services,
             settings,
-            entering: Mutex::new(()),
             connections: AtomicU64::new(1),
             failures: AtomicU64::new(1),
         }

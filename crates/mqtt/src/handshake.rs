@@ -5,14 +5,14 @@
 
 mod refusal;
 
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_util::sync::CancellationToken;
 use twinhub_core::access::{ClientCertificate, DevicePermit, Proof};
-use twinhub_core::ports::Mailbox;
-use twinhub_core::presence::ConnectionEntry;
+use twinhub_core::connections::Connected;
+use twinhub_core::ports::SessionNumber;
 use twinhub_mqtt_codec::{ConnAck, Connect, DecodeError, Packet, put_connack};
 
 use self::refusal::Refusal;
@@ -132,14 +132,16 @@ impl<'g, S: AsyncRead + AsyncWrite + Unpin> Handshake<'g, S> {
         model_id: Option<String>,
     ) -> Result<Admitted, Refusal> {
         let services = &self.gateway.services;
-        let (mailbox, presence) = self.take_place(&permit);
+        let Connected { mailbox, presence } = services.connections.enter(&permit);
         services.access.still_holds(&permit).await?;
 
         let keeping = match connect.clean_session {
             true => Keeping::Nothing,
             false => Keeping::Subscriptions,
         };
-        let stored = self.stored_subscriptions(&permit, keeping).await?;
+        let stored = self
+            .stored_subscriptions(&permit, mailbox.session(), keeping)
+            .await?;
         if let Some(model_id) = model_id {
             services.twins.announce_model(&permit, &model_id).await?;
         }
@@ -155,26 +157,12 @@ impl<'g, S: AsyncRead + AsyncWrite + Unpin> Handshake<'g, S> {
         })
     }
 
-    /// In one step: otherwise, of two that come at once, the one that stays
-    /// may not be the one that is shown as connected.
-    fn take_place(&self, permit: &DevicePermit) -> (Mailbox, ConnectionEntry) {
-        let services = &self.gateway.services;
-        let (hub, id) = (permit.hub().name(), permit.id());
-        let _one_at_a_time = self
-            .gateway
-            .entering
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        let mailbox = services.sessions.open(hub, id, permit.policy().cloned());
-        let presence = services.presence.connected(hub, id, permit.generation());
-        (mailbox, presence)
-    }
-
     /// What the identity subscribed earlier; `None` if there is no stored
     /// session, or none any more.
     async fn stored_subscriptions(
         &mut self,
         permit: &DevicePermit,
+        session: SessionNumber,
         keeping: Keeping,
     ) -> Result<Option<Subscriptions>, Refusal> {
         let stored = &self.gateway.services.stored;
@@ -183,7 +171,7 @@ impl<'g, S: AsyncRead + AsyncWrite + Unpin> Handshake<'g, S> {
         };
         match keeping {
             Keeping::Nothing => {
-                stored.discard(permit).await?;
+                stored.discard(permit, session).await?;
                 Ok(None)
             }
             // A client that starts anew can help itself; one that is refused

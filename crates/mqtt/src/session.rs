@@ -172,6 +172,8 @@ impl<'g, S: AsyncRead + AsyncWrite + Unpin> LiveSession<'g, S> {
     async fn take_notice(&mut self, notice: Notice) -> Result<(), End> {
         match notice {
             Notice::CheckAgain => self.guard.check_again().await,
+            // Only for sessions that said that they listen to it.
+            Notice::MessagesWaiting | Notice::MethodCalled(_) => Ok(()),
             Notice::DesiredChanged { version, patch } => {
                 let Some(grant) = self.subscriptions.grant(&Filter::DesiredChanges) else {
                     return Ok(());

@@ -1,19 +1,17 @@
 //! The sessions port: who is connected, and how to reach them.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use serde_json::Value;
-use tokio::sync::{mpsc, watch};
 
+use super::{Mailbox, SessionNumber};
 use crate::ids::{HubName, IdentityId};
+use crate::methods::{MethodName, MethodRequest};
 use crate::policies::PolicyName;
 use crate::twins::Twin;
-
-/// How many notices wait for a session that does not take them. One more, and
-/// the session is ended with [`EndReason::TooSlow`]: it comes back and reads
-/// its twin, so that nothing is lost and no memory grows.
-pub const MAILBOX_CAPACITY: usize = 64;
 
 /// What a unit of work tells live sessions.
 #[derive(Debug, Clone, PartialEq)]
@@ -33,6 +31,8 @@ pub enum Announcement {
     IdentityRemoved(IdentityId),
     /// A policy's keys or rights changed, or it is gone.
     PolicyChanged(PolicyName),
+    /// Messages from the cloud may be available to an identity.
+    MessagesWaiting(IdentityId),
 }
 
 impl Announcement {
@@ -58,6 +58,57 @@ pub enum Notice {
     },
     /// What let the session in may no longer hold: check it again.
     CheckAgain,
+    /// Messages from the cloud may be available. A hint: several may come as
+    /// one, none is lost. Only for sessions that listen to messages.
+    MessagesWaiting,
+    /// A method is called. Only for sessions that listen to it.
+    MethodCalled(Arc<MethodRequest>),
+}
+
+/// What a session listens to beyond what every session is told.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Interests {
+    /// Which methods it answers.
+    pub methods: MethodInterest,
+    /// Whether it takes messages from the cloud.
+    pub messages: bool,
+}
+
+/// Which methods a session answers.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum MethodInterest {
+    /// None.
+    #[default]
+    None,
+    /// Whatever is called.
+    All,
+    /// These.
+    Named(BTreeSet<MethodName>),
+}
+
+impl MethodInterest {
+    /// Whether it covers a method.
+    pub fn covers(&self, method: &MethodName) -> bool {
+        match self {
+            MethodInterest::None => false,
+            MethodInterest::All => true,
+            MethodInterest::Named(names) => names.contains(method),
+        }
+    }
+}
+
+/// Why a session was not told something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum NotDelivered {
+    /// The identity has no session.
+    #[error("the identity is not connected")]
+    NotConnected,
+    /// Its session does not listen to this.
+    #[error("the identity's session does not listen to this")]
+    NotListening,
+    /// Its session has not taken what was there before.
+    #[error("the identity's session has too much to take already")]
+    Full,
 }
 
 /// Why a session must end.
@@ -84,54 +135,40 @@ impl fmt::Display for EndReason {
     }
 }
 
-/// A session's end of the bus. Dropping it closes the session's entry, unless
-/// a newer session has taken its place.
-pub struct Mailbox {
-    notices: mpsc::Receiver<Notice>,
-    ended: watch::Receiver<Option<EndReason>>,
-    _entry: Box<dyn Send + Sync>,
-}
-
-impl Mailbox {
-    /// For engines: a mailbox over its channels; `entry` is dropped with it.
-    pub fn new(
-        notices: mpsc::Receiver<Notice>,
-        ended: watch::Receiver<Option<EndReason>>,
-        entry: Box<dyn Send + Sync>,
-    ) -> Self {
-        Mailbox {
-            notices,
-            ended,
-            _entry: entry,
-        }
-    }
-
-    /// The next notice, or why the session must end. The end comes first:
-    /// notices still waiting are then of no use. Safe to cancel.
-    pub async fn next(&mut self) -> Result<Notice, EndReason> {
-        tokio::select! {
-            biased;
-            reason = self.ended.wait_for(Option::is_some) => {
-                Err(reason.ok().and_then(|reason| *reason).unwrap_or(EndReason::ShuttingDown))
-            }
-            notice = self.notices.recv() => notice.ok_or(EndReason::ShuttingDown),
-        }
-    }
-}
-
 /// Who is connected where. One session per identity.
 ///
-/// Nothing here waits: what a session can't take at once ends it.
+/// Nothing here waits for a session: what it can't take at once is refused, or
+/// ends it.
+#[async_trait]
 pub trait Sessions: Send + Sync + 'static {
-    /// Opens a session. An older one of the same identity is told
-    /// [`EndReason::TakenOver`]. `policy` is the policy whose key let it in.
+    /// Opens a session, which listens to nothing yet. An older one of the same
+    /// identity is told [`EndReason::TakenOver`]. `policy` is the policy whose
+    /// key let it in.
     fn open(&self, hub: &HubName, id: &IdentityId, policy: Option<PolicyName>) -> Mailbox;
 
     /// Tells the sessions that an announcement concerns.
     fn announce(&self, hub: &HubName, announcement: &Announcement);
 
+    /// Hands a method call to the identity's session, behind what it was told
+    /// before. On an error it was certainly not told.
+    async fn call(
+        &self,
+        hub: &HubName,
+        id: &IdentityId,
+        request: Arc<MethodRequest>,
+    ) -> Result<(), NotDelivered>;
+
+    /// Returns once the identity has a session that listens to the method:
+    /// at once if it has, else woken by the session that begins to listen.
+    /// Who is told may come too late all the same. Safe to cancel.
+    async fn listening(&self, hub: &HubName, id: &IdentityId, method: &MethodName);
+
     /// Whether the identity has a session now.
     fn is_connected(&self, hub: &HubName, id: &IdentityId) -> bool;
+
+    /// Whether that session is the identity's session now: opened, not ended,
+    /// not taken over.
+    fn is_current(&self, hub: &HubName, id: &IdentityId, session: SessionNumber) -> bool;
 
     /// How many devices (not modules) have a session now.
     fn connected_devices(&self, hub: &HubName) -> u64;

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 
-use super::Announcement;
+use super::{Announcement, SessionNumber};
 use crate::hubs::HubRecord;
 use crate::identities::{DeviceIdentity, Identity, ModuleIdentity};
 use crate::ids::{DeviceId, HubName, IdentityId, ModuleId};
@@ -67,6 +67,8 @@ pub enum RecordKey {
     Identity(IdentityId),
     /// A twin.
     Twin(IdentityId),
+    /// A gateway's session. It has no revision: conflicts alone name it.
+    Session(IdentityId),
 }
 
 impl Record {
@@ -100,10 +102,12 @@ pub enum Change {
     /// Moves a record that must be at this revision to a new one, unchanged.
     /// Two units of work that fence the same record can't both succeed.
     Fence(RecordKey, Revision),
-    /// Writes a gateway's session, whatever was there; its identity must exist.
-    PutSession(SessionRecord),
-    /// Removes a gateway's session, if there is one.
-    RemoveSession(IdentityId),
+    /// Writes a gateway's session, whatever was there; its identity must exist,
+    /// and the session that writes must be the identity's current one.
+    PutSession(SessionRecord, SessionNumber),
+    /// Removes a gateway's session, if there is one; the session that removes
+    /// must be the identity's current one.
+    RemoveSession(IdentityId, SessionNumber),
 }
 
 /// Changes that happen together or not at all.
@@ -291,6 +295,9 @@ pub trait StateStore: Send + Sync + 'static {
     async fn counts(&self, hub: &HubName) -> Result<IdentityCounts, StoreError>;
 
     /// What a gateway kept for an identity.
+    ///
+    /// For the identity's current session this is final: whatever sessions
+    /// before it wrote is in there, and they write nothing after it.
     async fn session(
         &self,
         hub: &HubName,

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use rusqlite::Connection;
-use twinhub_core::ports::{CommitError, StoreError};
+use twinhub_core::ports::{CommitError, Sessions, StoreError};
 
 use super::HubChanges;
 use crate::counts::CountChange;
@@ -55,13 +55,14 @@ type Written = Vec<Result<CountChange, CommitError>>;
 /// still be open.
 pub(super) fn write(
     connection: &Connection,
+    sessions: &dyn Sessions,
     units: &[Unit],
     last_revision: &mut u64,
 ) -> Result<Written, BatchError> {
     connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
     let mut written = Vec::with_capacity(units.len());
     for unit in units {
-        written.push(write_unit(connection, unit, last_revision)?);
+        written.push(write_unit(connection, sessions, unit, last_revision)?);
     }
     if written.iter().all(Result::is_err) {
         connection.prepare_cached("ROLLBACK")?.execute([])?;
@@ -80,6 +81,7 @@ pub(super) fn write(
 /// one that the whole batch shares.
 fn write_unit(
     connection: &Connection,
+    sessions: &dyn Sessions,
     unit: &Unit,
     last_revision: &mut u64,
 ) -> Result<Result<CountChange, CommitError>, BatchError> {
@@ -88,7 +90,7 @@ fn write_unit(
     if !alone {
         connection.prepare_cached("SAVEPOINT unit")?.execute([])?;
     }
-    let refused = match apply(connection, unit, last_revision) {
+    let refused = match apply(connection, sessions, unit, last_revision) {
         Ok(change) => {
             if !alone {
                 connection.prepare_cached("RELEASE unit")?.execute([])?;

@@ -3,10 +3,11 @@ use std::sync::Arc;
 
 use twinhub_core::hubs::HubRecord;
 use twinhub_core::ids::{DeviceId, HubName};
-use twinhub_core::ports::{Change, Record, SessionRecord, UnitOfWork};
+use twinhub_core::ports::{Change, Record, SessionNumber, SessionRecord, UnitOfWork};
 
 use super::*;
 use crate::sessions::LocalSessions;
+use crate::unit::SessionWrites;
 
 /// Room for the tables and little else.
 const PAGES: u32 = 40;
@@ -16,7 +17,7 @@ fn hub() -> HubName {
 }
 
 fn work(changes: Vec<Change>) -> Unit {
-    Unit::of(UnitOfWork::new(hub(), changes))
+    Unit::of(UnitOfWork::new(hub(), changes), &SessionWrites::default())
 }
 
 fn insert_hub() -> Unit {
@@ -37,7 +38,7 @@ fn insert_policies() -> Unit {
 }
 
 /// A writer whose file can't grow beyond [`PAGES`].
-fn nearly_full(folder: &Path) -> Writer {
+fn nearly_full(folder: &Path, sessions: Arc<LocalSessions>) -> Writer {
     let (file, connection) = StateFile::open(folder).unwrap();
     connection
         .pragma_update(None, "max_page_count", PAGES)
@@ -46,7 +47,7 @@ fn nearly_full(folder: &Path) -> Writer {
         connection,
         file,
         counts: Arc::default(),
-        sessions: Arc::new(LocalSessions::new()),
+        sessions,
         checkpoint: Arc::default(),
     };
     Writer::start(workbench, 0).unwrap()
@@ -75,22 +76,24 @@ fn insert_device() -> Unit {
 }
 
 /// More than fits.
-fn put_large_session() -> Unit {
+fn put_large_session(by: SessionNumber) -> Unit {
     let record = SessionRecord {
         identity: device().id.into(),
         state: vec![1; 4096 * PAGES as usize],
     };
-    work(vec![Change::PutSession(record)])
+    work(vec![Change::PutSession(record, by)])
 }
 
 #[tokio::test]
 async fn a_full_disk_refuses_what_does_not_fit_and_takes_what_does() {
     let folder = tempfile::tempdir().unwrap();
-    let writer = nearly_full(folder.path());
+    let sessions = Arc::new(LocalSessions::new());
+    let mailbox = sessions.open(&hub(), &device().id.into(), None);
+    let writer = nearly_full(folder.path(), sessions);
     writer.commit(insert_hub()).await.unwrap();
     writer.commit(insert_device()).await.unwrap();
 
-    let refused = writer.commit(put_large_session()).await;
+    let refused = writer.commit(put_large_session(mailbox.session())).await;
 
     match refused {
         Err(CommitError::Store(error)) => {
@@ -105,7 +108,7 @@ async fn a_full_disk_refuses_what_does_not_fit_and_takes_what_does() {
 #[tokio::test]
 async fn what_is_queued_is_written_before_the_writer_goes() {
     let folder = tempfile::tempdir().unwrap();
-    let writer = Arc::new(nearly_full(folder.path()));
+    let writer = Arc::new(nearly_full(folder.path(), Arc::default()));
     writer.commit(insert_hub()).await.unwrap();
 
     let queued = writer.clone();

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::json;
 use twinhub_core::ids::{HubName, IdentityId};
-use twinhub_core::ports::{Announcement, MAILBOX_CAPACITY, Mailbox, Notice, Sessions};
+use twinhub_core::ports::{Announcement, Interests, MAILBOX_CAPACITY, Mailbox, Notice, Sessions};
 
 use crate::fixture::{desired_changed, device_id, hub_name, policy_name};
 
@@ -108,4 +108,54 @@ pub async fn hubs_do_not_hear_each_other(sessions: impl Sessions) {
 
     hears_nothing_before(&sessions, &plant, &pump(), &mut mailbox).await;
     assert!(sessions.is_connected(&plant, &pump()));
+}
+
+fn messages() -> Interests {
+    Interests {
+        messages: true,
+        ..Interests::default()
+    }
+}
+
+/// And once at the beginning, for those that came before.
+pub async fn waiting_messages_reach_those_who_listen(sessions: impl Sessions) {
+    let hub = hub_name("plant");
+    let mut mailbox = sessions.open(&hub, &pump(), None);
+    let waiting = Announcement::MessagesWaiting(pump());
+    sessions.announce(&hub, &waiting);
+    hears_nothing_before(&sessions, &hub, &pump(), &mut mailbox).await;
+
+    mailbox.listens_to(messages());
+    assert_eq!(mailbox.next().await, Ok(Notice::MessagesWaiting));
+    sessions.announce(&hub, &waiting);
+    assert_eq!(mailbox.next().await, Ok(Notice::MessagesWaiting));
+
+    mailbox.listens_to(messages());
+    hears_nothing_before(&sessions, &hub, &pump(), &mut mailbox).await;
+    mailbox.listens_to(Interests::default());
+    sessions.announce(&hub, &waiting);
+    hears_nothing_before(&sessions, &hub, &pump(), &mut mailbox).await;
+}
+
+/// However many there are, and however much else waits.
+pub async fn waiting_messages_are_told_once_and_end_no_session(sessions: impl Sessions) {
+    let hub = hub_name("plant");
+    let mut mailbox = sessions.open(&hub, &pump(), None);
+    mailbox.listens_to(messages());
+
+    for version in 1..=MAILBOX_CAPACITY {
+        sessions.announce(&hub, &desired_changed(&pump(), version as u64));
+        sessions.announce(&hub, &Announcement::MessagesWaiting(pump()));
+    }
+
+    let mut told = 0;
+    for _ in 0..=MAILBOX_CAPACITY {
+        match mailbox.next().await {
+            Ok(Notice::MessagesWaiting) => told += 1,
+            Ok(Notice::DesiredChanged { .. }) => {}
+            other => panic!("expected a notice, got {other:?}"),
+        }
+    }
+    assert_eq!(told, 1);
+    hears_nothing_before(&sessions, &hub, &pump(), &mut mailbox).await;
 }

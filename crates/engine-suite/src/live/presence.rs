@@ -46,3 +46,22 @@ pub async fn a_takeover_counts_once(sessions: impl Sessions) {
     drop(newer);
     assert_eq!(sessions.connected_devices(&hub), 0);
 }
+
+/// Until it ends or another takes its place.
+pub async fn the_session_in_its_place_is_the_current_one(sessions: impl Sessions) {
+    let (hub, pump) = (hub_name("plant"), device_id("pump-7").into());
+    let older = sessions.open(&hub, &pump, None);
+    let (first, harbour) = (older.session(), hub_name("harbour"));
+    assert!(sessions.is_current(&hub, &pump, first));
+    assert!(!sessions.is_current(&harbour, &pump, first));
+    assert!(!sessions.is_current(&hub, &device_id("valve-1").into(), first));
+
+    let newer = sessions.open(&hub, &pump, None);
+    let second = newer.session();
+
+    assert_ne!(first, second);
+    assert!(!sessions.is_current(&hub, &pump, first));
+    assert!(sessions.is_current(&hub, &pump, second));
+    drop(newer);
+    assert!(!sessions.is_current(&hub, &pump, second));
+}

@@ -16,7 +16,9 @@ pub async fn an_identity_takes_what_is_its_own_along(storage: impl Storage) {
         identity: pump.clone(),
         state: b"subscriptions".to_vec(),
     };
-    fixture.commit(vec![Change::PutSession(kept)]).await;
+    fixture
+        .commit(vec![Change::PutSession(kept, fixture.enter(&pump))])
+        .await;
     let batch = vec![(pump.clone(), activity(5))];
     let store = &fixture.store;
     store.record_activity(&fixture.hub, batch).await.unwrap();
@@ -38,7 +40,9 @@ pub async fn a_namesake_starts_anew(storage: impl Storage) {
         identity: pump.clone(),
         state: b"subscriptions".to_vec(),
     };
-    fixture.commit(vec![Change::PutSession(kept)]).await;
+    fixture
+        .commit(vec![Change::PutSession(kept, fixture.enter(&pump))])
+        .await;
     let batch = vec![(pump.clone(), activity(5))];
     let store = &fixture.store;
     store.record_activity(&fixture.hub, batch).await.unwrap();

@@ -27,7 +27,7 @@ pub async fn everything_is_there_after_reopening(storage: impl Storage) {
     let changes = vec![
         Change::Insert(Record::Policy(policy)),
         Change::Replace(Record::Twin(twin), found.revision),
-        Change::PutSession(kept),
+        Change::PutSession(kept, fixture.enter(&pump)),
     ];
     fixture.commit(changes).await;
     let batch = vec![(pump.clone(), activity(5))];

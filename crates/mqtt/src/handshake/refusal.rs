@@ -67,7 +67,7 @@ impl Refusal {
             Refusal::StoredSession(_) => ServerUnavailable,
             Refusal::Discard(error) => match error {
                 SaveSessionError::NotRegistered => NotAuthorized,
-                SaveSessionError::Store(_) => ServerUnavailable,
+                SaveSessionError::Superseded | SaveSessionError::Store(_) => ServerUnavailable,
             },
             Refusal::Model(error) => match error {
                 WriteTwinError::NotRegistered(_) => NotAuthorized,

@@ -8,7 +8,7 @@ use futures_util::FutureExt as _;
 use tokio::time::{Instant, Sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 use twinhub_core::access::{Access, DevicePermit};
-use twinhub_core::ports::{Mailbox, Notice};
+use twinhub_core::ports::{Mailbox, Notice, SessionNumber};
 use twinhub_core::time::Clock;
 
 use crate::end::End;
@@ -50,6 +50,10 @@ impl<'g> Guard<'g> {
 
     pub(super) fn permit(&self) -> &DevicePermit {
         &self.permit
+    }
+
+    pub(super) fn session(&self) -> SessionNumber {
+        self.mailbox.session()
     }
 
     /// A packet has come, or we begin to listen again.

@@ -131,7 +131,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> LiveSession<'_, S> {
             Keeping::Nothing => {}
             Keeping::Subscriptions => {
                 let stored = &self.gateway.services.stored;
-                stored.save(self.permit(), next.to_record()).await?;
+                let session = self.guard.session();
+                stored
+                    .save(self.permit(), session, next.to_record())
+                    .await?;
             }
         }
         self.subscriptions = next;

@@ -1,11 +1,15 @@
 //! The sessions bus, with somebody who meddles at the worst moment.
 
 use std::pin::Pin;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
+use async_trait::async_trait;
 use twinhub_core::ids::{HubName, IdentityId};
+use twinhub_core::methods::{MethodName, MethodRequest};
 use twinhub_core::policies::PolicyName;
-use twinhub_core::ports::{Announcement, EndReason, Mailbox, Sessions};
+use twinhub_core::ports::{
+    Announcement, EndReason, Mailbox, NotDelivered, SessionNumber, Sessions,
+};
 use twinhub_embedded::LocalSessions;
 
 type Meddling = Pin<Box<dyn Future<Output = ()> + Send>>;
@@ -23,6 +27,7 @@ impl MeddledSessions {
     }
 }
 
+#[async_trait]
 impl Sessions for MeddledSessions {
     fn open(&self, hub: &HubName, id: &IdentityId, policy: Option<PolicyName>) -> Mailbox {
         if let Some(meddling) = self.before_next_open.lock().unwrap().take() {
@@ -38,6 +43,23 @@ impl Sessions for MeddledSessions {
 
     fn announce(&self, hub: &HubName, announcement: &Announcement) {
         self.sessions.announce(hub, announcement);
+    }
+
+    async fn call(
+        &self,
+        hub: &HubName,
+        id: &IdentityId,
+        request: Arc<MethodRequest>,
+    ) -> Result<(), NotDelivered> {
+        self.sessions.call(hub, id, request).await
+    }
+
+    async fn listening(&self, hub: &HubName, id: &IdentityId, method: &MethodName) {
+        self.sessions.listening(hub, id, method).await;
+    }
+
+    fn is_current(&self, hub: &HubName, id: &IdentityId, session: SessionNumber) -> bool {
+        self.sessions.is_current(hub, id, session)
     }
 
     fn is_connected(&self, hub: &HubName, id: &IdentityId) -> bool {

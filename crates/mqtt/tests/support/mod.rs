@@ -15,6 +15,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use twinhub_core::access::{Access, Caller, Peer};
 use twinhub_core::etag::Precondition;
+use twinhub_core::connections::Connections;
 use twinhub_core::hubs::{Hub, HubSettings, Hubs, Sku, Tier};
 use twinhub_core::identities::{AuthenticationSpec, DeviceSpec, ModuleSpec, Registry, Status};
 use twinhub_core::ids::{DeviceId, HubName, IdentityId, ModuleId};
@@ -130,8 +131,7 @@ impl TestHub {
             hubs: hubs.clone(),
             access: access.clone(),
             twins: twins.clone(),
-            presence: presence.clone(),
-            sessions: sessions.clone(),
+            connections: Arc::new(Connections::new(sessions.clone(), presence.clone())),
             stored: Arc::new(StoredSessions::new(engine.clone())),
             clock: clock.clone(),
         };

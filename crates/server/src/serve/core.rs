@@ -6,6 +6,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use tokio_util::sync::CancellationToken;
 use twinhub_core::access::Access;
+use twinhub_core::connections::Connections;
 use twinhub_core::hubs::{HubSettings, Hubs, Sku, Tier};
 use twinhub_core::identities::Registry;
 use twinhub_core::ids::HubName;
@@ -30,10 +31,11 @@ pub struct Core {
     pub access: Arc<Access>,
     pub registry: Arc<Registry>,
     pub twins: Arc<Twins>,
-    pub presence: Arc<PresenceBook>,
-    pub sessions: Arc<dyn Sessions>,
+    pub connections: Arc<Connections>,
     pub stored_sessions: Arc<StoredSessions>,
     pub clock: Arc<dyn Clock>,
+    presence: Arc<PresenceBook>,
+    sessions: Arc<dyn Sessions>,
     store: Arc<dyn StateStore>,
     engine: Arc<Engine>,
 }
@@ -74,6 +76,7 @@ impl Core {
                 clock.clone(),
             )),
             twins: Arc::new(Twins::new(store.clone(), presence.clone(), clock.clone())),
+            connections: Arc::new(Connections::new(sessions.clone(), presence.clone())),
             stored_sessions: Arc::new(StoredSessions::new(store.clone())),
             hubs,
             presence,
