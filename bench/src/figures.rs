@@ -7,7 +7,10 @@ use std::{
 
 use hdrhistogram::Histogram;
 
-use crate::{process::CpuUse, report::grouped};
+use crate::{
+    process::{CpuUse, CpuWatch, Process},
+    report::grouped,
+};
 
 /// The latencies of one client's operations.
 #[derive(Debug, Clone)]
@@ -50,6 +53,22 @@ impl Window {
         Instant::now() < self.until
     }
 
+    /// Awaits `load`, and watches the processor time of `server` from when the
+    /// window opens until the load ends.
+    pub async fn watch<T>(
+        &self,
+        server: Option<Process>,
+        load: impl Future<Output = anyhow::Result<T>>,
+    ) -> anyhow::Result<(T, Option<CpuUse>)> {
+        let watch = async {
+            tokio::time::sleep_until(self.from.into()).await;
+            server.map(Process::watch_cpu).transpose()
+        };
+        let (watch, done) = tokio::try_join!(watch, load)?;
+        let cpu = watch.as_ref().map(CpuWatch::read).transpose()?;
+        Ok((done, cpu))
+    }
+
     /// How long it is.
     pub fn length(&self) -> Duration {
         self.until - self.from
@@ -72,15 +91,38 @@ impl Figures {
             self.errors += 1;
             self.first_error.get_or_insert(error);
         } else if started >= window.from {
-            let micros = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
-            self.latencies
-                .record(micros)
-                .expect("a histogram that grows by itself takes any latency");
+            self.record(started.elapsed());
         }
     }
 
+    /// Counts an operation that began at `started` and was done at `ended`.
+    pub fn count_until(&mut self, window: &Window, started: Instant, ended: Instant) {
+        if started >= window.from {
+            self.record(ended.saturating_duration_since(started));
+        }
+    }
+
+    fn record(&mut self, latency: Duration) {
+        let micros = u64::try_from(latency.as_micros()).unwrap_or(u64::MAX);
+        self.latencies
+            .record(micros)
+            .expect("a histogram that grows by itself takes any latency");
+    }
+
+    /// Those of all clients, whose first error is told.
+    pub fn of_all<'a>(per_client: impl IntoIterator<Item = &'a Self>) -> Self {
+        let mut all = Self::new();
+        for client in per_client {
+            all.merge(client);
+        }
+        if let Some(error) = &all.first_error {
+            eprintln!("the first error: {error}");
+        }
+        all
+    }
+
     /// Adds another client's.
-    pub fn merge(&mut self, other: &Self) {
+    fn merge(&mut self, other: &Self) {
         self.latencies
             .add(&other.latencies)
             .expect("a histogram that grows by itself takes any other");
@@ -88,11 +130,6 @@ impl Figures {
         if self.first_error.is_none() {
             self.first_error.clone_from(&other.first_error);
         }
-    }
-
-    /// What was refused first, if anything was.
-    pub fn first_error(&self) -> Option<&str> {
-        self.first_error.as_deref()
     }
 
     /// These figures over the time that they took.
@@ -105,13 +142,35 @@ impl Figures {
     }
 }
 
+impl Rate {
+    fn per_second(&self) -> f64 {
+        self.figures.latencies.len() as f64 / self.took.as_secs_f64().max(f64::EPSILON)
+    }
+
+    /// The same as numbers, for programs to read.
+    pub fn values(&self) -> Vec<(&'static str, f64)> {
+        let latencies = &self.figures.latencies;
+        let millis = |micros: u64| micros as f64 / 1000.0;
+        let mut values = vec![
+            ("rate", self.per_second()),
+            ("p50_ms", millis(latencies.value_at_quantile(0.5))),
+            ("p99_ms", millis(latencies.value_at_quantile(0.99))),
+            ("max_ms", millis(latencies.max())),
+            ("errors", self.figures.errors as f64),
+        ];
+        if let Some(cpu) = &self.cpu {
+            values.extend(cpu.values());
+        }
+        values
+    }
+}
+
 impl fmt::Display for Rate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Figures {
             latencies, errors, ..
         } = &self.figures;
-        let seconds = self.took.as_secs_f64().max(f64::EPSILON);
-        let rate = latencies.len() as f64 / seconds;
+        let rate = self.per_second();
         write!(
             f,
             "{}/s, p50 {}, p99 {}, max {}, {errors} errors",
@@ -155,7 +214,7 @@ mod tests {
         figures.count(&window, Instant::now(), Err("refused".into()));
         figures.count(&window, Instant::now(), Err("again".into()));
 
-        assert_eq!(figures.first_error(), Some("refused"));
+        assert_eq!(figures.first_error.as_deref(), Some("refused"));
         let shown = figures.over(Duration::from_secs(1), None).to_string();
         assert!(shown.starts_with("1/s, "), "{shown}");
         assert!(shown.ends_with("2 errors"), "{shown}");

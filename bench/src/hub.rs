@@ -14,21 +14,19 @@ use rustls::{
     pki_types::{CertificateDer, ServerName, pem::PemObject as _},
 };
 use serde::Deserialize;
-use tokio::net::{TcpSocket, TcpStream};
+use tokio::net::TcpStream;
 use tokio_rustls::{TlsConnector, client::TlsStream};
 use twinhub_sas::{ConnectionString, Credential, SasToken, SigningKey};
 
 use crate::{https::HttpsConnection, process::Process, running::Running};
 
 const TOKEN_LIFE: Duration = Duration::from_secs(24 * 3600);
-/// One Linux machine has some 28,000 ports for each of its addresses.
-const CONNECTIONS_PER_SOURCE: usize = 20_000;
 
 /// Which hub.
 #[derive(Debug, clap::Args)]
 pub struct HubArgs {
     /// Data folder of the running hub
-    #[arg(long, value_name = "DIR", required_unless_present = "login")]
+    #[arg(long, value_name = "DIR")]
     data_dir: Option<PathBuf>,
     /// Connection string of a policy with all rights, instead of a data folder
     #[arg(
@@ -44,8 +42,8 @@ pub struct HubArgs {
     /// With --login: the port of MQTT over TLS
     #[arg(long, value_name = "PORT", default_value_t = 8883)]
     mqtts_port: u16,
-    /// With --login: the hub's process, if it runs on this machine
-    #[arg(long, value_name = "PID", requires = "login")]
+    /// Without --data-dir: the server's process, if it runs on this machine
+    #[arg(long, value_name = "PID", conflicts_with = "data_dir")]
     pid: Option<u32>,
 }
 
@@ -83,6 +81,11 @@ impl HubArgs {
         }
     }
 
+    /// The process that --pid names.
+    pub fn process(&self) -> Option<Process> {
+        self.pid.map(Process::of_id)
+    }
+
     async fn of_login(&self, login: &str, ca: &Path) -> anyhow::Result<Hub> {
         let login = ConnectionString::parse(login).context("--login")?;
         let policy = login
@@ -103,7 +106,7 @@ impl HubArgs {
             hostname: hostname.to_owned(),
             https: address,
             mqtts: SocketAddr::new(address.ip(), self.mqtts_port),
-            process: self.pid.map(Process::of_id),
+            process: self.process(),
             tls: trusting(ca)?,
             policy: policy.to_owned(),
             key: SigningKey::from_base64(key)?,
@@ -124,7 +127,7 @@ impl Hub {
             .clone();
         let https = SocketAddr::new(running.address, running.ports.https);
         let tls = trusting(&running.ca)?;
-        let stream = connect(&tls, &hostname, https, None).await?;
+        let stream = connect(&tls, &hostname, https).await?;
         let mut management =
             HttpsConnection::new(stream, &hostname, &format!("Bearer {}", token.trim()));
         let path = format!(
@@ -162,23 +165,14 @@ impl Hub {
 
     /// A connection to the REST API, with the right to everything.
     pub async fn https(&self) -> anyhow::Result<HttpsConnection> {
-        let stream = connect(&self.tls, &self.hostname, self.https, None).await?;
+        let stream = connect(&self.tls, &self.hostname, self.https).await?;
         let token = self.token(&self.hostname);
         Ok(HttpsConnection::new(stream, &self.hostname, &token))
     }
 
-    /// A connection to the MQTT port. On loopback the source address moves on
-    /// with `index`, because each has only so many ports.
-    pub async fn mqtts(&self, index: usize) -> anyhow::Result<TlsStream<TcpStream>> {
-        let source = match self.mqtts.ip() {
-            std::net::IpAddr::V4(ip) if ip.is_loopback() => {
-                let last = u8::try_from(1 + index / CONNECTIONS_PER_SOURCE)
-                    .context("more connections than loopback addresses are set aside for")?;
-                Some(SocketAddr::from(([127, 0, 0, last], 0)))
-            }
-            _ => None,
-        };
-        connect(&self.tls, &self.hostname, self.mqtts, source).await
+    /// Where it speaks MQTT.
+    pub fn mqtts(&self) -> SocketAddr {
+        self.mqtts
     }
 
     /// A token of the policy for `resource`.
@@ -222,17 +216,10 @@ pub async fn connect(
     tls: &TlsConnector,
     hostname: &str,
     address: SocketAddr,
-    source: Option<SocketAddr>,
 ) -> anyhow::Result<TlsStream<TcpStream>> {
-    let tcp = match source {
-        None => TcpStream::connect(address).await,
-        Some(source) => {
-            let socket = TcpSocket::new_v4()?;
-            socket.bind(source)?;
-            socket.connect(address).await
-        }
-    };
-    let tcp = tcp.with_context(|| format!("no hub answers on {address}"))?;
+    let tcp = TcpStream::connect(address)
+        .await
+        .with_context(|| format!("no hub answers on {address}"))?;
     tcp.set_nodelay(true)?;
     let name = ServerName::try_from(hostname.to_owned())?;
     tls.connect(name, tcp)

@@ -1,7 +1,7 @@
-//! `mqtt-idle`: the memory that idle connections cost the hub.
+//! `mqtt-idle`: the memory that idle connections cost a server.
 //!
-//! The hub's resident memory is read before the first connection and after the
-//! last, and again when every device has been heard once more. A hub that has
+//! Its resident memory is read before the first connection and after the
+//! last, and again when every client has been heard once more. A server that has
 //! worked before keeps memory that it no longer needs and gives it to
 //! connections: only one that was just started shows what they cost.
 
@@ -9,14 +9,14 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
-use indicatif::ProgressBar;
+use twinhub_mqtt_codec::QoS;
 
 use crate::{
     fleet::Fleet,
-    hub::Hub,
     load_devices::progress,
-    mqtt::Device,
+    mqtt::{Client, TWIN_FILTERS},
     report::{Report, grouped},
+    target::Target,
 };
 
 /// Handshakes at once.
@@ -37,16 +37,16 @@ pub struct Args {
 }
 
 /// Opens the connections and tells what they cost.
-pub async fn run(hub: &Hub, args: &Args) -> anyhow::Result<Report> {
-    let process = hub
+pub async fn run(target: &Target, args: &Args) -> anyhow::Result<Report> {
+    let process = target
         .process()
-        .context("whose memory is it: name the hub with --data-dir, or its process with --pid")?;
+        .context("whose memory is it: name the server's process with --pid")?;
     let count = usize::try_from(args.connections)?;
     let fleet = match &args.prefix {
         Some(prefix) => Fleet::named(prefix, count),
         None => {
             let fleet = Fleet::fresh(count);
-            fleet.create(hub, &ProgressBar::hidden()).await?;
+            target.admit(&fleet).await?;
             fleet
         }
     };
@@ -55,57 +55,73 @@ pub async fn run(hub: &Hub, args: &Args) -> anyhow::Result<Report> {
     let before = process.resident_memory()?;
     let cpu = process.watch_cpu()?;
     let started = Instant::now();
-    let mut devices = connect_all(hub, &fleet).await?;
+    let mut clients = connect_all(target, &fleet).await?;
     let seconds = started.elapsed().as_secs_f64();
     let cpu = cpu.read()?;
     tokio::time::sleep(hold).await;
     let idle = process.resident_memory()?;
-    ping_all(&mut devices).await?;
+    ping_all(&mut clients).await?;
     tokio::time::sleep(hold).await;
     let pinged = process.resident_memory()?;
 
     let connections = f64::from(args.connections);
     let mut report = Report::default();
     let shown = grouped(connections);
-    report.add(
+    report.add_values(
         format!("open {shown} MQTT connections with a full TLS handshake each"),
         format!("{}/s; {cpu}", grouped(connections / seconds)),
+        vec![("rate", connections / seconds)],
     );
-    report.add(
+    report.add_values(
         format!("{shown} idle MQTT connections"),
         cost(before, idle, connections),
+        vec![("each_kb", each(before, idle, connections))],
     );
-    report.add(
+    report.add_values(
         format!("the same after a ping and its answer on each of the {shown}"),
         cost(before, pinged, connections),
+        vec![("pinged_kb", each(before, pinged, connections))],
     );
     Ok(report)
 }
 
-async fn connect_all(hub: &Hub, fleet: &Fleet) -> anyhow::Result<Vec<Device>> {
+async fn connect_all(target: &Target, fleet: &Fleet) -> anyhow::Result<Vec<Client>> {
     let progress = progress(fleet.len());
-    let devices = stream::iter(0..fleet.len())
+    let clients = stream::iter(0..fleet.len())
         .map(|index| {
             let progress = &progress;
             async move {
                 let id = fleet.device(index);
-                let device = Device::connect(hub, &id, index)
+                let client = open(target, &id, index)
                     .await
                     .with_context(|| format!("connection {index}"))?;
                 progress.inc(1);
-                anyhow::Ok(device)
+                anyhow::Ok(client)
             }
         })
         .buffer_unordered(HANDSHAKES)
         .try_collect()
         .await;
     progress.finish_and_clear();
-    devices
+    clients
 }
 
-async fn ping_all(devices: &mut [Device]) -> anyhow::Result<()> {
-    for device in devices {
-        device
+/// Connects a client and subscribes, as SDKs do, to two filters of its own.
+async fn open(target: &Target, id: &str, index: usize) -> anyhow::Result<Client> {
+    let mut client = Client::connect(target, id, index).await?;
+    let filters = match target.hub() {
+        Some(_) => TWIN_FILTERS.map(str::to_owned),
+        None => TWIN_FILTERS.map(|filter| format!("{id}/{}", filter.trim_start_matches('$'))),
+    };
+    client
+        .subscribe(&[&filters[0], &filters[1]], QoS::AtMostOnce)
+        .await?;
+    Ok(client)
+}
+
+async fn ping_all(clients: &mut [Client]) -> anyhow::Result<()> {
+    for client in clients {
+        client
             .ping()
             .await
             .context("a connection did not stay open")?;
@@ -113,13 +129,17 @@ async fn ping_all(devices: &mut [Device]) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// What one connection costs, in KB.
+fn each(before: u64, after: u64, connections: f64) -> f64 {
+    (kibibytes(after) - kibibytes(before)) / connections
+}
+
 fn cost(before: u64, after: u64, connections: f64) -> String {
-    let [before, after] = [before, after].map(kibibytes);
     format!(
-        "{:.1} KB each (hub {:.1} MB before, {:.1} MB with them)",
-        (after - before) / connections,
-        before / 1024.0,
-        after / 1024.0
+        "{:.1} KB each (server {:.1} MB before, {:.1} MB with them)",
+        each(before, after, connections),
+        kibibytes(before) / 1024.0,
+        kibibytes(after) / 1024.0
     )
 }
 

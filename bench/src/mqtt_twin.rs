@@ -8,14 +8,13 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 use clap::ValueEnum;
 use futures_util::future::try_join_all;
-use indicatif::ProgressBar;
 
 use crate::{
     figures::{Figures, Rate, Window},
     fleet::Fleet,
-    hub::Hub,
     mqtt::Device,
     report::Report,
+    target::Target,
 };
 
 const WARM_UP: Duration = Duration::from_secs(1);
@@ -46,12 +45,12 @@ pub enum Operation {
 }
 
 /// Measures reports, then reads.
-pub async fn run(hub: &Hub, args: &Args) -> anyhow::Result<Report> {
+pub async fn run(target: &Target, args: &Args) -> anyhow::Result<Report> {
     let fleet = Fleet::fresh(args.connections);
-    fleet.create(hub, &ProgressBar::hidden()).await?;
+    target.admit(&fleet).await?;
     let ids: Vec<String> = (0..fleet.len()).map(|index| fleet.device(index)).collect();
     let connects = ids.iter().enumerate();
-    let connects = connects.map(|(index, id)| Device::connect(hub, id, index));
+    let connects = connects.map(|(index, id)| Device::connect(target, id, index));
     let mut devices = try_join_all(connects).await?;
 
     let length = Duration::from_secs(args.seconds);
@@ -62,14 +61,15 @@ pub async fn run(hub: &Hub, args: &Args) -> anyhow::Result<Report> {
     ] {
         if args.operation.is_none_or(|wanted| wanted == operation) {
             let what = format!("{words} over MQTT, {} connections", args.connections);
-            report.add(what, measure(hub, &mut devices, operation, length).await?);
+            let rate = measure(target, &mut devices, operation, length).await?;
+            report.add_values(what, &rate, rate.values());
         }
     }
     Ok(report)
 }
 
 async fn measure(
-    hub: &Hub,
+    target: &Target,
     devices: &mut [Device],
     operation: Operation,
     length: Duration,
@@ -78,24 +78,11 @@ async fn measure(
     let runs = devices
         .iter_mut()
         .map(|device| repeat(device, operation, window));
-    let watch = async {
-        tokio::time::sleep(WARM_UP).await;
-        hub.process().map(|process| process.watch_cpu()).transpose()
-    };
-    let all = async {
-        let (watch, per_device) = tokio::try_join!(watch, try_join_all(runs))?;
-        anyhow::Ok((per_device, watch.map(|watch| watch.read()).transpose()?))
-    };
+    let all = window.watch(target.process(), try_join_all(runs));
     let (per_device, cpu) = tokio::time::timeout(WARM_UP + length + PATIENCE, all)
         .await
         .context("the hub no longer answers")??;
-    let mut figures = Figures::new();
-    for device in &per_device {
-        figures.merge(device);
-    }
-    if let Some(error) = figures.first_error() {
-        eprintln!("the first error: {error}");
-    }
+    let figures = Figures::of_all(&per_device);
     Ok(figures.over(length, cpu))
 }
 

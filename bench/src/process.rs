@@ -70,11 +70,18 @@ impl CpuWatch {
     }
 }
 
+impl CpuUse {
+    /// The same as numbers, for programs to read.
+    pub fn values(&self) -> [(&'static str, f64); 2] {
+        [("server_busy", self.hub), ("generator_busy", self.own)]
+    }
+}
+
 impl fmt::Display for CpuUse {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "processor: hub {:.0}%, generator {:.0}%",
+            "processor: server {:.0}%, generator {:.0}%",
             self.hub * 100.0,
             self.own * 100.0
         )

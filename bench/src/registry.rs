@@ -95,32 +95,17 @@ pub async fn run(hub: &Hub, args: &Args) -> anyhow::Result<Report> {
     let runs = clients
         .into_iter()
         .map(|client| client.run(args.operation, window));
-    let watch = async {
-        tokio::time::sleep(warm_up).await;
-        hub.process().map(|process| process.watch_cpu()).transpose()
-    };
-    let all = async {
-        let (watch, per_client) = tokio::try_join!(watch, try_join_all(runs))?;
-        let cpu = watch.map(|watch| watch.read()).transpose()?;
-        anyhow::Ok((per_client, cpu))
-    };
+    let all = window.watch(hub.process(), try_join_all(runs));
     let (per_client, cpu) = tokio::time::timeout(warm_up + window.length() + PATIENCE, all)
         .await
         .context("the hub no longer answers")??;
-
-    let mut figures = Figures::new();
-    for client in &per_client {
-        figures.merge(client);
-    }
-    if let Some(error) = figures.first_error() {
-        eprintln!("the first error: {error}");
-    }
+    let figures = Figures::of_all(&per_client);
     let what = format!(
         "{} over HTTPS, {} connections",
         args.operation.words(),
         args.connections
     );
-    Ok(Report::of(what, figures.over(window.length(), cpu)))
+    Ok(Report::of_rate(what, &figures.over(window.length(), cpu)))
 }
 
 impl Operation {

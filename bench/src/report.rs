@@ -1,11 +1,34 @@
-//! What a command has measured, as text or as rows of a Markdown table.
+//! What a command has measured: as text, as rows of a Markdown table, or as
+//! JSON, an object per line.
 
 use std::io::{self, Write as _};
+
+use serde_json::{Map, Value};
+
+use crate::figures::Rate;
 
 /// The measurements of one command.
 #[derive(Debug, Default)]
 pub struct Report {
-    lines: Vec<(String, String)>,
+    lines: Vec<Line>,
+}
+
+#[derive(Debug)]
+struct Line {
+    what: String,
+    figures: String,
+    values: Vec<(&'static str, f64)>,
+}
+
+/// How a report is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// For people at a terminal.
+    Text,
+    /// Rows of a Markdown table.
+    Markdown,
+    /// For programs.
+    Json,
 }
 
 impl Report {
@@ -16,22 +39,55 @@ impl Report {
         report
     }
 
+    /// A report of one rate.
+    pub fn of_rate(what: impl Into<String>, rate: &Rate) -> Self {
+        let mut report = Self::default();
+        report.add_values(what, rate, rate.values());
+        report
+    }
+
     /// Adds a measurement.
     pub fn add(&mut self, what: impl Into<String>, figures: impl ToString) {
-        self.lines.push((what.into(), figures.to_string()));
+        self.add_values(what, figures, Vec::new());
+    }
+
+    /// Adds a measurement that programs can read, too.
+    pub fn add_values(
+        &mut self,
+        what: impl Into<String>,
+        figures: impl ToString,
+        values: Vec<(&'static str, f64)>,
+    ) {
+        self.lines.push(Line {
+            what: what.into(),
+            figures: figures.to_string(),
+            values,
+        });
     }
 
     /// Writes it to standard output.
-    pub fn print(&self, markdown: bool) -> anyhow::Result<()> {
+    pub fn print(&self, form: Form) -> anyhow::Result<()> {
         let mut out = io::stdout().lock();
-        for (what, figures) in &self.lines {
-            if markdown {
-                writeln!(out, "| {what} | {figures} |")?;
-            } else {
-                writeln!(out, "{what}: {figures}")?;
+        for line in &self.lines {
+            let Line { what, figures, .. } = line;
+            match form {
+                Form::Text => writeln!(out, "{what}: {figures}")?,
+                Form::Markdown => writeln!(out, "| {what} | {figures} |")?,
+                Form::Json => writeln!(out, "{}", line.to_json())?,
             }
         }
         Ok(())
+    }
+}
+
+impl Line {
+    fn to_json(&self) -> Value {
+        let mut object = Map::new();
+        object.insert("what".to_owned(), self.what.clone().into());
+        for (name, value) in &self.values {
+            object.insert((*name).to_owned(), (*value).into());
+        }
+        Value::Object(object)
     }
 }
 

@@ -124,7 +124,7 @@ async fn wait_until_ready(hub: &mut Child, data_dir: &Path) -> anyhow::Result<Ru
     };
     let hostname = running.hostnames.first().context("the hub has no name")?;
     let address = SocketAddr::new(running.address, running.ports.https);
-    let stream = connect(&trusting(&running.ca)?, hostname, address, None).await?;
+    let stream = connect(&trusting(&running.ca)?, hostname, address).await?;
     let mut probe = HttpsConnection::new(stream, hostname, "none");
     while !probe.send("GET", "/readyz", "", b"").await?.is_success() {
         tokio::time::sleep(LOOK_EVERY).await;

@@ -1,0 +1,68 @@
+//! `connect`: new TLS connections that authenticate and go.
+//!
+//! Each is a whole handshake without resumption, a CONNECT that the server
+//! accepts, and a DISCONNECT. So many are under way at once; the time is that
+//! from the first packet until the server has accepted.
+
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use futures_util::future::try_join_all;
+
+use crate::{
+    figures::{Figures, Window},
+    fleet::Fleet,
+    mqtt::Client,
+    report::Report,
+    target::Target,
+};
+
+/// How long the last connections may take.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// How many, for how long.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Connections under way at once
+    #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..))]
+    connections: u32,
+    /// Seconds that are measured
+    #[arg(long, default_value_t = 5)]
+    seconds: u64,
+    /// Seconds before that, which are not
+    #[arg(long, default_value_t = 1)]
+    warm_up: u64,
+}
+
+/// Measures `target`.
+pub async fn run(target: &Target, args: &Args) -> anyhow::Result<Report> {
+    let fleet = Fleet::fresh(usize::try_from(args.connections)?);
+    target.admit(&fleet).await?;
+    let warm_up = Duration::from_secs(args.warm_up);
+    let window = Window::after(warm_up, Duration::from_secs(args.seconds));
+    let runs = (0..fleet.len()).map(|index| come_and_go(target, fleet.device(index), &window));
+    let all = window.watch(target.process(), try_join_all(runs));
+    let (per_client, cpu) = tokio::time::timeout(warm_up + window.length() + PATIENCE, all)
+        .await
+        .context("the server no longer answers")??;
+    let figures = Figures::of_all(&per_client);
+    let what = format!("new TLS connections, {} at once", args.connections);
+    Ok(Report::of_rate(what, &figures.over(window.length(), cpu)))
+}
+
+async fn come_and_go(target: &Target, client: String, window: &Window) -> anyhow::Result<Figures> {
+    let mut figures = Figures::new();
+    while window.is_open() {
+        let started = Instant::now();
+        let connected = Client::connect(target, &client, 0).await;
+        match connected {
+            Ok(connected) => {
+                figures.count(window, started, Ok(()));
+                // A server that has closed already is none the worse for it.
+                drop(connected.disconnect().await);
+            }
+            Err(error) => figures.count(window, started, Err(format!("{error:#}"))),
+        }
+    }
+    Ok(figures)
+}
