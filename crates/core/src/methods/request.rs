@@ -49,7 +49,7 @@ pub struct MethodRequest {
     pub call: CallId,
     /// What is called.
     pub name: MethodName,
-    /// JSON; empty if the caller gave nothing.
+    /// JSON; `null` if the caller gave nothing.
     pub payload: Bytes,
 }
 
