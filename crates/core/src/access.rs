@@ -14,6 +14,7 @@ use subtle::ConstantTimeEq as _;
 use twinhub_sas::{ParseTokenError, ResourceError, SasToken, SigningKey};
 use twinhub_x509::Thumbprint;
 
+use crate::certificates::CertificateName;
 use crate::hubs::{Hub, Hubs};
 use crate::identities::{Authentication, Status};
 use crate::ids::{DeviceId, IdentityId, ModuleId};
@@ -104,6 +105,8 @@ enum Credential {
 enum CertificateProof {
     /// Its thumbprint. Boxed, since most sessions have none.
     Thumbprint(Box<Thumbprint>),
+    /// The authority that stands behind it, and that one's thumbprint.
+    Authority(CertificateName, Box<Thumbprint>),
 }
 
 impl Access {
@@ -239,13 +242,13 @@ impl Access {
             Credential::Certificate {
                 id,
                 generation,
-                proof: CertificateProof::Thumbprint(thumbprint),
+                proof,
             } => {
                 let found = self.look_up(&hub, id).await?;
-                let Authentication::SelfSigned(known) = &found.authentication else {
-                    return Err(Refused::OtherProof);
-                };
-                found.generation == *generation && certificate::is_known(thumbprint, known)
+                found.generation == *generation
+                    && self
+                        .still_proves(&hub, &found.authentication, proof)
+                        .await?
             }
         };
         holds.then_some(()).ok_or(Refused::Signature)

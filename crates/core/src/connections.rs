@@ -40,7 +40,7 @@ impl Connections {
         let (hub, id) = (permit.hub().name(), permit.id());
         let _one_at_a_time = self.entering.lock().unwrap_or_else(PoisonError::into_inner);
         Connected {
-            mailbox: self.sessions.open(hub, id, permit.policy().cloned()),
+            mailbox: self.sessions.open(hub, id, permit.sponsor()),
             presence: self.presence.connected(hub, id, permit.generation()),
         }
     }

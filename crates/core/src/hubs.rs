@@ -1,12 +1,13 @@
-//! Hubs and their shared access policies.
+//! Hubs, their shared access policies and their authorities.
 //!
 //! A process may hold several hubs; the host name of a connection picks one.
-//! Hubs and policies are few and read at every request, so they are kept in
-//! memory, and replaced as a whole once a change is on disk.
+//! They are few and read at every request, so they are kept in memory, and
+//! replaced as a whole once a change is on disk.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, RwLock};
 
+use crate::certificates::Authority;
 use crate::ids::HubName;
 use crate::policies::{Policy, PolicyName};
 use crate::ports::{
@@ -14,8 +15,10 @@ use crate::ports::{
     UnitOfWork,
 };
 
+pub use self::authorities::ChangeAuthorityError;
 pub use self::tier::{Sku, Tier, UnknownSku};
 
+mod authorities;
 mod tier;
 
 /// What a hub is set to; comes from configuration at each start.
@@ -38,7 +41,7 @@ pub struct HubRecord {
     pub etag: u64,
 }
 
-/// A hub as it stands: settings and policies.
+/// A hub as it stands: settings, policies and authorities.
 #[derive(Debug, Clone)]
 pub struct Hub {
     /// Its stored record.
@@ -46,6 +49,7 @@ pub struct Hub {
     /// Its settings.
     pub settings: HubSettings,
     policies: BTreeMap<String, Stored<Policy>>,
+    authorities: BTreeMap<String, Stored<Authority>>,
     revision: Revision,
 }
 
@@ -81,6 +85,20 @@ impl Hub {
     /// All policies, by name.
     pub fn policies(&self) -> impl Iterator<Item = &Policy> {
         self.policies.values().map(|stored| &stored.value)
+    }
+}
+
+impl Hub {
+    /// An authority by its name, whatever the case.
+    pub fn authority(&self, name: &str) -> Option<&Authority> {
+        self.authorities
+            .get(&name.to_ascii_lowercase())
+            .map(|stored| &stored.value)
+    }
+
+    /// All authorities, by name.
+    pub fn authorities(&self) -> impl Iterator<Item = &Authority> {
+        self.authorities.values().map(|stored| &stored.value)
     }
 }
 
@@ -274,6 +292,7 @@ impl Hubs {
             .await?
             .ok_or_else(|| StoreError::corrupt(format!("hub {name} has vanished")))?;
         let policies = self.store.policies(name).await?;
+        let authorities = self.store.authorities(name).await?;
         let hub = Arc::new(Hub {
             revision: record.revision,
             record: record.value,
@@ -281,6 +300,10 @@ impl Hubs {
             policies: policies
                 .into_iter()
                 .map(|policy| (policy.value.name.folded(), policy))
+                .collect(),
+            authorities: authorities
+                .into_iter()
+                .map(|authority| (authority.value.name.folded(), authority))
                 .collect(),
         });
         self.by_name

@@ -7,7 +7,8 @@
 //! |---|---|
 //! | [`ids`], [`etag`], [`time`], [`keys`] | names, versions, moments, symmetric keys |
 //! | [`hubs`], [`policies`] | the hubs of this process and their shared access policies |
-//! | [`access`] | tokens in, callers and permits out |
+//! | [`certificates`] | authorities that issue devices' certificates |
+//! | [`access`] | tokens and certificates in, callers and permits out |
 //! | [`identities`] | the identity registry |
 //! | [`twins`] | device and module twins |
 //! | [`messages`], [`telemetry`], [`events`], [`event_reader`] | what devices send, and what readers read |
@@ -19,6 +20,7 @@ pub mod access;
 pub mod connections;
 pub mod etag;
 pub mod event_reader;
+pub mod certificates;
 pub mod events;
 pub mod hubs;
 pub mod identities;

@@ -11,7 +11,7 @@ mod store;
 pub use event_log::{Busy, EventLog, LogError, PartitionState, Producer, StartPosition};
 pub use mailbox::{MAILBOX_CAPACITY, Mailbox, MailboxFull, Place, Postbox, SessionNumber};
 pub use sessions::{
-    Announcement, EndReason, Interests, MethodInterest, NotDelivered, Notice, Sessions,
+    Announcement, EndReason, Interests, MethodInterest, NotDelivered, Notice, Sessions, Sponsor,
 };
 pub use store::{
     Change, CommitError, Conflict, IdentityCounts, Record, RecordKey, Registered, Revision,

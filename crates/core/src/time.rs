@@ -41,6 +41,11 @@ impl Timestamp {
         Timestamp(ticks.saturating_add(UNIX_EPOCH_TICKS))
     }
 
+    /// Whole seconds since 1970; negative before.
+    pub const fn unix_seconds(self) -> i64 {
+        (self.0 - UNIX_EPOCH_TICKS).div_euclid(TICKS_PER_SECOND)
+    }
+
     /// How long from `earlier` until this moment; zero if it came first.
     pub fn since(self, earlier: Timestamp) -> Duration {
         let ticks = u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0);
@@ -51,6 +56,12 @@ impl Timestamp {
     pub fn plus(self, span: Duration) -> Self {
         let ticks = i64::try_from(span.as_nanos() / 100).unwrap_or(i64::MAX);
         Timestamp(self.0.saturating_add(ticks))
+    }
+
+    /// This moment moved earlier; stops at the beginning of time.
+    pub fn minus(self, span: Duration) -> Self {
+        let ticks = i64::try_from(span.as_nanos() / 100).unwrap_or(i64::MAX);
+        Timestamp(self.0.saturating_sub(ticks))
     }
 
     /// Reads an RFC 3339 date such as the hub writes, with or without `Z`.
@@ -121,6 +132,14 @@ mod tests {
     #[test]
     fn never_has_no_fraction() {
         assert_eq!(Timestamp::NEVER.to_string(), "0001-01-01T00:00:00Z");
+    }
+
+    #[test]
+    fn seconds_are_those_that_have_passed() {
+        let moment = Timestamp::from_unix_seconds(7).plus(Duration::from_millis(999));
+
+        assert_eq!(moment.unix_seconds(), 7);
+        assert!(Timestamp::NEVER.unix_seconds() < 0);
     }
 
     #[test]

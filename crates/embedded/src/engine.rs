@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use twinhub_core::certificates::Authority;
 use twinhub_core::hubs::HubRecord;
 use twinhub_core::identities::{DeviceIdentity, Identity, ModuleIdentity};
 use twinhub_core::ids::{DeviceId, HubName, IdentityId, ModuleId};
@@ -19,7 +20,9 @@ use crate::checkpointer::{self, CheckpointSignal, Checkpointer};
 use crate::counts::Counts;
 use crate::open::{OpenError, StateFile};
 use crate::readers::Readers;
+use crate::records::DocumentRow;
 use crate::schema;
+use crate::tables::documents::{AUTHORITIES, POLICIES};
 use crate::tables;
 use crate::unit::{SessionWrites, Unit};
 use crate::writer::{Workbench, Writer};
@@ -106,7 +109,16 @@ impl StateStore for Engine {
     async fn policies(&self, hub: &HubName) -> Result<Vec<Stored<Policy>>, StoreError> {
         let hub = hub.clone();
         self.readers
-            .read(move |connection| tables::policies::read_all(connection, &hub))
+            .read(move |connection| POLICIES.read_all(connection, &hub, DocumentRow::to_policy))
+            .await
+    }
+
+    async fn authorities(&self, hub: &HubName) -> Result<Vec<Stored<Authority>>, StoreError> {
+        let hub = hub.clone();
+        self.readers
+            .read(move |connection| {
+                AUTHORITIES.read_all(connection, &hub, DocumentRow::to_authority)
+            })
             .await
     }
 

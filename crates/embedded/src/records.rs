@@ -6,6 +6,7 @@
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use twinhub_core::certificates::Authority;
 use twinhub_core::hubs::HubRecord;
 use twinhub_core::identities::{DeviceIdentity, Identity, ModuleIdentity};
 use twinhub_core::ids::{DeviceId, IdentityId, ModuleId};
@@ -24,9 +25,9 @@ pub(crate) struct HubRow {
     pub etag: i64,
 }
 
-/// A policy's columns. Holds keys.
+/// A policy's or an authority's columns. May hold keys.
 #[derive(Clone)]
-pub(crate) struct PolicyRow {
+pub(crate) struct DocumentRow {
     pub format: i64,
     pub doc: String,
 }
@@ -75,12 +76,24 @@ impl HubRow {
     }
 }
 
-impl PolicyRow {
-    pub(crate) fn encode(policy: &Policy) -> Self {
+impl DocumentRow {
+    pub(crate) fn of_policy(policy: &Policy) -> Self {
         v1::encode_policy(policy)
     }
 
-    pub(crate) fn decode(self, name: &str) -> Result<Policy, StoreError> {
+    pub(crate) fn of_authority(authority: &Authority) -> Self {
+        v1::certificates::encode(authority)
+    }
+
+    pub(crate) fn to_authority(self, name: &str) -> Result<Authority, StoreError> {
+        let decoded = match self.format {
+            v1::FORMAT => v1::certificates::decode(&self),
+            _ => None,
+        };
+        decoded.ok_or_else(|| unreadable(format_args!("certificate {name}"), self.format))
+    }
+
+    pub(crate) fn to_policy(self, name: &str) -> Result<Policy, StoreError> {
         let decoded = match self.format {
             v1::FORMAT => v1::decode_policy(&self),
             _ => None,

@@ -43,6 +43,16 @@ CREATE TABLE policies (
     UNIQUE (hub, folded_name)
 ) STRICT;
 
+CREATE TABLE authorities (
+    id INTEGER PRIMARY KEY,
+    hub INTEGER NOT NULL REFERENCES hubs (id),
+    folded_name TEXT NOT NULL,
+    revision INTEGER NOT NULL,
+    format INTEGER NOT NULL,
+    doc TEXT NOT NULL,
+    UNIQUE (hub, folded_name)
+) STRICT;
+
 CREATE TABLE identities (
     id INTEGER PRIMARY KEY,
     hub INTEGER NOT NULL REFERENCES hubs (id),

@@ -8,10 +8,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use async_trait::async_trait;
 use twinhub_core::ids::{HubName, IdentityId};
 use twinhub_core::methods::{MethodName, MethodRequest};
-use twinhub_core::policies::PolicyName;
 use twinhub_core::ports::{
     Announcement, EndReason, Interests, Mailbox, MailboxFull, NotDelivered, Notice, Place, Postbox,
-    SessionNumber, Sessions,
+    SessionNumber, Sessions, Sponsor,
 };
 
 use self::waiters::Waiters;
@@ -44,7 +43,7 @@ struct Handle {
     number: SessionNumber,
     postbox: Postbox,
     interests: Interests,
-    policy: Option<PolicyName>,
+    sponsor: Option<Sponsor>,
 }
 
 /// The mailbox's hold on its place.
@@ -92,7 +91,7 @@ impl LocalSessions {
 
 #[async_trait]
 impl Sessions for LocalSessions {
-    fn open(&self, hub: &HubName, id: &IdentityId, policy: Option<PolicyName>) -> Mailbox {
+    fn open(&self, hub: &HubName, id: &IdentityId, sponsor: Option<Sponsor>) -> Mailbox {
         let hub = self.hub_or_new(hub);
         let number = SessionNumber(self.last_number.fetch_add(1, Ordering::Relaxed) + 1);
         let place = HeldPlace {
@@ -106,7 +105,7 @@ impl Sessions for LocalSessions {
             number,
             postbox,
             interests: Interests::default(),
-            policy,
+            sponsor,
         };
         hub.insert(id, handle);
         mailbox
@@ -129,7 +128,12 @@ impl Sessions for LocalSessions {
                 let mut shard = hub.shard(id);
                 hub.end(&mut shard, id, EndReason::Removed);
             }
-            Announcement::PolicyChanged(policy) => hub.check_policy(policy),
+            Announcement::PolicyChanged(policy) => {
+                hub.check_sponsored(&Sponsor::Policy(policy.clone()));
+            }
+            Announcement::AuthorityChanged(name) => {
+                hub.check_sponsored(&Sponsor::Authority(name.clone()));
+            }
             Announcement::MessagesWaiting(id) => hub.tell_of_messages(id),
         }
     }
@@ -251,11 +255,10 @@ impl HubSessions {
     }
 
     /// Rare, so that a look at every session is good enough.
-    fn check_policy(&self, policy: &PolicyName) {
-        let changed = policy.folded();
+    fn check_sponsored(&self, changed: &Sponsor) {
         let let_in = |handle: &Handle| {
-            let policy = handle.policy.as_ref();
-            policy.is_some_and(|policy| policy.folded() == changed)
+            let sponsor = handle.sponsor.as_ref();
+            sponsor.is_some_and(|sponsor| sponsor.is(changed))
         };
         for shard in &self.shards {
             let mut shard = lock(shard);

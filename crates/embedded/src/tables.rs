@@ -7,9 +7,9 @@ use twinhub_core::ids::IdentityId;
 use twinhub_core::ports::Revision;
 
 pub(crate) mod activity;
+pub(crate) mod documents;
 pub(crate) mod hubs;
 pub(crate) mod identities;
-pub(crate) mod policies;
 pub(crate) mod sessions;
 pub(crate) mod twins;
 

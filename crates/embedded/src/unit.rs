@@ -15,7 +15,8 @@ use twinhub_core::ports::{
 use twinhub_core::presence::Activity;
 
 use crate::counts::CountChange;
-use crate::records::{HubRow, IdentityRow, PolicyRow, TwinRow};
+use crate::records::{DocumentRow, HubRow, IdentityRow, TwinRow};
+use crate::tables::documents::{AUTHORITIES, POLICIES};
 use crate::tables::identities::FoundIdentity;
 use crate::tables::{self, HubNumber};
 
@@ -64,7 +65,7 @@ enum Step {
 
 enum Row {
     Hub(HubRow),
-    Policy(PolicyRow),
+    Document(DocumentRow),
     Identity(IdentityRow),
     Twin(TwinRow),
 }
@@ -128,7 +129,8 @@ impl Row {
     fn of(record: &Record) -> Self {
         match record {
             Record::Hub(hub) => Row::Hub(HubRow::encode(hub)),
-            Record::Policy(policy) => Row::Policy(PolicyRow::encode(policy)),
+            Record::Policy(policy) => Row::Document(DocumentRow::of_policy(policy)),
+            Record::Authority(authority) => Row::Document(DocumentRow::of_authority(authority)),
             Record::Identity(identity) => Row::Identity(IdentityRow::encode(identity)),
             Record::Twin(twin) => Row::Twin(TwinRow::encode(twin)),
         }
@@ -217,8 +219,11 @@ impl Application<'_> {
         let (connection, to) = (self.connection, self.next_revision());
         let absent = match (key, row) {
             (_, Row::Hub(row)) => tables::hubs::insert(connection, self.hub, row, to)?,
-            (RecordKey::Policy(name), Row::Policy(row)) => {
-                tables::policies::insert(connection, self.hub()?, name, row, to)?
+            (RecordKey::Policy(name), Row::Document(row)) => {
+                POLICIES.insert(connection, self.hub()?, &name.folded(), row, to)?
+            }
+            (RecordKey::Authority(name), Row::Document(row)) => {
+                AUTHORITIES.insert(connection, self.hub()?, &name.folded(), row, to)?
             }
             (RecordKey::Identity(id), Row::Identity(row)) => {
                 self.counts += CountChange::one(id, row.enabled);
@@ -237,8 +242,11 @@ impl Application<'_> {
         let (connection, to) = (self.connection, self.next_revision());
         let unchanged = match (key, row) {
             (_, Row::Hub(row)) => tables::hubs::replace(connection, self.hub()?, row, from, to)?,
-            (RecordKey::Policy(name), Row::Policy(row)) => {
-                tables::policies::replace(connection, self.hub()?, name, row, from, to)?
+            (RecordKey::Policy(name), Row::Document(row)) => {
+                POLICIES.replace(connection, self.hub()?, &name.folded(), row, (from, to))?
+            }
+            (RecordKey::Authority(name), Row::Document(row)) => {
+                AUTHORITIES.replace(connection, self.hub()?, &name.folded(), row, (from, to))?
             }
             (RecordKey::Identity(id), Row::Identity(row)) => {
                 let identity = self.at(id, from)?;
@@ -267,7 +275,10 @@ impl Application<'_> {
                 tables::hubs::remove(connection, hub, from)?
             }
             RecordKey::Policy(name) => {
-                tables::policies::remove(connection, self.hub()?, name, from)?
+                POLICIES.remove(connection, self.hub()?, &name.folded(), from)?
+            }
+            RecordKey::Authority(name) => {
+                AUTHORITIES.remove(connection, self.hub()?, &name.folded(), from)?
             }
             RecordKey::Identity(id) => {
                 let identity = self.at(id, from)?;
@@ -289,7 +300,10 @@ impl Application<'_> {
         let unchanged = match key {
             RecordKey::Hub => tables::hubs::fence(connection, self.hub()?, from, to)?,
             RecordKey::Policy(name) => {
-                tables::policies::fence(connection, self.hub()?, name, from, to)?
+                POLICIES.fence(connection, self.hub()?, &name.folded(), (from, to))?
+            }
+            RecordKey::Authority(name) => {
+                AUTHORITIES.fence(connection, self.hub()?, &name.folded(), (from, to))?
             }
             RecordKey::Identity(id) => {
                 let identity = self.at(id, from)?;

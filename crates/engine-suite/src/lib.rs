@@ -102,7 +102,7 @@ macro_rules! sessions_suite {
                 the_end_comes_before_waiting_notices;
             notices: desired_properties_reach_their_identity_alone,
                 a_changed_identity_is_checked_again,
-                a_changed_policy_reaches_those_it_let_in,
+                a_changed_sponsor_reaches_those_it_let_in,
                 notices_come_in_order,
                 waiting_messages_reach_those_who_listen,
                 waiting_messages_are_told_once_and_end_no_session,

@@ -6,10 +6,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use twinhub_core::ids::{HubName, IdentityId};
 use twinhub_core::methods::{MethodName, MethodRequest};
-use twinhub_core::policies::PolicyName;
 use twinhub_core::ports::{
     Announcement, EndReason, Interests, Mailbox, NotDelivered, Place, Postbox, SessionNumber,
-    Sessions,
+    Sessions, Sponsor,
 };
 
 /// Notes what is announced, in order, and who came last.
@@ -43,7 +42,7 @@ impl Recorder {
 
 #[async_trait]
 impl Sessions for Recorder {
-    fn open(&self, hub: &HubName, id: &IdentityId, _: Option<PolicyName>) -> Mailbox {
+    fn open(&self, hub: &HubName, id: &IdentityId, _: Option<Sponsor>) -> Mailbox {
         let mut noted = self.noted();
         noted.last += 1;
         let number = SessionNumber(noted.last);

@@ -2,7 +2,7 @@
 //! No match has a catch-all arm, so that a new variant stops the build here.
 
 use twinhub_core::access::{MissingRight, Refused};
-use twinhub_core::hubs::ChangeHubError;
+use twinhub_core::hubs::{ChangeAuthorityError, ChangeHubError};
 use twinhub_core::identities::{
     DeleteError, HubFull, InvalidAuthentication, InvalidScope, ItemError, PutDeviceError,
     PutModuleError, ReadError, RegenerateError,
@@ -222,6 +222,26 @@ impl From<ChangeHubError> for Refusal {
     fn from(error: ChangeHubError) -> Self {
         let message = error.to_string();
         match error {
+impl From<ChangeAuthorityError> for Refusal {
+    fn from(error: ChangeAuthorityError) -> Self {
+        let message = error.to_string();
+        match error {
+            ChangeAuthorityError::NoSuchHub(_) => Refusal::new(codes::GENERIC_NOT_FOUND, message),
+            ChangeAuthorityError::NoSuchCertificate(_) => {
+                Refusal::new(codes::CERTIFICATE_NOT_FOUND, message)
+            }
+            ChangeAuthorityError::Exists(_)
+            | ChangeAuthorityError::EtagMissing(_)
+            | ChangeAuthorityError::EtagMismatch { .. } => {
+                Refusal::new(codes::PRECONDITION_FAILED, message)
+            }
+            ChangeAuthorityError::TooMany => Refusal::new(codes::QUOTA_EXCEEDED, message),
+            ChangeAuthorityError::Invalid(_) => Refusal::invalid(message),
+            ChangeAuthorityError::Store(error) => error.into(),
+        }
+    }
+}
+
             ChangeHubError::NoSuchHub(_) | ChangeHubError::NoSuchPolicy(_) => {
                 Refusal::new(codes::GENERIC_NOT_FOUND, message)
             }

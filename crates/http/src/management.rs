@@ -1,4 +1,5 @@
-//! Management: the resource provider's calls for hubs and their policies.
+//! Management: the resource provider's calls for hubs, their policies and
+//! their certificates.
 //!
 //! `azure-mgmt-iothub` with its `base_url` set drives a hub; the command line
 //! uses the same calls. The caller shows the operator token. Subscription and
@@ -16,6 +17,7 @@ use crate::refusal::Refusal;
 use crate::request::{Query, parse_json, read_body};
 use crate::response::{Body, empty, json as json_response};
 
+mod certificates;
 mod hubs;
 mod operation;
 
@@ -125,6 +127,11 @@ async fn act(
                 )
             })?;
             Ok(json_response(StatusCode::OK, &hubs::policy(policy)))
+        }
+        Operation::ListCertificates(group, hub) => certificates::list_all(services, &group, hub),
+        Operation::Certificate(group, hub, name, call) => {
+            let resource = (&group, hub, name);
+            certificates::act(services, permit, resource, call, if_match, body).await
         }
         Operation::CheckName => {
             let body: Value = parse_json(body)?;

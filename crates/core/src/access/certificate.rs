@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use twinhub_x509::Validity;
+use twinhub_x509::{Chain, ChainError, Thumbprint, Validity, find_authority};
 
 use super::{
     Access, Caller, CertificateProof, ClientCertificate, Credential, DevicePermit, Refused,
 };
+use crate::certificates::{Authority, CertificateName};
 use crate::hubs::Hub;
 use crate::identities::{Authentication, Thumbprints};
 use crate::ids::IdentityId;
@@ -22,6 +23,15 @@ pub enum CertificateRefused {
     /// Another one than the identity is known by.
     #[error("the certificate has none of the identity's thumbprints")]
     Thumbprint,
+    /// For somebody else.
+    #[error("the certificate is for {0:?}")]
+    CommonName(Option<String>),
+    /// No authority stands behind it.
+    #[error("no authority stands behind the certificate: {0}")]
+    Chain(#[from] ChainError),
+    /// An authority stands behind it that nobody has proven to possess.
+    #[error("certificate {0}, which stands behind it, is not verified")]
+    NotVerified(CertificateName),
     /// Its time has not come.
     #[error("the certificate is not valid yet")]
     NotYetValid,
@@ -43,12 +53,12 @@ impl Access {
             Err(Refused::Signature) => return Err(CertificateRefused::NotRegistered.into()),
             found => found?,
         };
-        let expires = valid_until(certificate.leaf.validity(), self.clock.now())?;
-        let proof = match &found.authentication {
-            Authentication::SelfSigned(thumbprints) => by_thumbprint(certificate, thumbprints)?,
-            Authentication::CertificateAuthority
-            | Authentication::Sas(_)
-            | Authentication::None => return Err(Refused::OtherProof),
+        let now = self.clock.now();
+        let expires = valid_until(certificate.leaf.validity(), now)?;
+        let (proof, expires) = match &found.authentication {
+            Authentication::SelfSigned(known) => (by_thumbprint(certificate, known)?, expires),
+            Authentication::CertificateAuthority => by_authority(hub, certificate, id, now)?,
+            Authentication::Sas(_) | Authentication::None => return Err(Refused::OtherProof),
         };
         found.require_enabled()?;
         let credential = Credential::Certificate {
@@ -58,6 +68,33 @@ impl Access {
         };
         let caller = Caller::new(hub.clone(), credential, Rights::empty(), expires);
         Ok(caller)
+    }
+
+    /// Whether what made a certificate count would make it count now.
+    pub(super) async fn still_proves(
+        &self,
+        hub: &Hub,
+        authentication: &Authentication,
+        proof: &CertificateProof,
+    ) -> Result<bool, Refused> {
+        match (authentication, proof) {
+            (Authentication::SelfSigned(known), CertificateProof::Thumbprint(thumbprint)) => {
+                Ok(is_known(thumbprint, known))
+            }
+            (
+                Authentication::CertificateAuthority,
+                CertificateProof::Authority(name, thumbprint),
+            ) => {
+                // From the store, as with policies.
+                let authorities = self.store.authorities(hub.name()).await?;
+                Ok(authorities.iter().map(|stored| &stored.value).any(|known| {
+                    known.verified
+                        && known.name == *name
+                        && known.certificate.thumbprint() == &**thumbprint
+                }))
+            }
+            _ => Err(Refused::OtherProof),
+        }
     }
 
     pub(super) async fn connect_by_certificate(
@@ -84,24 +121,67 @@ fn by_thumbprint(
     }
 }
 
+/// The certificate's common name must be the identity's: `device`, or
+/// `device/module`.
+fn by_authority(
+    hub: &Hub,
+    certificate: &ClientCertificate,
+    id: &IdentityId,
+    now: Timestamp,
+) -> Result<(CertificateProof, Timestamp), CertificateRefused> {
+    let common_name = certificate.leaf.common_name();
+    if common_name.as_deref() != Some(&id.to_string()) {
+        return Err(CertificateRefused::CommonName(common_name));
+    }
+    let (verified, unverified): (Vec<_>, Vec<_>) =
+        hub.authorities().partition(|authority| authority.verified);
+    let chain = match find(certificate, &verified, now) {
+        Ok(chain) => chain,
+        // For the log, which is all that tells why.
+        Err(error) => {
+            return Err(match find(certificate, &unverified, now) {
+                Ok(chain) => {
+                    CertificateRefused::NotVerified(unverified[chain.authority].name.clone())
+                }
+                Err(_) => error.into(),
+            });
+        }
+    };
+    let authority = verified[chain.authority];
+    let thumbprint = *authority.certificate.thumbprint();
+    let proof = CertificateProof::Authority(authority.name.clone(), Box::new(thumbprint));
+    Ok((proof, end_of(chain.not_after)))
+}
+
+fn find(
+    certificate: &ClientCertificate,
+    authorities: &[&Authority],
+    now: Timestamp,
+) -> Result<Chain, ChainError> {
+    let authorities: Vec<_> = authorities.iter().map(|it| &it.certificate).collect();
+    let (leaf, sent_along) = (&certificate.leaf, &certificate.sent_along);
+    find_authority(leaf, sent_along, &authorities, now.unix_seconds())
+}
+
 /// Whether a thumbprint is one of an identity's.
-pub(super) fn is_known(thumbprint: &twinhub_x509::Thumbprint, known: &Thumbprints) -> bool {
+fn is_known(thumbprint: &Thumbprint, known: &Thumbprints) -> bool {
     let known = [&known.primary, &known.secondary];
     known.into_iter().flatten().any(|hex| thumbprint.is(hex))
 }
 
 /// The moment from which the certificate counts no more.
 fn valid_until(validity: Validity, now: Timestamp) -> Result<Timestamp, CertificateRefused> {
-    // Before 1970 is long ago, whenever it was.
-    let seconds = |moment: i64| u64::try_from(moment).unwrap_or(0);
-    let begin = Timestamp::from_unix_seconds(seconds(validity.not_before));
-    // The last second counts, too.
-    let end = Timestamp::from_unix_seconds(seconds(validity.not_after.saturating_add(1)));
-    if now < begin {
+    if now.unix_seconds() < validity.not_before {
         Err(CertificateRefused::NotYetValid)
-    } else if now >= end {
+    } else if now.unix_seconds() > validity.not_after {
         Err(CertificateRefused::Expired)
     } else {
-        Ok(end)
+        Ok(end_of(validity.not_after))
     }
+}
+
+/// The moment after a last second. Before 1970 is long ago, whenever it was.
+fn end_of(not_after: i64) -> Timestamp {
+    let end = u64::try_from(not_after.saturating_add(1)).unwrap_or(0);
+    Timestamp::from_unix_seconds(end)
 }

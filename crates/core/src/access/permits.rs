@@ -5,7 +5,8 @@ use std::sync::Arc;
 use super::{AuthKind, AuthMethod, AuthScope, CertificateProof, Credential};
 use crate::hubs::Hub;
 use crate::ids::{DeviceId, IdentityId};
-use crate::policies::{PolicyName, Rights};
+use crate::policies::Rights;
+use crate::ports::Sponsor;
 use crate::time::Timestamp;
 
 /// The caller is known, but may not do this.
@@ -262,10 +263,14 @@ impl DevicePermit {
         self.expires
     }
 
-    /// The policy whose key let it in, if it was one.
-    pub fn policy(&self) -> Option<&PolicyName> {
+    /// Who vouched for it, beside its identity.
+    pub fn sponsor(&self) -> Option<Sponsor> {
         match &self.credential {
-            Credential::Policy { name, .. } => Some(name),
+            Credential::Policy { name, .. } => Some(Sponsor::Policy(name.clone())),
+            Credential::Certificate {
+                proof: CertificateProof::Authority(name, _),
+                ..
+            } => Some(Sponsor::Authority(name.clone())),
             Credential::Identity { .. } | Credential::Certificate { .. } => None,
         }
     }
@@ -281,6 +286,7 @@ impl DevicePermit {
             Credential::Identity { id, .. } => (scope_of(id), AuthKind::Sas),
             Credential::Certificate { id, proof, .. } => match proof {
                 CertificateProof::Thumbprint(_) => (scope_of(id), AuthKind::X509Thumbprint),
+                CertificateProof::Authority(..) => (scope_of(id), AuthKind::X509Ca),
             },
         };
         AuthMethod { scope, kind }

@@ -8,6 +8,7 @@ use async_trait::async_trait;
 use serde_json::Value;
 
 use super::{Mailbox, SessionNumber};
+use crate::certificates::CertificateName;
 use crate::ids::{HubName, IdentityId};
 use crate::methods::{MethodName, MethodRequest};
 use crate::policies::PolicyName;
@@ -31,6 +32,8 @@ pub enum Announcement {
     IdentityRemoved(IdentityId),
     /// A policy's keys or rights changed, or it is gone.
     PolicyChanged(PolicyName),
+    /// An authority's certificate changed, or it is gone.
+    AuthorityChanged(CertificateName),
     /// Messages from the cloud may be available to an identity.
     MessagesWaiting(IdentityId),
 }
@@ -111,6 +114,27 @@ pub enum NotDelivered {
     Full,
 }
 
+/// Who vouched for a session when it was let in, beside its identity.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Sponsor {
+    /// The policy whose key signed its token.
+    Policy(PolicyName),
+    /// The authority that stands behind its certificate.
+    Authority(CertificateName),
+}
+
+impl Sponsor {
+    /// Whether it is the same one, whatever the case of its name.
+    pub fn is(&self, other: &Sponsor) -> bool {
+        match (self, other) {
+            (Sponsor::Policy(one), Sponsor::Policy(other)) => one.folded() == other.folded(),
+            (Sponsor::Authority(one), Sponsor::Authority(other)) => one.folded() == other.folded(),
+            (Sponsor::Policy(_), Sponsor::Authority(_))
+            | (Sponsor::Authority(_), Sponsor::Policy(_)) => false,
+        }
+    }
+}
+
 /// Why a session must end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum EndReason {
@@ -142,9 +166,9 @@ impl fmt::Display for EndReason {
 #[async_trait]
 pub trait Sessions: Send + Sync + 'static {
     /// Opens a session, which listens to nothing yet. An older one of the same
-    /// identity is told [`EndReason::TakenOver`]. `policy` is the policy whose
-    /// key let it in.
-    fn open(&self, hub: &HubName, id: &IdentityId, policy: Option<PolicyName>) -> Mailbox;
+    /// identity is told [`EndReason::TakenOver`]. `sponsor` is who let it in,
+    /// if it was not the identity's own key or thumbprint.
+    fn open(&self, hub: &HubName, id: &IdentityId, sponsor: Option<Sponsor>) -> Mailbox;
 
     /// Tells the sessions that an announcement concerns.
     fn announce(&self, hub: &HubName, announcement: &Announcement);

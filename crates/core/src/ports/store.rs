@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 
 use super::{Announcement, SessionNumber};
+use crate::certificates::{Authority, CertificateName};
 use crate::hubs::HubRecord;
 use crate::identities::{DeviceIdentity, Identity, ModuleIdentity};
 use crate::ids::{DeviceId, HubName, IdentityId, ModuleId};
@@ -54,6 +55,8 @@ pub enum Record {
     Identity(Identity),
     /// A device or module twin; its identity must exist.
     Twin(Twin),
+    /// An authority that issues devices' certificates.
+    Authority(Authority),
 }
 
 /// What names a record within its hub.
@@ -71,6 +74,8 @@ pub enum RecordKey {
     Session(IdentityId),
 }
 
+    /// An authority.
+    Authority(CertificateName),
 impl Record {
     /// What names this record.
     pub fn key(&self) -> RecordKey {
@@ -89,6 +94,7 @@ impl Record {
 /// not as expected: the one named, or the identity that a twin or session
 /// lacks, or the hub if it does not exist. A hub is removed last: while it has
 /// policies or identities, its removal conflicts.
+            Record::Authority(authority) => RecordKey::Authority(authority.name.clone()),
 #[derive(Debug, Clone, PartialEq)]
 pub enum Change {
     /// Adds a record that must be absent.
@@ -285,6 +291,9 @@ pub trait StateStore: Send + Sync + 'static {
     ) -> Result<Vec<Registered<DeviceIdentity>>, StoreError>;
 
     /// A twin, and the identity it belongs to, in one moment.
+    /// A hub's authorities, by name.
+    async fn authorities(&self, hub: &HubName) -> Result<Vec<Stored<Authority>>, StoreError>;
+
     async fn twin(
         &self,
         hub: &HubName,

@@ -15,12 +15,12 @@ fn a_policy_of_format_1_is_read_and_written_alike() {
     let doc = format!(
         r#"{{"name":"Owner","keys":{{"primary":"{KEY}","secondary":"{KEY}"}},"registry_read":false,"registry_write":true,"service_connect":true,"device_connect":false}}"#
     );
-    let row = PolicyRow {
+    let row = DocumentRow {
         format: 1,
         doc: doc.clone(),
     };
 
-    let policy = row.decode("owner").unwrap();
+    let policy = row.to_policy("owner").unwrap();
 
     assert_eq!(policy.name.as_str(), "Owner");
     assert_eq!(policy.keys.primary.expose(), KEY);
@@ -28,7 +28,26 @@ fn a_policy_of_format_1_is_read_and_written_alike() {
         policy.rights,
         Rights::REGISTRY_WRITE | Rights::SERVICE_CONNECT
     );
-    assert_eq!(PolicyRow::encode(&policy).doc, doc);
+    assert_eq!(DocumentRow::of_policy(&policy).doc, doc);
+}
+
+#[test]
+fn an_authority_of_format_1_is_read_and_written_alike() {
+    let certificate = "MIIBoDCCAUegAwIBAgIUbmj87UY+6l3jzPi/ENMlpetapvgwCgYIKoZIzj0EAwIwJTEOMAwGA1UECgwFUGxhbnQxEzARBgNVBAMMClBsYW50IHJvb3QwIBcNMjYxMTIxMDczMzU5WhgPMjEyNjEwMjgwNzMzNTlaMCUxDjAMBgNVBAoMBVBsYW50MRMwEQYDVQQDDApQbGFudCByb290MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEMOfDWndqmADzwoiVnBTtE3K8kWIy0/E4UMVISA2+zt+2sRgPvfWEkKbkfWon5TFyHeqxiHlGF6V4yO4W8f9Yr6NTMFEwHQYDVR0OBBYEFNbnWmOi7Hl00U7yn/IrfR1QMewEMB8GA1UdIwQYMBaAFNbnWmOi7Hl00U7yn/IrfR1QMewEMA8GA1UdEwEB/wQFMAMBAf8wCgYIKoZIzj0EAwIDRwAwRAIgK2De8UeetX7dOvw1m+tQlnLBduKzP9vs9fvol+PNEIUCIF77z/FVqvqotU2RUgucvznjWp/vz4JmqOfKRapZVQp2";
+    let doc = format!(
+        r#"{{"name":"Plant","certificate":"{certificate}","verified":false,"code":"00FF","created":638000000000000001,"updated":638000000000000002,"version":638000000000000003}}"#
+    );
+    let row = DocumentRow {
+        format: 1,
+        doc: doc.clone(),
+    };
+
+    let authority = row.to_authority("plant").unwrap();
+
+    assert_eq!(authority.certificate.subject(), "O=Plant, CN=Plant root");
+    assert_eq!(authority.code.as_deref(), Some("00FF"));
+    assert_eq!(authority.version, 638_000_000_000_000_003);
+    assert_eq!(DocumentRow::of_authority(&authority).doc, doc);
 }
 
 #[test]

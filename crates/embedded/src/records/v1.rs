@@ -11,7 +11,9 @@ use twinhub_core::policies::{self, PolicyName};
 use twinhub_core::time::Timestamp;
 use twinhub_core::twins;
 
-use super::{HubRow, IdentityRow, PolicyRow, SectionRow, TwinRow, from_json, to_json};
+use super::{DocumentRow, HubRow, IdentityRow, SectionRow, TwinRow, from_json, to_json};
+
+pub(super) mod certificates;
 
 pub(crate) const FORMAT: i64 = 1;
 
@@ -103,7 +105,7 @@ pub(super) fn decode_hub(row: &HubRow, name: &HubName) -> HubRecord {
     }
 }
 
-pub(super) fn encode_policy(policy: &policies::Policy) -> PolicyRow {
+pub(super) fn encode_policy(policy: &policies::Policy) -> DocumentRow {
     use policies::Rights;
     let doc = Policy {
         name: policy.name.as_str().to_owned(),
@@ -113,13 +115,13 @@ pub(super) fn encode_policy(policy: &policies::Policy) -> PolicyRow {
         service_connect: policy.rights.contains(Rights::SERVICE_CONNECT),
         device_connect: policy.rights.contains(Rights::DEVICE_CONNECT),
     };
-    PolicyRow {
+    DocumentRow {
         format: FORMAT,
         doc: to_json(&doc),
     }
 }
 
-pub(super) fn decode_policy(row: &PolicyRow) -> Option<policies::Policy> {
+pub(super) fn decode_policy(row: &DocumentRow) -> Option<policies::Policy> {
     use policies::Rights;
     let doc: Policy = from_json(&row.doc)?;
     let mut rights = Rights::empty();

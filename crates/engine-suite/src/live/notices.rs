@@ -3,8 +3,11 @@
 use std::sync::Arc;
 
 use serde_json::json;
+use twinhub_core::certificates::CertificateName;
 use twinhub_core::ids::{HubName, IdentityId};
-use twinhub_core::ports::{Announcement, Interests, MAILBOX_CAPACITY, Mailbox, Notice, Sessions};
+use twinhub_core::ports::{
+    Announcement, Interests, MAILBOX_CAPACITY, Mailbox, Notice, Sessions, Sponsor,
+};
 
 use crate::fixture::{desired_changed, device_id, hub_name, policy_name};
 
@@ -59,13 +62,17 @@ pub async fn a_changed_identity_is_checked_again(sessions: impl Sessions) {
     hears_nothing_before(&sessions, &hub, &valve(), &mut other).await;
 }
 
-/// Whatever the case of its name; not those of other policies or of none.
-pub async fn a_changed_policy_reaches_those_it_let_in(sessions: impl Sessions) {
+/// Whatever the case of its name; not those of others or of none.
+pub async fn a_changed_sponsor_reaches_those_it_let_in(sessions: impl Sessions) {
     let hub = hub_name("plant");
-    let others = ["other", "none"].map(|id| IdentityId::from(device_id(id)));
-    let mut mailbox = sessions.open(&hub, &pump(), Some(policy_name("Device")));
-    let mut second = sessions.open(&hub, &valve(), Some(policy_name("device")));
-    let mut let_in_by_another = sessions.open(&hub, &others[0], Some(policy_name("owner")));
+    let others = ["other", "none", "issued"].map(|id| IdentityId::from(device_id(id)));
+    let policy = |name| Some(Sponsor::Policy(policy_name(name)));
+    let authority = |name| CertificateName::parse(name).unwrap();
+    let mut mailbox = sessions.open(&hub, &pump(), policy("Device"));
+    let mut second = sessions.open(&hub, &valve(), policy("device"));
+    let mut let_in_by_another = sessions.open(&hub, &others[0], policy("owner"));
+    let by_authority = Some(Sponsor::Authority(authority("Device")));
+    let mut issued = sessions.open(&hub, &others[2], by_authority);
     let mut by_own_key = sessions.open(&hub, &others[1], None);
 
     let changed = Announcement::PolicyChanged(policy_name("device"));
@@ -75,6 +82,13 @@ pub async fn a_changed_policy_reaches_those_it_let_in(sessions: impl Sessions) {
     assert_eq!(second.next().await, Ok(Notice::CheckAgain));
     hears_nothing_before(&sessions, &hub, &others[0], &mut let_in_by_another).await;
     hears_nothing_before(&sessions, &hub, &others[1], &mut by_own_key).await;
+    hears_nothing_before(&sessions, &hub, &others[2], &mut issued).await;
+
+    let changed = Announcement::AuthorityChanged(authority("device"));
+    sessions.announce(&hub, &changed);
+
+    assert_eq!(issued.next().await, Ok(Notice::CheckAgain));
+    hears_nothing_before(&sessions, &hub, &pump(), &mut mailbox).await;
 }
 
 /// As many as the mailbox holds.
@@ -99,8 +113,9 @@ pub async fn notices_come_in_order(sessions: impl Sessions) {
 pub async fn hubs_do_not_hear_each_other(sessions: impl Sessions) {
     let (plant, harbour) = (hub_name("plant"), hub_name("harbour"));
     let policy = policy_name("device");
-    let mut mailbox = sessions.open(&plant, &pump(), Some(policy.clone()));
-    let _namesake = sessions.open(&harbour, &pump(), Some(policy.clone()));
+    let sponsor = Some(Sponsor::Policy(policy.clone()));
+    let mut mailbox = sessions.open(&plant, &pump(), sponsor.clone());
+    let _namesake = sessions.open(&harbour, &pump(), sponsor);
 
     sessions.announce(&harbour, &desired_changed(&pump(), 1));
     sessions.announce(&harbour, &Announcement::PolicyChanged(policy));

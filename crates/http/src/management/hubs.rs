@@ -232,5 +232,20 @@ pub fn operations() -> Vec<Value> {
             "IotHubs",
             "Get one policy's keys",
         ),
+        operation(
+            "IotHubs/certificates/Read",
+            "Certificates",
+            "Get a hub's certificates",
+        ),
+        operation(
+            "IotHubs/certificates/Write",
+            "Certificates",
+            "Add, verify or replace a certificate",
+        ),
+        operation(
+            "IotHubs/certificates/Delete",
+            "Certificates",
+            "Remove a certificate",
+        ),
     ]
 }

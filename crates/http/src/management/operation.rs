@@ -29,10 +29,29 @@ pub enum Operation<'a> {
     ListKeys(&'a str),
     /// `POST .../IotHubs/{name}/IotHubKeys/{policy}/listkeys`
     GetKeys(&'a str, &'a str),
+    /// `GET .../IotHubs/{name}/certificates`
+    ListCertificates(ResourceGroup<'a>, &'a str),
+    /// `.../IotHubs/{name}/certificates/{certificate}`
+    Certificate(ResourceGroup<'a>, &'a str, &'a str, CertificateCall),
     /// `POST .../checkNameAvailability`
     CheckName,
     /// A call that this version does not have.
     NotBuilt(&'static str),
+}
+
+/// A call about one certificate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CertificateCall {
+    /// `GET`
+    Get,
+    /// `PUT`
+    Put,
+    /// `DELETE`
+    Delete,
+    /// `POST .../generateVerificationCode`
+    GenerateVerificationCode,
+    /// `POST .../verify`
+    Verify,
 }
 
 /// The group that hubs are listed in when only a subscription is named.
@@ -110,9 +129,50 @@ fn of_hub<'a>(
             "POST",
             Operation::GetKeys(name, policy),
         ),
+        [certificates, rest @ ..] if is(certificates, "certificates") => {
+            of_certificate(method, group, name, rest)
+        }
         [feature, ..] => not_built(feature)
             .map(Operation::NotBuilt)
             .ok_or_else(unknown),
+    }
+}
+
+fn of_certificate<'a>(
+    method: &Method,
+    group: ResourceGroup<'a>,
+    hub: &'a str,
+    rest: &[&'a str],
+) -> Result<Operation<'a>, Refusal> {
+    let is = |segment: &str, fixed: &str| segment.eq_ignore_ascii_case(fixed);
+    match rest {
+        [] => only(
+            method,
+            &Method::GET,
+            "GET",
+            Operation::ListCertificates(group, hub),
+        ),
+        [name] => {
+            let call = match *method {
+                Method::GET => CertificateCall::Get,
+                Method::PUT => CertificateCall::Put,
+                Method::DELETE => CertificateCall::Delete,
+                _ => return Err(wrong_method("GET, PUT, DELETE")),
+            };
+            Ok(Operation::Certificate(group, hub, name, call))
+        }
+        [name, action] => {
+            let call = if is(action, "generateVerificationCode") {
+                CertificateCall::GenerateVerificationCode
+            } else if is(action, "verify") {
+                CertificateCall::Verify
+            } else {
+                return Err(unknown());
+            };
+            let operation = Operation::Certificate(group, hub, name, call);
+            only(method, &Method::POST, "POST", operation)
+        }
+        _ => Err(unknown()),
     }
 }
 
@@ -124,7 +184,6 @@ fn not_built(segment: &str) -> Option<&'static str> {
         "routingendpointshealth" | "routing" => Some("message routing"),
         "eventhubendpoints" => Some("consumer groups"),
         "jobs" | "exportdevices" | "importdevices" => Some("import and export jobs"),
-        "certificates" => Some("certificate authorities"),
         "failover" => Some("failover"),
         "privateendpointconnections" | "privatelinkresources" => Some("private links"),
         _ => None,

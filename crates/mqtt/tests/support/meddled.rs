@@ -6,9 +6,8 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use twinhub_core::ids::{HubName, IdentityId};
 use twinhub_core::methods::{MethodName, MethodRequest};
-use twinhub_core::policies::PolicyName;
 use twinhub_core::ports::{
-    Announcement, EndReason, Mailbox, NotDelivered, SessionNumber, Sessions,
+    Announcement, EndReason, Mailbox, NotDelivered, SessionNumber, Sessions, Sponsor,
 };
 use twinhub_embedded::LocalSessions;
 
@@ -29,7 +28,7 @@ impl MeddledSessions {
 
 #[async_trait]
 impl Sessions for MeddledSessions {
-    fn open(&self, hub: &HubName, id: &IdentityId, policy: Option<PolicyName>) -> Mailbox {
+    fn open(&self, hub: &HubName, id: &IdentityId, sponsor: Option<Sponsor>) -> Mailbox {
         if let Some(meddling) = self.before_next_open.lock().unwrap().take() {
             // Opening does not wait, so somebody else has to.
             let elsewhere = std::thread::spawn(|| {
@@ -38,7 +37,7 @@ impl Sessions for MeddledSessions {
             });
             elsewhere.join().unwrap();
         }
-        self.sessions.open(hub, id, policy)
+        self.sessions.open(hub, id, sponsor)
     }
 
     fn announce(&self, hub: &HubName, announcement: &Announcement) {
