@@ -3,8 +3,10 @@
 use std::io;
 
 use twinhub_core::access::Refused;
-use twinhub_core::ports::EndReason;
+use twinhub_core::faults::{Fault, FaultOrder};
+use twinhub_core::ports::{EndReason, LogError};
 use twinhub_core::stored_sessions::SaveSessionError;
+use twinhub_core::telemetry::SendError;
 use twinhub_mqtt_codec::{DecodeError, EncodeError, PacketType};
 
 use crate::subscriptions::TooMany;
@@ -63,9 +65,18 @@ pub(crate) enum End {
     /// Too many filters.
     #[error(transparent)]
     TooManyFilters(#[from] TooMany),
-    /// Telemetry, which there is no event log for.
-    #[error("the client sent telemetry, which can't be stored yet")]
-    Telemetry,
+    /// A message that is too large.
+    #[error(transparent)]
+    TooLarge(SendError),
+    /// Telemetry could not be stored.
+    #[error("the client's telemetry could not be stored")]
+    NotStored(#[from] LogError),
+    /// The daily quota counts as used up, because a message asked for that.
+    #[error("the client sent telemetry beyond the quota, on demand")]
+    QuotaOnDemand,
+    /// A message asked for it.
+    #[error("a fault was asked for: {:?}", .0.fault)]
+    Fault(FaultOrder),
     /// Subscriptions could not be stored.
     #[error("the subscriptions could not be stored")]
     NotSaved(#[from] SaveSessionError),
@@ -85,6 +96,20 @@ impl End {
         End::ForbiddenFilter(cut(filter))
     }
 
+    /// Whether the connection is to break off without a word.
+    pub(crate) fn is_abrupt(&self) -> bool {
+        match self {
+            End::Fault(order) => match order.fault {
+                Fault::ConnectionLost | Fault::StreamLost(_) => true,
+                Fault::ConnectionClosed
+                | Fault::Unauthorized
+                | Fault::Throttled
+                | Fault::QuotaExceeded => false,
+            },
+            _ => false,
+        }
+    }
+
     /// Whether the end is of interest to whoever runs the hub or writes the
     /// client, rather than the ordinary course of things.
     pub(crate) fn is_notable(&self) -> bool {
@@ -96,6 +121,8 @@ impl End {
             | End::Silent
             | End::Expired
             | End::Told(_)
+            | End::QuotaOnDemand
+            | End::Fault(_)
             | End::ShuttingDown => false,
             End::NotReading
             | End::NotAcknowledging
@@ -106,7 +133,8 @@ impl End {
             | End::ForbiddenTopic(_)
             | End::ForbiddenFilter(_)
             | End::TooManyFilters(_)
-            | End::Telemetry
+            | End::TooLarge(_)
+            | End::NotStored(_)
             | End::NotSaved(_)
             | End::Unwritable(_) => true,
         }

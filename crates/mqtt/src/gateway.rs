@@ -1,17 +1,20 @@
 //! The gateway: what all connections share.
 
 use std::error::Error as _;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 use tracing::field::Empty;
 use twinhub_core::access::{Access, ClientCertificate, Peer};
+use twinhub_core::connection_events::ConnectionEvents;
 use twinhub_core::connections::Connections;
+use twinhub_core::faults::Faults;
 use twinhub_core::hubs::Hubs;
 use twinhub_core::stored_sessions::StoredSessions;
+use twinhub_core::telemetry::Telemetry;
 use twinhub_core::time::{Clock, Timestamp};
 use twinhub_core::twins::Twins;
 
@@ -27,6 +30,12 @@ pub struct Services {
     pub access: Arc<Access>,
     /// Twins.
     pub twins: Arc<Twins>,
+    /// Messages to the cloud.
+    pub telemetry: Arc<Telemetry>,
+    /// Faults that messages ask for.
+    pub faults: Arc<Faults>,
+    /// What readers of events are told of connections.
+    pub connection_events: Arc<ConnectionEvents>,
     /// The way in for whoever was let in.
     pub connections: Arc<Connections>,
     /// Subscriptions between two connections.

@@ -12,6 +12,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_util::sync::CancellationToken;
 use twinhub_core::access::{ClientCertificate, DevicePermit, Proof};
 use twinhub_core::connections::Connected;
+use twinhub_core::faults::Fault;
 use twinhub_core::ports::SessionNumber;
 use twinhub_mqtt_codec::{ConnAck, Connect, DecodeError, Packet, put_connack};
 
@@ -20,8 +21,8 @@ use crate::end::End;
 use crate::gateway::Gateway;
 use crate::session::{Admitted, Keeping, LiveSession};
 use crate::subscriptions::Subscriptions;
-use crate::topics::{DeviceTopic, Forbidden};
 use crate::username::Username;
+use crate::will::Will;
 use crate::wire::Wire;
 
 /// How long a refused or ended client is given to take what is left for it.
@@ -65,9 +66,9 @@ impl<'g, S: AsyncRead + AsyncWrite + Unpin> Handshake<'g, S> {
             Err(end) => return Err(end),
         };
         let outcome = match self.authenticate(&connect).await {
-            Ok((permit, model_id)) => {
+            Ok((permit, introduction)) => {
                 admitted();
-                self.open(permit, &connect, model_id).await
+                self.open(permit, &connect, introduction).await
             }
             Err(refusal) => Err(refusal),
         };
@@ -96,14 +97,15 @@ impl<'g, S: AsyncRead + AsyncWrite + Unpin> Handshake<'g, S> {
         }
     }
 
-    /// Who the client is, and the model it announces.
-    async fn authenticate(
+    /// Who the client is, and what it brings along.
+    async fn authenticate<'a>(
         &mut self,
-        connect: &Connect,
-    ) -> Result<(DevicePermit, Option<String>), Refusal> {
-        let Introduction { username, token } = Introduction::parse(connect)?;
+        connect: &'a Connect,
+    ) -> Result<(DevicePermit, Introduction<'a>), Refusal> {
+        let introduction = Introduction::parse(connect)?;
+        let username = &introduction.username;
         // Whoever sends a token means it, whatever certificate it also shows.
-        let proof = match (token, &self.certificate) {
+        let proof = match (introduction.token, &self.certificate) {
             (Some(token), _) => Proof::Token(token),
             (None, Some(certificate)) => Proof::Certificate(certificate),
             (None, None) => return Err(Refusal::NoProof),
@@ -120,7 +122,10 @@ impl<'g, S: AsyncRead + AsyncWrite + Unpin> Handshake<'g, S> {
             .access
             .connect(&hub, proof, &username.identity)
             .await?;
-        Ok((permit, username.model_id))
+        match services.faults.lasting_for(&permit) {
+            Some(fault @ (Fault::Unauthorized | Fault::Throttled)) => Err(Refusal::OnDemand(fault)),
+            _ => Ok((permit, introduction)),
+        }
     }
 
     /// Takes the identity's place, and makes sure that nothing has changed
@@ -129,7 +134,7 @@ impl<'g, S: AsyncRead + AsyncWrite + Unpin> Handshake<'g, S> {
         &mut self,
         permit: DevicePermit,
         connect: &Connect,
-        model_id: Option<String>,
+        introduction: Introduction<'_>,
     ) -> Result<Admitted, Refusal> {
         let services = &self.gateway.services;
         let Connected { mailbox, presence } = services.connections.enter(&permit);
@@ -142,8 +147,9 @@ impl<'g, S: AsyncRead + AsyncWrite + Unpin> Handshake<'g, S> {
         let stored = self
             .stored_subscriptions(&permit, mailbox.session(), keeping)
             .await?;
-        if let Some(model_id) = model_id {
-            services.twins.announce_model(&permit, &model_id).await?;
+        let model_id = introduction.username.model_id;
+        if let Some(model_id) = &model_id {
+            services.twins.announce_model(&permit, model_id).await?;
         }
         Ok(Admitted {
             permit,
@@ -153,7 +159,8 @@ impl<'g, S: AsyncRead + AsyncWrite + Unpin> Handshake<'g, S> {
             session_present: stored.is_some(),
             subscriptions: stored.unwrap_or_default(),
             keep_alive: connect.keep_alive,
-            has_will: connect.will.is_some(),
+            model_id: model_id.map(Into::into),
+            will: introduction.will,
         })
     }
 
@@ -211,6 +218,7 @@ struct Introduction<'a> {
     username: Username<'a>,
     /// The password, if there is one.
     token: Option<&'a str>,
+    will: Option<Box<Will>>,
 }
 
 impl<'a> Introduction<'a> {
@@ -220,16 +228,15 @@ impl<'a> Introduction<'a> {
         if *connect.client_id != username.identity.to_string() {
             return Err(Refusal::ClientId);
         }
-        if let Some(will) = &connect.will {
-            match DeviceTopic::parse(&will.topic, &username.identity)? {
-                DeviceTopic::Telemetry { .. } => {}
-                _ => return Err(Forbidden.into()),
-            }
-        }
+        let will = match &connect.will {
+            Some(will) => Some(Box::new(Will::parse(will, &username.identity)?)),
+            None => None,
+        };
         let password = connect.password.as_deref().unwrap_or_default();
         let token = std::str::from_utf8(password).map_err(|_| Refusal::NoToken)?;
         Ok(Introduction {
             username,
+            will,
             token: Some(token).filter(|token| !token.is_empty()),
         })
     }

@@ -6,19 +6,19 @@
 //!
 //! | Module | What it holds |
 //! |---|---|
-//! | [`topics`], [`username`] | the grammars of foreign text |
+//! | [`topics`], [`bag`], [`username`] | the grammars of foreign text |
 //! | [`subscriptions`] | what a client asked for, and its stored form |
 //! | `handshake` | from the first byte to CONNACK |
 //! | `session` | what an admitted client may do, until it ends |
+//! | `telemetry`, `will` | messages to the cloud |
 //! | `twins` | twin requests and desired changes |
 //! | `errors` | core's errors as answers |
 //! | `wire`, `keep_alive`, `end` | buffers, silence, and why sessions end |
 //!
-//! Telemetry is refused by closing the connection without a PUBACK, and a will
-//! that fires is not kept: there is no event log to keep either in. Direct
-//! methods, messages to devices and module inputs can be subscribed, and
-//! nothing is delivered on them.
+//! Module inputs can be subscribed, and nothing is delivered on them: that
+//! takes an edge gateway.
 
+pub mod bag;
 mod end;
 mod errors;
 mod gateway;
@@ -27,9 +27,11 @@ mod keep_alive;
 mod session;
 mod settings;
 pub mod subscriptions;
+mod telemetry;
 pub mod topics;
 mod twins;
 pub mod username;
+mod will;
 mod wire;
 
 pub use gateway::{Gateway, Services};

@@ -1,12 +1,14 @@
 //! A live session: what an admitted client may do, until it ends.
 //!
-//! One task owns it, nothing of it is shared. Requests are carried out one
-//! after the other, so that acknowledgements leave in the order of what they
-//! acknowledge, and a change of desired properties can't overtake the answer
-//! to an earlier GET: it waits in the mailbox meanwhile.
+//! One task owns it, nothing of it is shared. Telemetry is handed to the event
+//! log, and more is read while it is on its way. Other requests are carried
+//! out one after the other, so that a change of desired properties can't
+//! overtake the answer to an earlier GET: it waits in the mailbox meanwhile.
+//! Acknowledgements of either leave in the order of what they acknowledge.
 
 mod guard;
 mod in_flight;
+mod outgoing;
 mod packets;
 
 use std::collections::VecDeque;
@@ -27,8 +29,10 @@ use crate::gateway::Gateway;
 use crate::handshake::CLOSE_DEADLINE;
 use crate::keep_alive::KeepAlive;
 use crate::subscriptions::{Grant, Subscriptions};
+use crate::telemetry::{self, TelemetryStream};
 use crate::topics::Filter;
 use crate::twins;
+use crate::will::Will;
 use crate::wire::Wire;
 
 /// As soon as this much waits to be written, it is: before the next packet.
@@ -52,7 +56,8 @@ pub(crate) struct Admitted {
     pub(crate) session_present: bool,
     pub(crate) subscriptions: Subscriptions,
     pub(crate) keep_alive: u16,
-    pub(crate) has_will: bool,
+    pub(crate) model_id: Option<Box<str>>,
+    pub(crate) will: Option<Box<Will>>,
 }
 
 /// A session that may do what its permit allows.
@@ -66,7 +71,24 @@ pub(crate) struct LiveSession<'g, S> {
     in_flight: InFlight,
     /// Notices that came while the client did not read.
     postponed: VecDeque<Notice>,
-    has_will: bool,
+    /// Made for the first message that the client sends.
+    telemetry: Option<Box<TelemetryStream>>,
+    /// What the client sends stays unread until some telemetry is durable.
+    stalled: bool,
+    model_id: Option<Box<str>>,
+    will: Option<Box<Will>>,
+    /// Whether the client has done something that makes its connection count.
+    active: bool,
+}
+
+/// What to do once all telemetry at the front has been taken.
+enum Next {
+    /// There is no complete packet.
+    Read,
+    /// There is another packet.
+    Packet,
+    /// There is telemetry that can't be taken yet.
+    Wait,
 }
 
 impl<'g, S: AsyncRead + AsyncWrite + Unpin> LiveSession<'g, S> {
@@ -95,7 +117,11 @@ impl<'g, S: AsyncRead + AsyncWrite + Unpin> LiveSession<'g, S> {
             keeping: admitted.keeping,
             in_flight: InFlight::new(gateway.settings.max_unacknowledged),
             postponed: VecDeque::new(),
-            has_will: admitted.has_will,
+            telemetry: None,
+            stalled: false,
+            model_id: admitted.model_id,
+            will: admitted.will,
+            active: false,
         }
     }
 
@@ -107,11 +133,31 @@ impl<'g, S: AsyncRead + AsyncWrite + Unpin> LiveSession<'g, S> {
     /// Serves the client until something ends the session.
     pub(crate) async fn run(mut self) -> End {
         let Err(end) = self.serve().await;
-        // The client may be gone, or not reading: then it gets no more.
-        let _ = tokio::time::timeout(CLOSE_DEADLINE, self.wire.close()).await;
-        if self.has_will && !matches!(end, End::Disconnected) {
-            tracing::info!("the client's will fires, but can't be stored yet");
+        let services = &self.gateway.services;
+        if let End::Fault(order) = &end {
+            services.faults.begin(self.permit(), order);
         }
+        let will = match end {
+            End::Disconnected => None,
+            _ => self.will.take(),
+        };
+        let farewell = async {
+            if !end.is_abrupt() {
+                // The client may be gone, or not reading: then it gets no more.
+                let _ = tokio::time::timeout(CLOSE_DEADLINE, self.wire.close()).await;
+            }
+        };
+        let (telemetry, permit) = (self.telemetry, self.guard.permit());
+        let fire = async {
+            if let Some(will) = will {
+                let model_id = self.model_id.as_deref();
+                outgoing::store_will(services, permit, telemetry, model_id, &will).await;
+            }
+        };
+        tokio::join!(farewell, fire);
+        let permit = self.guard.leave();
+        drop(self.presence);
+        services.connection_events.ended(&permit);
         end
     }
 
@@ -127,7 +173,13 @@ impl<'g, S: AsyncRead + AsyncWrite + Unpin> LiveSession<'g, S> {
             tokio::select! {
                 biased;
                 notice = self.guard.next() => self.take_notice(notice?).await?,
-                read = self.wire.fill() => match read? {
+                durable = telemetry::durable(&mut self.telemetry) => {
+                    self.acknowledge(durable?);
+                    if self.stalled {
+                        self.take_packets().await?;
+                    }
+                }
+                read = self.wire.fill(), if !self.stalled => match read? {
                     0 => return Err(End::Lost(None)),
                     _ => self.take_packets().await?,
                 },
@@ -137,9 +189,17 @@ impl<'g, S: AsyncRead + AsyncWrite + Unpin> LiveSession<'g, S> {
 
     /// Handles every packet that was read, and in between what can't wait.
     async fn take_packets(&mut self) -> Result<(), End> {
-        let mut heard = false;
-        while let Some(packet) = self.wire.next_packet(self.gateway.settings.max_packet)? {
-            heard = true;
+        let unread = self.wire.unread().len();
+        loop {
+            match self.take_telemetry()? {
+                Next::Read => break self.stall(false),
+                Next::Wait => break self.stall(true),
+                Next::Packet => {}
+            }
+            let max = self.gateway.settings.max_packet;
+            let Some(packet) = self.wire.next_packet(max)? else {
+                break self.stall(false);
+            };
             self.take_packet(packet).await?;
             if self.wire.waiting() > HIGH_WATER {
                 self.flush().await?;
@@ -148,7 +208,7 @@ impl<'g, S: AsyncRead + AsyncWrite + Unpin> LiveSession<'g, S> {
                 self.take_notice(notice).await?;
             }
         }
-        if heard {
+        if self.wire.unread().len() < unread {
             self.presence.touch();
             self.guard.heard();
             self.flush().await?;
@@ -156,6 +216,12 @@ impl<'g, S: AsyncRead + AsyncWrite + Unpin> LiveSession<'g, S> {
             self.guard.heard();
         }
         Ok(())
+    }
+
+    /// Whether the client is left unread, which is not held against it.
+    fn stall(&mut self, stalled: bool) {
+        self.stalled = stalled;
+        self.guard.hears(!stalled);
     }
 
     fn waiting_notice(&mut self) -> Result<Option<Notice>, End> {
@@ -218,14 +284,20 @@ impl<'g, S: AsyncRead + AsyncWrite + Unpin> LiveSession<'g, S> {
             tokio::select! {
                 biased;
                 written = self.wire.flush() => return Ok(written?),
-                notice = self.guard.next() => match notice? {
-                    Notice::CheckAgain => self.guard.check_again().await?,
-                    _ if self.postponed.len() >= MAILBOX_CAPACITY => {
-                        return Err(End::Told(EndReason::TooSlow));
-                    }
-                    change => self.postponed.push_back(change),
-                },
+                notice = self.guard.next() => self.postpone(notice?).await?,
                 () = tokio::time::sleep_until(deadline) => return Err(End::NotReading),
+            }
+        }
+    }
+
+    /// Keeps a notice for later, unless it can't wait.
+    async fn postpone(&mut self, notice: Notice) -> Result<(), End> {
+        match notice {
+            Notice::CheckAgain => self.guard.check_again().await,
+            _ if self.postponed.len() >= MAILBOX_CAPACITY => Err(End::Told(EndReason::TooSlow)),
+            notice => {
+                self.postponed.push_back(notice);
+                Ok(())
             }
         }
     }

@@ -23,6 +23,9 @@ pub struct Settings {
     /// How long a peer may take to accept what was written to it (some 100 KB
     /// at most): 60 s. A peer that does not read is closed after that.
     pub write_deadline: Duration,
+    /// How much telemetry of a client may be on its way to the disk, in bytes:
+    /// 1 MiB. More stays unread until some of it is there.
+    pub max_unstored: usize,
     /// How many deliveries of QoS 1 a client may leave unacknowledged: 4096.
     /// One more, and the connection is closed.
     pub max_unacknowledged: usize,
@@ -35,6 +38,7 @@ impl Default for Settings {
             max_connect: 72 * 1024,
             max_packet: MESSAGE_LIMIT + TOPIC_AND_HEADERS,
             write_deadline: Duration::from_secs(60),
+            max_unstored: 1024 * 1024,
             max_unacknowledged: 4096,
         }
     }

@@ -10,7 +10,7 @@ use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::task::Poll;
 
-use bytes::BytesMut;
+use bytes::{Buf as _, BytesMut};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _, ReadBuf};
 use twinhub_mqtt_codec::{DecodeError, Packet, decode};
 
@@ -34,6 +34,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
             outbox: BytesMut::new(),
             unflushed: false,
         }
+    }
+
+    /// What was read and not taken yet.
+    pub(crate) fn unread(&self) -> &[u8] {
+        &self.inbox
+    }
+
+    /// Takes so many bytes of what was read.
+    pub(crate) fn take(&mut self, bytes: usize) {
+        self.inbox.advance(bytes);
     }
 
     /// The next packet of what was read, if it is complete.

@@ -1,6 +1,7 @@
 //! Why a CONNECT is refused, and with which code.
 
 use twinhub_core::access::Refused;
+use twinhub_core::faults::Fault;
 use twinhub_core::ports::StoreError;
 use twinhub_core::stored_sessions::SaveSessionError;
 use twinhub_core::twins::WriteTwinError;
@@ -30,6 +31,8 @@ pub(super) enum Refusal {
     Will(#[from] Forbidden),
     #[error(transparent)]
     Access(#[from] Refused),
+    #[error("a message asked for a fault: {0:?}")]
+    OnDemand(Fault),
     #[error("could not read the stored session")]
     StoredSession(#[from] StoreError),
     #[error("could not discard the stored session")]
@@ -64,6 +67,14 @@ impl Refusal {
                 | Refused::MissingRight(_) => NotAuthorized,
                 Refused::Store(_) => ServerUnavailable,
             },
+            Refusal::OnDemand(fault) => match fault {
+                Fault::Throttled => ServerUnavailable,
+                Fault::ConnectionLost
+                | Fault::ConnectionClosed
+                | Fault::StreamLost(_)
+                | Fault::Unauthorized
+                | Fault::QuotaExceeded => NotAuthorized,
+            },
             Refusal::StoredSession(_) => ServerUnavailable,
             Refusal::Discard(error) => match error {
                 SaveSessionError::NotRegistered => NotAuthorized,
@@ -83,7 +94,7 @@ impl Refusal {
     pub(super) fn log(&self) {
         let cause = std::error::Error::source(self).map(ToString::to_string);
         match self.code() {
-            ConnectReturnCode::ServerUnavailable => {
+            ConnectReturnCode::ServerUnavailable if !matches!(self, Refusal::OnDemand(_)) => {
                 tracing::error!(error = %self, cause, "a client could not be let in");
             }
             _ => tracing::info!(reason = %self, cause, "a client was refused"),

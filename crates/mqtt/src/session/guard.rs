@@ -5,15 +5,22 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
-use tokio::time::{Instant, Sleep, sleep_until};
+use tokio::time::{Instant, Sleep, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 use twinhub_core::access::{Access, DevicePermit};
+use twinhub_core::faults::FaultOrder;
 use twinhub_core::ports::{Mailbox, Notice, SessionNumber};
 use twinhub_core::time::Clock;
 
 use crate::end::End;
 use crate::gateway::Services;
 use crate::keep_alive::KeepAlive;
+
+/// A fault that a message asked for, and its delay.
+struct ArmedFault {
+    due: Pin<Box<Sleep>>,
+    order: FaultOrder,
+}
 
 /// A session's permit, and everything that may take it away.
 pub(super) struct Guard<'g> {
@@ -25,6 +32,9 @@ pub(super) struct Guard<'g> {
     /// Never later than the first of both deadlines. It is not moved for each
     /// packet: when it fires too early, it is set anew.
     timer: Pin<Box<Sleep>>,
+    /// Whether the client is listened to; else its silence is none.
+    hears: bool,
+    fault: Option<Box<ArmedFault>>,
     shutdown: CancellationToken,
 }
 
@@ -44,6 +54,8 @@ impl<'g> Guard<'g> {
             permit,
             mailbox,
             keep_alive,
+            hears: true,
+            fault: None,
             shutdown,
         }
     }
@@ -61,6 +73,25 @@ impl<'g> Guard<'g> {
         self.keep_alive.heard(Instant::now());
     }
 
+    /// Whether what the client sends is read from now on.
+    pub(super) fn hears(&mut self, hears: bool) {
+        self.hears = hears;
+    }
+
+    /// Ends the session once the fault's delay is over, unless an earlier one
+    /// is under way.
+    pub(super) fn let_fail(&mut self, order: FaultOrder) {
+        self.fault.get_or_insert_with(|| {
+            let due = Box::pin(sleep(order.delay));
+            Box::new(ArmedFault { due, order })
+        });
+    }
+
+    /// Leaves the identity's place.
+    pub(super) fn leave(self) -> DevicePermit {
+        self.permit
+    }
+
     /// The next notice, or why the session must end. Safe to cancel.
     pub(super) async fn next(&mut self) -> Result<Notice, End> {
         loop {
@@ -69,12 +100,13 @@ impl<'g> Guard<'g> {
                 () = self.shutdown.cancelled() => return Err(End::ShuttingDown),
                 notice = self.mailbox.next() => return notice.map_err(End::Told),
                 () = self.timer.as_mut() => self.check_deadlines()?,
+                order = due(&mut self.fault) => return Err(End::Fault(order)),
             }
         }
     }
 
-    /// A notice that is there already. Silence is not looked at: whoever has
-    /// packets to handle has heard of the client.
+    /// A notice that is there already. Silence and faults are not looked at:
+    /// whoever has packets to handle has heard of the client.
     pub(super) fn waiting(&mut self) -> Result<Option<Notice>, End> {
         if self.shutdown.is_cancelled() {
             return Err(End::ShuttingDown);
@@ -102,12 +134,25 @@ impl<'g> Guard<'g> {
 
     fn check_deadlines(&mut self) -> Result<(), End> {
         self.check_expiry()?;
+        if !self.hears {
+            self.heard();
+        }
         if Instant::now() >= self.keep_alive.deadline() {
             return Err(End::Silent);
         }
         let next = next_deadline(&self.permit, &self.keep_alive, self.clock);
         self.timer.as_mut().reset(next);
         Ok(())
+    }
+}
+
+async fn due(fault: &mut Option<Box<ArmedFault>>) -> FaultOrder {
+    match fault {
+        Some(fault) => {
+            fault.due.as_mut().await;
+            fault.order
+        }
+        None => std::future::pending().await,
     }
 }
 

@@ -2,8 +2,8 @@
 
 use tokio::io::{AsyncRead, AsyncWrite};
 use twinhub_mqtt_codec::{
-    Delivery, Packet, Publish, SubAckCode, Subscribe, Unsubscribe, put_pingresp, put_puback,
-    put_suback, put_unsuback,
+    Delivery, Packet, PacketType, Publish, SubAckCode, Subscribe, Unsubscribe, put_pingresp,
+    put_puback, put_suback, put_unsuback,
 };
 
 use super::{Keeping, LiveSession};
@@ -39,7 +39,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> LiveSession<'_, S> {
         }
     }
 
-    /// The PUBACK follows what was asked for, and stands before the answer.
+    /// Everything but telemetry, which never comes this far. The PUBACK follows
+    /// what was asked for, and stands before the answer.
     async fn take_publish(&mut self, publish: Publish) -> Result<(), End> {
         let acknowledge = match publish.delivery {
             Delivery::AtMostOnce => None,
@@ -49,18 +50,24 @@ impl<S: AsyncRead + AsyncWrite + Unpin> LiveSession<'_, S> {
         };
         let topic = DeviceTopic::parse(&publish.topic, self.permit().id())
             .map_err(|_| End::forbidden_topic(&publish.topic))?;
-
+        self.counts_as_active();
         let answer = match topic {
-            DeviceTopic::Telemetry { .. } => return Err(End::Telemetry),
             DeviceTopic::GetTwin { request } => self.get_twin(request).await,
             DeviceTopic::PatchReported { request, version } => {
                 let report = self.report(version, &publish.payload).await;
                 Some((request, report))
             }
             // Nobody calls methods yet, so nobody waits for this.
-            DeviceTopic::MethodResponse { .. } => None,
+            DeviceTopic::MethodResponse { .. } => {
+                if let Some(id) = acknowledge {
+                    self.acknowledge_in_turn(id);
+                }
+                return Ok(());
+            }
+            DeviceTopic::Telemetry { .. } => return Err(End::Unexpected(PacketType::Publish)),
         };
         if let Some(id) = acknowledge {
+            self.settle().await?;
             put_puback(id, self.wire.outbox());
         }
         match (answer, self.subscriptions.grant(&Filter::TwinResponses)) {
@@ -105,6 +112,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> LiveSession<'_, S> {
             codes.push(SubAckCode::Granted(grant.qos()));
         }
         self.change_subscriptions(next).await?;
+        self.counts_as_active();
         Ok(put_suback(subscribe.id, &codes, self.wire.outbox())?)
     }
 

@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "each test file uses its own part")]
 
 pub mod client;
+pub mod log;
 mod meddled;
 
 use std::sync::Arc;
@@ -14,14 +15,18 @@ use tokio::io::{DuplexStream, duplex};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use twinhub_core::access::{Access, Caller, Peer};
-use twinhub_core::etag::Precondition;
+use twinhub_core::connection_events::ConnectionEvents;
 use twinhub_core::connections::Connections;
+use twinhub_core::etag::Precondition;
+use twinhub_core::faults::Faults;
 use twinhub_core::hubs::{Hub, HubSettings, Hubs, Sku, Tier};
 use twinhub_core::identities::{AuthenticationSpec, DeviceSpec, ModuleSpec, Registry, Status};
 use twinhub_core::ids::{DeviceId, HubName, IdentityId, ModuleId};
 use twinhub_core::keys::Key;
+use twinhub_core::ports::EventLog;
 use twinhub_core::presence::{Activity, PresenceBook};
 use twinhub_core::stored_sessions::StoredSessions;
+use twinhub_core::telemetry::Telemetry;
 use twinhub_core::time::{Clock, Timestamp};
 use twinhub_core::twins::{TwinPatch, TwinWrite, Twins};
 use twinhub_embedded::Engine;
@@ -29,6 +34,7 @@ use twinhub_mqtt::{Gateway, Services, Settings};
 use twinhub_sas::{SasToken, SigningKey};
 
 use self::client::Client;
+use self::log::MemoryLog;
 use self::meddled::MeddledSessions;
 
 const NOW: u64 = 1_800_000_000;
@@ -58,6 +64,7 @@ impl Clock for TestClock {
 pub struct TestHub {
     pub gateway: Arc<Gateway>,
     pub engine: Arc<Engine>,
+    pub log: MemoryLog,
     pub shutdown: CancellationToken,
     pub admitted: Arc<AtomicUsize>,
     hubs: Arc<Hubs>,
@@ -100,6 +107,22 @@ impl TestHub {
     }
 
     pub async fn with_settings(settings: Settings) -> Self {
+        TestHub::build(settings, false, false).await
+    }
+
+    /// A hub that obeys messages which ask for faults.
+    pub async fn allowing_faults() -> Self {
+        TestHub::build(Settings::default(), true, false).await
+    }
+
+    /// A hub that makes events of connections.
+    pub async fn telling_of_connections() -> Self {
+        TestHub::build(Settings::default(), false, true).await
+    }
+
+    async fn build(settings: Settings, faults: bool, connection_events: bool) -> Self {
+        let log = MemoryLog::default();
+        let events: Arc<dyn EventLog> = Arc::new(log.clone());
         let folder = tempfile::tempdir().unwrap();
         let clock = Arc::new(TestClock {
             begun: Instant::now(),
@@ -132,6 +155,14 @@ impl TestHub {
             access: access.clone(),
             twins: twins.clone(),
             connections: Arc::new(Connections::new(sessions.clone(), presence.clone())),
+            telemetry: Arc::new(Telemetry::new(events.clone(), clock.clone())),
+            faults: Arc::new(Faults::new(faults, clock.clone())),
+            connection_events: Arc::new(ConnectionEvents::new(
+                connection_events,
+                events,
+                sessions.clone(),
+                clock.clone(),
+            )),
             stored: Arc::new(StoredSessions::new(engine.clone())),
             clock: clock.clone(),
         };
@@ -145,6 +176,7 @@ impl TestHub {
             )),
             sessions,
             engine,
+            log,
             shutdown: CancellationToken::new(),
             admitted: Arc::default(),
             hubs,
@@ -300,6 +332,13 @@ impl TestHub {
         let mut client = self.connection();
         let present = client.connect(who, &self.token(who)).await;
         assert!(!present, "there was no session to resume");
+        client
+    }
+
+    /// A session, whatever is stored.
+    pub async fn resumed_or_new(&self, who: &Someone) -> Client {
+        let mut client = self.connection();
+        client.connect(who, &self.token(who)).await;
         client
     }
 
