@@ -17,10 +17,10 @@
 //! | [`ports`] | what an engine provides |
 
 pub mod access;
+pub mod certificates;
 pub mod connections;
 pub mod etag;
 pub mod event_reader;
-pub mod certificates;
 pub mod events;
 pub mod hubs;
 pub mod identities;

@@ -53,10 +53,10 @@ codes! {
     QUOTA_EXCEEDED = 403_002 "IotHubQuotaExceeded";
     GENERIC_NOT_FOUND = 404_000 "GenericNotFound";
     DEVICE_NOT_FOUND = 404_001 "DeviceNotFound";
+    CERTIFICATE_NOT_FOUND = 404_008 "CertificateNotFound";
     MODULE_NOT_FOUND = 404_010 "ModuleNotFound";
     METHOD_NOT_ALLOWED = 405_000 "GenericMethodNotAllowed";
     DEVICE_ALREADY_EXISTS = 409_001 "DeviceAlreadyExists";
-    CERTIFICATE_NOT_FOUND = 404_008 "CertificateNotFound";
     MODULE_ALREADY_EXISTS = 409_301 "ModuleAlreadyExistsOnDevice";
     PRECONDITION_FAILED = 412_001 "PreconditionFailed";
     REQUEST_ENTITY_TOO_LARGE = 413_000 "GenericRequestEntityTooLarge";

@@ -218,10 +218,6 @@ impl From<WriteTwinError> for Refusal {
     }
 }
 
-impl From<ChangeHubError> for Refusal {
-    fn from(error: ChangeHubError) -> Self {
-        let message = error.to_string();
-        match error {
 impl From<ChangeAuthorityError> for Refusal {
     fn from(error: ChangeAuthorityError) -> Self {
         let message = error.to_string();
@@ -242,6 +238,10 @@ impl From<ChangeAuthorityError> for Refusal {
     }
 }
 
+impl From<ChangeHubError> for Refusal {
+    fn from(error: ChangeHubError) -> Self {
+        let message = error.to_string();
+        match error {
             ChangeHubError::NoSuchHub(_) | ChangeHubError::NoSuchPolicy(_) => {
                 Refusal::new(codes::GENERIC_NOT_FOUND, message)
             }

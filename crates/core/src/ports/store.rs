@@ -51,12 +51,12 @@ pub enum Record {
     Hub(HubRecord),
     /// A policy.
     Policy(Policy),
+    /// An authority that issues devices' certificates.
+    Authority(Authority),
     /// A device or module identity.
     Identity(Identity),
     /// A device or module twin; its identity must exist.
     Twin(Twin),
-    /// An authority that issues devices' certificates.
-    Authority(Authority),
 }
 
 /// What names a record within its hub.
@@ -66,6 +66,8 @@ pub enum RecordKey {
     Hub,
     /// A policy.
     Policy(PolicyName),
+    /// An authority.
+    Authority(CertificateName),
     /// An identity.
     Identity(IdentityId),
     /// A twin.
@@ -74,14 +76,13 @@ pub enum RecordKey {
     Session(IdentityId),
 }
 
-    /// An authority.
-    Authority(CertificateName),
 impl Record {
     /// What names this record.
     pub fn key(&self) -> RecordKey {
         match self {
             Record::Hub(_) => RecordKey::Hub,
             Record::Policy(policy) => RecordKey::Policy(policy.name.clone()),
+            Record::Authority(authority) => RecordKey::Authority(authority.name.clone()),
             Record::Identity(identity) => RecordKey::Identity(identity.id()),
             Record::Twin(twin) => RecordKey::Twin(twin.id.clone()),
         }
@@ -94,7 +95,6 @@ impl Record {
 /// not as expected: the one named, or the identity that a twin or session
 /// lacks, or the hub if it does not exist. A hub is removed last: while it has
 /// policies or identities, its removal conflicts.
-            Record::Authority(authority) => RecordKey::Authority(authority.name.clone()),
 #[derive(Debug, Clone, PartialEq)]
 pub enum Change {
     /// Adds a record that must be absent.
@@ -254,6 +254,9 @@ pub trait StateStore: Send + Sync + 'static {
     /// A hub's policies, by name.
     async fn policies(&self, hub: &HubName) -> Result<Vec<Stored<Policy>>, StoreError>;
 
+    /// A hub's authorities, by name.
+    async fn authorities(&self, hub: &HubName) -> Result<Vec<Stored<Authority>>, StoreError>;
+
     /// A device identity.
     async fn device(
         &self,
@@ -291,9 +294,6 @@ pub trait StateStore: Send + Sync + 'static {
     ) -> Result<Vec<Registered<DeviceIdentity>>, StoreError>;
 
     /// A twin, and the identity it belongs to, in one moment.
-    /// A hub's authorities, by name.
-    async fn authorities(&self, hub: &HubName) -> Result<Vec<Stored<Authority>>, StoreError>;
-
     async fn twin(
         &self,
         hub: &HubName,
