@@ -157,6 +157,32 @@ impl PresenceBook {
         }
     }
 
+    /// Notes that the namesake of that `generation` was heard of, without a
+    /// connection. `stored` is what was last written of it.
+    pub fn heard_of(
+        &self,
+        hub: &HubName,
+        id: &IdentityId,
+        generation: Timestamp,
+        stored: Activity,
+    ) {
+        let key = (hub.clone(), id.clone());
+        let fresh = || {
+            let entry = Entry::new(generation);
+            let updated = stored.state_updated.ticks();
+            entry.state_updated.store(updated, Ordering::Relaxed);
+            Arc::new(entry)
+        };
+        let mut shard = self.shard(&key);
+        let entry = shard.entry(key).or_insert_with(fresh);
+        if entry.generation < generation {
+            *entry = fresh();
+        }
+        if entry.generation == generation {
+            entry.touch(self.clock.now());
+        }
+    }
+
     /// What is known of the namesake of that `generation`; `stored` is what
     /// was last written of it.
     pub fn of(
@@ -285,6 +311,24 @@ mod tests {
 
         drop(new);
         assert!(!book.of(&hub, &id, FIRST, Activity::default()).connected);
+    }
+
+    #[test]
+    fn who_is_heard_of_without_a_connection_stays_disconnected() {
+        let book = PresenceBook::new(Arc::new(SystemClock));
+        let hub = HubName::parse("plant").unwrap();
+        let id = IdentityId::from(DeviceId::parse("pump-7").unwrap());
+        let stored = Activity {
+            state_updated: Timestamp::from_ticks(5),
+            last_activity: Timestamp::from_ticks(6),
+        };
+
+        book.heard_of(&hub, &id, FIRST, stored);
+
+        let presence = book.of(&hub, &id, FIRST, Activity::default());
+        assert!(!presence.connected);
+        assert_eq!(presence.activity.state_updated, stored.state_updated);
+        assert!(presence.activity.last_activity > stored.last_activity);
     }
 
     #[test]

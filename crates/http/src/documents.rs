@@ -4,5 +4,9 @@
 //! members that are the hub's own are ignored.
 
 pub mod bulk;
+pub mod delivery;
+pub mod event;
 pub mod identity;
+pub mod message;
+pub mod message_batch;
 pub mod twin;

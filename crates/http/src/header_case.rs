@@ -10,30 +10,47 @@ use std::convert::Infallible;
 use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
-use http::{Extensions, Request, Response};
+use http::{Extensions, HeaderMap, Request, Response};
 use http_body_util::Empty;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use tokio::io::AsyncWriteExt as _;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
-const SPELLINGS: &[u8] = b"GET / HTTP/1.1\r\n\
-    ETag: x\r\n\
-    Content-Type: x\r\n\
-    Content-Length: 0\r\n\
-    Date: x\r\n\
-    Server: x\r\n\
-    Vary: x\r\n\
-    Connection: x\r\n\
-    Allow: x\r\n\
-    IotHubErrorCode: x\r\n\
-    Host: x\r\n\r\n";
+const SPELLINGS: [&str; 12] = [
+    "ETag",
+    "Content-Type",
+    "Content-Length",
+    "Date",
+    "Server",
+    "Vary",
+    "Connection",
+    "Allow",
+    "IotHubErrorCode",
+    "Host",
+    "ContentType",
+    "ContentEncoding",
+];
+/// Room for the head of any request or answer that is spelt here.
+const MAX_HEAD: usize = 256 * 1024;
 
 /// The extensions that make hyper write header names as clients expect them.
 pub async fn learn() -> Extensions {
+    learn_also(&[]).await
+}
+
+/// The same, with the spellings of `more` names.
+pub async fn learn_also(more: &[&str]) -> Extensions {
+    let mut head = "GET / HTTP/1.1\r\n".to_owned();
+    for name in SPELLINGS.iter().chain(more) {
+        head.push_str(name);
+        // The one whose value hyper looks at is left without a body.
+        head.push_str(": 0\r\n");
+    }
+    head.push_str("\r\n");
     let learnt: Arc<OnceLock<Extensions>> = Arc::default();
-    let (mut client, server) = tokio::io::duplex(4096);
+    let (mut client, server) = tokio::io::duplex(head.len());
     let seen = learnt.clone();
     let service = service_fn(move |request: Request<Incoming>| {
         let seen = seen.clone();
@@ -47,22 +64,136 @@ pub async fn learn() -> Extensions {
         let _ = http1::Builder::new()
             .preserve_header_case(true)
             .keep_alive(false)
+            .max_buf_size(MAX_HEAD)
+            .max_headers(SPELLINGS.len() + more.len())
             .serve_connection(TokioIo::new(server), service)
             .await;
     };
     let ask = async {
-        let _ = client.write_all(SPELLINGS).await;
+        let _ = client.write_all(head.as_bytes()).await;
     };
     tokio::join!(ask, serve);
     learnt.get().cloned().unwrap_or_default()
 }
 
+/// The headers of a request that begin with `prefix`, names spelt as they
+/// were sent: hyper keeps the spelling to itself, and writes it where it can.
+pub async fn as_sent(
+    headers: &HeaderMap,
+    extensions: &Extensions,
+    prefix: &str,
+) -> Vec<(String, Vec<u8>)> {
+    let mut wanted = HeaderMap::new();
+    for (name, value) in headers {
+        if name.as_str().starts_with(prefix) {
+            wanted.append(name.clone(), value.clone());
+        }
+    }
+    if wanted.is_empty() {
+        return Vec::new();
+    }
+    let written = write_head(wanted, extensions.clone()).await;
+    written
+        .split(|byte| *byte == b'\n')
+        .filter_map(|line| {
+            let line = line.strip_suffix(b"\r").unwrap_or(line);
+            let colon = line.iter().position(|byte| *byte == b':')?;
+            let name = std::str::from_utf8(&line[..colon]).ok()?;
+            let is_wanted = name
+                .get(..prefix.len())
+                .is_some_and(|start| start.eq_ignore_ascii_case(prefix));
+            is_wanted.then(|| (name.to_owned(), line[colon + 1..].trim_ascii().to_vec()))
+        })
+        .collect()
+}
+
+async fn write_head(headers: HeaderMap, extensions: Extensions) -> Vec<u8> {
+    let (mut client, server) = tokio::io::duplex(MAX_HEAD);
+    let service = service_fn(move |_: Request<Incoming>| {
+        let mut response = Response::new(Empty::<Bytes>::new());
+        *response.headers_mut() = headers.clone();
+        *response.extensions_mut() = extensions.clone();
+        async { Ok::<_, Infallible>(response) }
+    });
+    let serve = async {
+        let _ = http1::Builder::new()
+            .preserve_header_case(true)
+            .keep_alive(false)
+            .serve_connection(TokioIo::new(server), service)
+            .await;
+    };
+    let ask = async {
+        let mut written = Vec::new();
+        if client.write_all(b"GET / HTTP/1.1\r\n\r\n").await.is_ok() {
+            let _ = client.read_to_end(&mut written).await;
+        }
+        written
+    };
+    let (written, ()) = tokio::join!(ask, serve);
+    written
+}
+
 #[cfg(test)]
 mod tests {
     use http::HeaderValue;
-    use tokio::io::AsyncReadExt as _;
 
     use super::*;
+
+    #[tokio::test]
+    async fn a_request_tells_how_its_names_were_spelt() {
+        let (mut client, server) = tokio::io::duplex(4096);
+        let spelt: Arc<OnceLock<Vec<(String, Vec<u8>)>>> = Arc::default();
+        let seen = spelt.clone();
+        let service = service_fn(move |request: Request<Incoming>| {
+            let seen = seen.clone();
+            async move {
+                let headers = request.headers();
+                let spelt = as_sent(headers, request.extensions(), "iothub-app-").await;
+                seen.set(spelt).unwrap();
+                Ok::<_, Infallible>(Response::new(Empty::<Bytes>::new()))
+            }
+        });
+        let request = b"GET / HTTP/1.1\r\nhost: x\r\nIotHub-App-MaxTemp: 2 1 \r\n\
+            iothub-app-maxtemp: b: c\r\niothub-messageid: m\r\nIOTHUB-APP-E: \r\n\r\n";
+
+        let ask = client.write_all(request);
+        let serve = http1::Builder::new()
+            .preserve_header_case(true)
+            .keep_alive(false)
+            .serve_connection(TokioIo::new(server), service);
+        let (asked, served) = tokio::join!(ask, serve);
+
+        asked.unwrap();
+        served.unwrap();
+        let expected: [(&str, &[u8]); 3] = [
+            ("IotHub-App-MaxTemp", b"2 1"),
+            ("iothub-app-maxtemp", b"b: c"),
+            ("IOTHUB-APP-E", b""),
+        ];
+        let spelt = spelt.get().unwrap();
+        let spelt: Vec<_> = spelt.iter().map(|(n, v)| (n.as_str(), &v[..])).collect();
+        assert_eq!(spelt, expected);
+    }
+
+    #[tokio::test]
+    async fn more_names_are_spelt_as_they_are_given() {
+        let extensions = learn_also(&["iothub-app-MaxTemp"]).await;
+        let mut headers = HeaderMap::new();
+        headers.insert("iothub-app-maxtemp", HeaderValue::from_static("21"));
+        headers.insert("contenttype", HeaderValue::from_static("text/plain"));
+
+        let written = write_head(headers, extensions).await;
+
+        let written = String::from_utf8(written).unwrap();
+        assert!(
+            written.contains("\r\niothub-app-MaxTemp: 21\r\n"),
+            "{written}"
+        );
+        assert!(
+            written.contains("\r\nContentType: text/plain\r\n"),
+            "{written}"
+        );
+    }
 
     #[tokio::test]
     async fn answers_carry_the_spelling_that_the_c_sdk_compares() {

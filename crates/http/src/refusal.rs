@@ -42,6 +42,22 @@ impl Refusal {
         self.with_headers(json(self.code.status(), &body))
     }
 
+    /// The answer to a call of a method: what is said is JSON within JSON.
+    pub fn nested(&self, now: Timestamp) -> Response<Body> {
+        let said = serde_json::json!({
+            "errorCode": self.code.number,
+            "trackingId": tracking_id(now),
+            "message": self.message,
+            "info": {},
+            "timestampUtc": now.to_string(),
+        });
+        let body = serde_json::json!({
+            "Message": said.to_string(),
+            "ExceptionMessage": "",
+        });
+        self.with_headers(json(self.code.status(), &body))
+    }
+
     /// The answer of the resource provider.
     pub fn management(&self) -> Response<Body> {
         let body = serde_json::json!({
@@ -63,6 +79,7 @@ impl Refusal {
             headers.insert(header::ALLOW, HeaderValue::from_static(allow));
         }
         if self.code == error_codes::REQUEST_ENTITY_TOO_LARGE
+            || self.code == error_codes::MESSAGE_TOO_LARGE
             || self.code == error_codes::REQUEST_TIMED_OUT
         {
             // The rest of the body is not read.

@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 use tokio::time::timeout;
 use twinhub_core::etag::Precondition;
 
-use crate::error_codes;
+use crate::error_codes::{self, ErrorCode};
 use crate::refusal::Refusal;
 
 /// How long a body may take to arrive.
@@ -64,9 +64,14 @@ impl Query {
 
     /// The value of the first pair of that name, whatever its case.
     pub fn get(&self, name: &str) -> Option<&str> {
+        self.all(name).next()
+    }
+
+    /// The values of all pairs of that name, whatever its case.
+    pub fn all(&self, name: &str) -> impl Iterator<Item = &str> {
         self.0
             .iter()
-            .find(|(known, _)| known.eq_ignore_ascii_case(name))
+            .filter(move |(known, _)| known.eq_ignore_ascii_case(name))
             .map(|(_, value)| value.as_str())
     }
 }
@@ -122,9 +127,18 @@ pub fn precondition_of(headers: &HeaderMap) -> Result<Precondition, Refusal> {
 /// Reads a body of at most `limit` bytes. What is announced to be larger is
 /// refused before a byte of it is read.
 pub async fn read_body(body: Incoming, limit: usize) -> Result<Bytes, Refusal> {
+    read_limited(body, limit, error_codes::REQUEST_ENTITY_TOO_LARGE).await
+}
+
+/// The same, for the body of a message.
+pub async fn read_message(body: Incoming, limit: usize) -> Result<Bytes, Refusal> {
+    read_limited(body, limit, error_codes::MESSAGE_TOO_LARGE).await
+}
+
+async fn read_limited(body: Incoming, limit: usize, larger: ErrorCode) -> Result<Bytes, Refusal> {
     let too_large = || {
         Refusal::new(
-            error_codes::REQUEST_ENTITY_TOO_LARGE,
+            larger,
             format!("the body is larger than the {limit} bytes that this request may have"),
         )
     };

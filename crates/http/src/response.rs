@@ -1,13 +1,16 @@
 //! Answers.
 
+use std::convert::Infallible;
+
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Response, StatusCode, header};
-use http_body_util::Full;
+use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{BodyExt as _, Either, Full};
 use serde::Serialize;
 use twinhub_core::etag::Etag;
 
-/// A whole body.
-pub type Body = Full<Bytes>;
+/// A whole body, or one that is written while it comes to be.
+pub type Body = Either<Full<Bytes>, UnsyncBoxBody<Bytes, Infallible>>;
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json; charset=utf-8");
 
@@ -39,13 +42,26 @@ pub fn json_with_etag(body: &impl Serialize, etag: &Etag) -> Response<Body> {
 
 /// An answer without body.
 pub fn empty(status: StatusCode) -> Response<Body> {
-    let mut response = Response::new(Body::default());
+    let mut response = Response::new(whole(Bytes::new()));
     *response.status_mut() = status;
     response
 }
 
+/// A body that is there.
+pub fn whole(body: Bytes) -> Body {
+    Either::Left(Full::new(body))
+}
+
+/// A body that is written while it comes to be, at the speed of its reader.
+pub fn streaming<B>(body: B) -> Body
+where
+    B: hyper::body::Body<Data = Bytes, Error = Infallible> + Send + 'static,
+{
+    Either::Right(body.boxed_unsync())
+}
+
 fn with_type(status: StatusCode, content_type: HeaderValue, body: Bytes) -> Response<Body> {
-    let mut response = Response::new(Full::new(body));
+    let mut response = Response::new(whole(body));
     *response.status_mut() = status;
     response
         .headers_mut()

@@ -5,15 +5,15 @@
 
 use std::sync::Arc;
 
-use super::{DeviceIdentity, Identity, ModuleIdentity};
-use crate::access::{ModulesReadPermit, RegistryReadPermit, ServicePermit};
+use super::{DeviceIdentity, Identity, ModuleIdentity, Standing};
+use crate::access::{DevicePermit, ModulesReadPermit, RegistryReadPermit, ServicePermit};
 use crate::hubs::{Hub, Sku};
 use crate::ids::{DeviceId, IdentityId, ModuleId};
 use crate::ports::{
     Announcement, Change, IdentityCounts, Record, Registered, Sessions, StateStore, StoreError,
     Stored,
 };
-use crate::presence::{Presence, PresenceBook};
+use crate::presence::PresenceBook;
 use crate::time::{Clock, Timestamp};
 use crate::twins::Twin;
 
@@ -98,10 +98,10 @@ impl Registry {
         &self,
         permit: &RegistryReadPermit,
         id: &DeviceId,
-    ) -> Result<(DeviceIdentity, Presence), ReadError> {
+    ) -> Result<(DeviceIdentity, Standing), ReadError> {
         let found = self.store.device(permit.hub().name(), id).await?;
         let device = found.ok_or_else(|| ReadError::NoSuchDevice(id.clone()))?;
-        Ok(self.device_with_presence(permit.hub(), device))
+        Ok(self.device_and_standing(permit.hub(), device))
     }
 
     /// Lists devices by ID, at most `top` and never more than
@@ -110,13 +110,13 @@ impl Registry {
         &self,
         permit: &RegistryReadPermit,
         top: usize,
-    ) -> Result<Vec<(DeviceIdentity, Presence)>, StoreError> {
+    ) -> Result<Vec<(DeviceIdentity, Standing)>, StoreError> {
         let hub = permit.hub();
         let limit = top.min(MAX_LISTED_DEVICES);
         let devices = self.store.devices(hub.name(), None, limit).await?;
         Ok(devices
             .into_iter()
-            .map(|device| self.device_with_presence(hub, device))
+            .map(|device| self.device_and_standing(hub, device))
             .collect())
     }
 
@@ -125,11 +125,11 @@ impl Registry {
         &self,
         permit: &ModulesReadPermit,
         id: &ModuleId,
-    ) -> Result<(ModuleIdentity, Presence), ReadError> {
+    ) -> Result<(ModuleIdentity, Standing), ReadError> {
         let device = permit.device();
         let found = self.store.module(permit.hub().name(), device, id).await?;
         match found {
-            (_, Some(module)) => Ok(self.module_with_presence(permit.hub(), module)),
+            (_, Some(module)) => Ok(self.module_and_standing(permit.hub(), module)),
             (Some(_), None) => Err(ReadError::NoSuchModule(IdentityId::module(
                 device.clone(),
                 id.clone(),
@@ -142,7 +142,7 @@ impl Registry {
     pub async fn modules(
         &self,
         permit: &ModulesReadPermit,
-    ) -> Result<Vec<(ModuleIdentity, Presence)>, ReadError> {
+    ) -> Result<Vec<(ModuleIdentity, Standing)>, ReadError> {
         let hub = permit.hub();
         let found = self
             .store
@@ -151,7 +151,7 @@ impl Registry {
         let (_, modules) = found.ok_or_else(|| ReadError::NoSuchDevice(permit.device().clone()))?;
         Ok(modules
             .into_iter()
-            .map(|module| self.module_with_presence(hub, module))
+            .map(|module| self.module_and_standing(hub, module))
             .collect())
     }
 
@@ -199,6 +199,16 @@ impl Registry {
         })
     }
 
+    /// Notes that a device was heard of by a request, which is no connection.
+    pub async fn heard_of(&self, permit: &DevicePermit) -> Result<(), StoreError> {
+        let (hub, id) = (permit.hub().name(), permit.id());
+        if let Some(device) = self.store.device(hub, id.device_id()).await? {
+            self.presence
+                .heard_of(hub, id, permit.generation(), device.activity);
+        }
+        Ok(())
+    }
+
     /// How many devices are connected.
     pub fn connected_devices(&self, permit: &ServicePermit) -> u64 {
         self.sessions.connected_devices(permit.hub().name())
@@ -212,30 +222,38 @@ impl Registry {
         Ok((current >= max).then_some(HubFull { max, current }))
     }
 
-    fn device_with_presence(
+    fn device_and_standing(
         &self,
         hub: &Hub,
         device: Registered<DeviceIdentity>,
-    ) -> (DeviceIdentity, Presence) {
+    ) -> (DeviceIdentity, Standing) {
         let identity = device.identity.value;
         let id = IdentityId::from(identity.id.clone());
         let presence = self
             .presence
             .of(hub.name(), &id, identity.generation, device.activity);
-        (identity, presence)
+        let standing = Standing {
+            presence,
+            queued_messages: device.queued_messages,
+        };
+        (identity, standing)
     }
 
-    fn module_with_presence(
+    fn module_and_standing(
         &self,
         hub: &Hub,
         module: Registered<ModuleIdentity>,
-    ) -> (ModuleIdentity, Presence) {
+    ) -> (ModuleIdentity, Standing) {
         let identity = module.identity.value;
         let id = identity.identity_id();
         let presence = self
             .presence
             .of(hub.name(), &id, identity.generation, module.activity);
-        (identity, presence)
+        let standing = Standing {
+            presence,
+            queued_messages: module.queued_messages,
+        };
+        (identity, standing)
     }
 }
 

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use twinhub_core::identities::{
     Authentication, AuthenticationKind, AuthenticationSpec, DeviceIdentity, DeviceSpec,
-    ModuleIdentity, ModuleSpec, Status,
+    ModuleIdentity, ModuleSpec, Standing, Status,
 };
 use twinhub_core::ids::{DeviceId, ModuleId};
 use twinhub_core::presence::Presence;
@@ -150,7 +150,8 @@ impl AuthenticationDocument {
 
 impl DeviceDocument {
     /// A device and its presence.
-    pub fn of((device, presence): (DeviceIdentity, Presence)) -> Self {
+    pub fn of((device, standing): (DeviceIdentity, Standing)) -> Self {
+        let presence = standing.presence;
         DeviceDocument {
             device_id: device.id.to_string(),
             generation_id: device.generation.ticks().to_string(),
@@ -162,7 +163,7 @@ impl DeviceDocument {
             status_updated_time: device.status_updated.to_string(),
             last_activity_time: presence.activity.last_activity.to_string(),
             // No message can be queued before this version has queues.
-            cloud_to_device_message_count: 0,
+            cloud_to_device_message_count: standing.queued_messages,
             authentication: AuthenticationDocument::of(&device.authentication),
             capabilities: CapabilitiesDocument::of(&device),
             device_scope: device.scope,
@@ -173,7 +174,8 @@ impl DeviceDocument {
 
 impl ModuleDocument {
     /// A module and its presence.
-    pub fn of((module, presence): (ModuleIdentity, Presence)) -> Self {
+    pub fn of((module, standing): (ModuleIdentity, Standing)) -> Self {
+        let presence = standing.presence;
         ModuleDocument {
             module_id: module.id.to_string(),
             device_id: module.device.to_string(),
@@ -182,7 +184,7 @@ impl ModuleDocument {
             connection_state: connection_state(&presence),
             connection_state_updated_time: presence.activity.state_updated.to_string(),
             last_activity_time: presence.activity.last_activity.to_string(),
-            cloud_to_device_message_count: 0,
+            cloud_to_device_message_count: standing.queued_messages,
             authentication: AuthenticationDocument::of(&module.authentication),
             managed_by: module.managed_by,
         }

@@ -1,0 +1,54 @@
+//! What core refuses of messages and events.
+
+use twinhub_core::event_reader::OpenReaderError;
+use twinhub_core::ports::LogError;
+use twinhub_core::telemetry::SendError;
+
+use crate::error_codes as codes;
+use crate::refusal::Refusal;
+
+impl From<LogError> for Refusal {
+    fn from(error: LogError) -> Self {
+        let unavailable = |message: &str| Refusal::new(codes::SERVICE_UNAVAILABLE, message);
+        match error {
+            LogError::Full => {
+                tracing::error!("the disk is full, messages are refused");
+                unavailable(
+                    "the hub's disk is full, nothing was stored; send again once there is room",
+                )
+            }
+            LogError::Closed => unavailable("the hub is stopping, nothing was stored"),
+            LogError::Failed(_) => {
+                tracing::error!(%error, "the event log failed");
+                unavailable(
+                    "the hub's event log failed, the message may or may not be stored; send it again",
+                )
+            }
+            LogError::Damaged(_) => {
+                tracing::error!(%error, "the event log is damaged");
+                Refusal::new(codes::SERVER_ERROR, "the hub's event log is damaged")
+            }
+        }
+    }
+}
+
+impl From<SendError> for Refusal {
+    fn from(error: SendError) -> Self {
+        let message = error.to_string();
+        match error {
+            SendError::TooLarge { .. } => Refusal::new(codes::MESSAGE_TOO_LARGE, message),
+            SendError::Busy(_) => Refusal::new(codes::SERVER_BUSY, message),
+        }
+    }
+}
+
+impl From<OpenReaderError> for Refusal {
+    fn from(error: OpenReaderError) -> Self {
+        let message = error.to_string();
+        match error {
+            OpenReaderError::NoSuchHub => Refusal::new(codes::HUB_NOT_FOUND, message),
+            OpenReaderError::NoSuchPartition { .. } => Refusal::invalid(message),
+            OpenReaderError::Log(error) => error.into(),
+        }
+    }
+}

@@ -1,0 +1,238 @@
+//! Following events: `GET /twinhub/v1/events`, as server-sent events.
+//!
+//! <https://html.spec.whatwg.org/multipage/server-sent-events.html>
+//!
+//! The stream is written as fast as its reader takes it: what waits is in the
+//! log, not in memory. It ends when the hub stops, when the token expires, and
+//! when the policy's key is no longer good. `Last-Event-ID` goes on where
+//! another stream stopped.
+
+mod query;
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::stream;
+use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
+use http_body_util::StreamBody;
+use hyper::body::Frame;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
+use tokio_util::sync::CancellationToken;
+use twinhub_core::access::{Access, ServicePermit};
+use twinhub_core::event_reader::EventReader;
+use twinhub_core::events::{Event, EventSource, PartitionId};
+use twinhub_core::ports::{EventLog, LogError};
+use twinhub_core::time::Clock;
+
+use self::query::Wanted;
+use crate::documents::event::EventDocument;
+use crate::error_codes;
+use crate::refusal::Refusal;
+use crate::request::Query;
+use crate::response::{Body, streaming};
+
+/// How often something is written when nothing happens, so that both sides
+/// notice that the other is gone.
+const HEARTBEAT: Duration = Duration::from_secs(15);
+/// How long a stream may live on a key that is no longer good, in silence.
+const CHECK: Duration = Duration::from_secs(1);
+/// How many bytes are written at once when there is a lot.
+const FRAME_BYTES: usize = 64 * 1024;
+/// How many streams there may be; each may hold some batches of events.
+const MAX_STREAMS: usize = 64;
+
+/// Streams of events.
+pub struct EventStreams {
+    log: Arc<dyn EventLog>,
+    access: Arc<Access>,
+    clock: Arc<dyn Clock>,
+    places: Arc<Semaphore>,
+}
+
+impl EventStreams {
+    /// Streams from a log, for callers that `access` goes on to let in.
+    pub fn new(log: Arc<dyn EventLog>, access: Arc<Access>, clock: Arc<dyn Clock>) -> Self {
+        EventStreams {
+            log,
+            access,
+            clock,
+            places: Arc::new(Semaphore::new(MAX_STREAMS)),
+        }
+    }
+
+    /// `GET /twinhub/v1/events`
+    pub async fn follow(
+        &self,
+        permit: ServicePermit,
+        query: &Query,
+        headers: &HeaderMap,
+        shutdown: CancellationToken,
+    ) -> Result<Response<Body>, Refusal> {
+        let wanted = Wanted::read(query, headers)?;
+        let place = self.places.clone().try_acquire_owned().map_err(|_| {
+            Refusal::new(
+                error_codes::SERVER_BUSY,
+                format!("{MAX_STREAMS} streams of events are open: close one, or read the built-in endpoint"),
+            )
+        })?;
+        let reader =
+            EventReader::open(self.log.clone(), &permit, &wanted.from, wanted.filter).await?;
+        let left = permit.expires().since(self.clock.now());
+        let follower = Follower {
+            reader,
+            remaining: wanted.max,
+            expires: Instant::now() + left.min(Duration::from_secs(365 * 24 * 3600)),
+            heartbeat: ticking(HEARTBEAT),
+            check: ticking(CHECK),
+            access: self.access.clone(),
+            permit,
+            shutdown,
+            state: State::Opened,
+            _place: place,
+        };
+        let frames = stream::unfold(follower, |mut follower| async {
+            let frame = follower.next_frame().await?;
+            Some((Ok::<_, Infallible>(Frame::data(frame)), follower))
+        });
+        Ok(event_stream(streaming(StreamBody::new(frames))))
+    }
+}
+
+fn ticking(period: Duration) -> Interval {
+    let mut interval = interval_at(Instant::now() + period, period);
+    interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    interval
+}
+
+fn event_stream(body: Body) -> Response<Body> {
+    let mut response = Response::new(body);
+    *response.status_mut() = StatusCode::OK;
+    let headers = response.headers_mut();
+    headers.insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("text/event-stream; charset=utf-8"),
+    );
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    Opened,
+    Following,
+    Ended,
+}
+
+/// One stream.
+struct Follower {
+    reader: EventReader,
+    /// How many events are given before the stream ends.
+    remaining: Option<u64>,
+    expires: Instant,
+    heartbeat: Interval,
+    check: Interval,
+    access: Arc<Access>,
+    permit: ServicePermit,
+    shutdown: CancellationToken,
+    state: State,
+    _place: OwnedSemaphorePermit,
+}
+
+impl Follower {
+    /// What is written next; `None` at the end.
+    async fn next_frame(&mut self) -> Option<Bytes> {
+        match self.state {
+            State::Opened => {
+                self.state = State::Following;
+                return Some(Bytes::from_static(b": ready\n\n"));
+            }
+            State::Ended => return None,
+            State::Following => {}
+        }
+        if self.remaining == Some(0) {
+            return None;
+        }
+        loop {
+            tokio::select! {
+                biased;
+                () = self.shutdown.cancelled() => {
+                    return Some(self.end(": the hub is stopping\n\n"));
+                }
+                () = tokio::time::sleep_until(self.expires) => {
+                    return Some(self.end(": the token has expired\n\n"));
+                }
+                _ = self.check.tick() => {
+                    if !self.access.service_still_holds(&self.permit) {
+                        return Some(self.end(": the key is no longer good\n\n"));
+                    }
+                }
+                _ = self.heartbeat.tick() => {
+                    return Some(Bytes::from_static(b": still here\n\n"));
+                }
+                read = self.reader.next() => return Some(self.frame(read)),
+            }
+        }
+    }
+
+    /// The events that are at hand, as many as fit.
+    fn frame(&mut self, first: Result<(PartitionId, Event), LogError>) -> Bytes {
+        if !self.access.service_still_holds(&self.permit) {
+            return self.end(": the key is no longer good\n\n");
+        }
+        let mut next = match first {
+            Ok(event) => Some(event),
+            Err(error) => return self.end(&failure(&error)),
+        };
+        let mut frame = String::new();
+        while let Some((partition, event)) = next {
+            self.write(&mut frame, partition, &event);
+            self.remaining = self.remaining.map(|remaining| remaining - 1);
+            if frame.len() >= FRAME_BYTES || self.remaining == Some(0) {
+                break;
+            }
+            next = self.reader.next_ready();
+        }
+        self.heartbeat.reset();
+        frame.into()
+    }
+
+    fn write(&self, frame: &mut String, partition: PartitionId, event: &Event) {
+        match serde_json::to_string(&EventDocument::of(partition, event)) {
+            Ok(data) => {
+                let id = query::last_event_id(&self.reader.positions());
+                let name = event_name(event.origin.source);
+                frame.push_str(&format!("id: {id}\nevent: {name}\ndata: {data}\n\n"));
+            }
+            Err(error) => tracing::error!(%error, "could not write an event as JSON"),
+        }
+    }
+
+    fn end(&mut self, last: &str) -> Bytes {
+        self.state = State::Ended;
+        Bytes::copy_from_slice(last.as_bytes())
+    }
+}
+
+fn event_name(source: EventSource) -> &'static str {
+    match source {
+        EventSource::Telemetry => "telemetry",
+        EventSource::ConnectionState => "connectionState",
+        EventSource::Lifecycle => "lifecycle",
+        EventSource::TwinChange => "twinChange",
+        EventSource::JobLifecycle => "jobLifecycle",
+        EventSource::DigitalTwinChange => "digitalTwinChange",
+    }
+}
+
+/// The last event of a stream whose log failed.
+fn failure(error: &LogError) -> String {
+    let refusal = Refusal::from(error.clone());
+    let data = serde_json::json!({
+        "errorCode": refusal.code.name,
+        "message": refusal.message,
+    });
+    format!("event: error\ndata: {data}\n\n")
+}

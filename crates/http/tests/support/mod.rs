@@ -1,0 +1,331 @@
+//! A hub on a real engine with a log in memory, and requests as bytes.
+
+#![allow(dead_code, reason = "each test file uses its own part")]
+
+pub mod log;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, duplex};
+use tokio::time::{Instant, timeout};
+use tokio_util::sync::CancellationToken;
+use twinhub_core::access::{Access, Peer};
+use twinhub_core::c2d::{CloudToDevice, CloudToDeviceSettings};
+use twinhub_core::etag::Precondition;
+use twinhub_core::hubs::{HubSettings, Hubs, Sku, Tier};
+use twinhub_core::identities::{AuthenticationSpec, DeviceSpec, ModuleSpec, Registry, Status};
+use twinhub_core::ids::{DeviceId, HubName, ModuleId};
+use twinhub_core::keys::Key;
+use twinhub_core::methods::Methods;
+use twinhub_core::presence::PresenceBook;
+use twinhub_core::telemetry::Telemetry;
+use twinhub_core::time::{Clock, Timestamp};
+use twinhub_core::twins::Twins;
+use twinhub_embedded::{Engine, LocalSessions};
+use twinhub_http::{EventStreams, Gateway, Health, MessageServices, Services};
+use twinhub_sas::{SasToken, SigningKey};
+
+use self::log::MemoryLog;
+
+const NOW: u64 = 1_800_000_000;
+pub const HOST: &str = "plant.example";
+
+/// Goes with tokio's clock, which tests can pause.
+struct TestClock(Instant);
+
+impl Clock for TestClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_unix_seconds(NOW).plus(self.0.elapsed())
+    }
+}
+
+/// A hub with its gateway.
+pub struct TestHub {
+    pub gateway: Arc<Gateway>,
+    pub log: MemoryLog,
+    pub shutdown: CancellationToken,
+    pub hubs: Arc<Hubs>,
+    registry: Arc<Registry>,
+    access: Arc<Access>,
+    _folder: tempfile::TempDir,
+}
+
+/// An answer, read to its end.
+#[derive(Debug)]
+pub struct Reply {
+    pub status: u16,
+    /// As written, with their case.
+    pub headers: Vec<(String, String)>,
+    pub body: String,
+}
+
+impl Reply {
+    fn read(text: &[u8]) -> Self {
+        let text = String::from_utf8_lossy(text).into_owned();
+        let (head, body) = text.split_once("\r\n\r\n").expect("an answer has a head");
+        let mut lines = head.split("\r\n");
+        let status = lines.next().unwrap().split(' ').nth(1).unwrap();
+        Reply {
+            status: status.parse().unwrap(),
+            headers: lines
+                .filter_map(|line| line.split_once(": "))
+                .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                .collect(),
+            body: body.to_owned(),
+        }
+    }
+
+    /// The value of the header that is spelt so.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        let mut headers = self.headers.iter();
+        headers
+            .find(|(known, _)| known == name)
+            .map(|(_, value)| value.as_str())
+    }
+
+    /// The name of the error.
+    pub fn error(&self) -> &str {
+        self.header("iothub-errorcode").unwrap_or_default()
+    }
+
+    pub fn json(&self) -> serde_json::Value {
+        serde_json::from_str(&self.body).unwrap()
+    }
+}
+
+impl TestHub {
+    pub async fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let clock = Arc::new(TestClock(Instant::now()));
+        let sessions = Arc::new(LocalSessions::new());
+        let engine = Arc::new(Engine::open(folder.path(), sessions.clone()).unwrap());
+        let settings = HubSettings {
+            host_names: vec![HOST.to_owned()],
+            tier: Tier {
+                sku: Sku::S1,
+                units: 1,
+            },
+            modules_per_device: 20,
+        };
+        let name = HubName::parse("plant").unwrap();
+        let (hubs, _) = Hubs::open(engine.clone(), vec![(name, settings)])
+            .await
+            .unwrap();
+        let hubs = Arc::new(hubs);
+        let access = Arc::new(Access::new(
+            hubs.clone(),
+            engine.clone(),
+            clock.clone(),
+            Duration::ZERO,
+            String::new(),
+        ));
+        let presence = Arc::new(PresenceBook::new(clock.clone()));
+        let registry = Arc::new(Registry::new(
+            engine.clone(),
+            sessions.clone(),
+            presence.clone(),
+            clock.clone(),
+        ));
+        let log = MemoryLog::default();
+        let c2d = CloudToDevice::new(
+            engine.clone(),
+            clock.clone(),
+            CloudToDeviceSettings::default(),
+        );
+        let messages = MessageServices {
+            telemetry: Arc::new(Telemetry::new(Arc::new(log.clone()), clock.clone())),
+            c2d: Arc::new(c2d),
+            streams: EventStreams::new(Arc::new(log.clone()), access.clone(), clock.clone()),
+        };
+        let gateway = Gateway::new(Services {
+            hubs: hubs.clone(),
+            access: access.clone(),
+            registry: registry.clone(),
+            twins: Arc::new(Twins::new(engine.clone(), presence.clone(), clock.clone())),
+            methods: Arc::new(Methods::new(engine.clone(), sessions.clone())),
+            clock,
+            health: Health::new(String::new),
+            websockets: Vec::new(),
+            messages: Some(messages),
+        })
+        .await;
+        TestHub {
+            gateway,
+            log,
+            shutdown: CancellationToken::new(),
+            hubs,
+            registry,
+            access,
+            _folder: folder,
+        }
+    }
+
+    /// A token of a policy.
+    pub fn policy_token(&self, policy: &str) -> String {
+        self.token(policy, NOW + 365 * 86_400)
+    }
+
+    /// A token of a policy that expires after so many seconds.
+    pub fn token_for(&self, policy: &str, seconds: u64) -> String {
+        self.token(policy, NOW + seconds)
+    }
+
+    fn token(&self, policy: &str, expiry: u64) -> String {
+        let hub = self.hubs.by_host(HOST).unwrap();
+        let key = hub.policy(policy).unwrap().keys.primary.expose().to_owned();
+        let key = SigningKey::from_base64(&key).unwrap();
+        SasToken::sign(HOST, &key, Some(policy), expiry)
+    }
+
+    /// Creates a device; tells its token.
+    pub async fn with_device(&self, id: &str) -> String {
+        self.put_device(id, Status::Enabled).await
+    }
+
+    /// Creates a device that may not connect; tells its token.
+    pub async fn with_disabled_device(&self, id: &str) -> String {
+        self.put_device(id, Status::Disabled).await
+    }
+
+    async fn put_device(&self, id: &str, status: Status) -> String {
+        let hub = self.hubs.by_host(HOST).unwrap();
+        let owner = self.policy_token("iothubowner");
+        let caller = self.access.admit(&hub, &owner, &[]).await.unwrap();
+        let key = Key::generate();
+        let mut spec = DeviceSpec::new(DeviceId::parse(id).unwrap());
+        spec.status = status;
+        spec.authentication = AuthenticationSpec {
+            primary_key: Some(key.expose().to_owned()),
+            secondary_key: Some(Key::generate().expose().to_owned()),
+            ..AuthenticationSpec::default()
+        };
+        self.registry
+            .put_device(&caller.registry_write().unwrap(), spec, &Precondition::None)
+            .await
+            .unwrap();
+        let signing = SigningKey::from_base64(key.expose()).unwrap();
+        SasToken::sign(
+            &format!("{HOST}/devices/{id}"),
+            &signing,
+            None,
+            NOW + 86_400,
+        )
+    }
+
+    /// Creates a module of a device that exists.
+    pub async fn with_module(&self, device: &str, module: &str) {
+        let hub = self.hubs.by_host(HOST).unwrap();
+        let owner = self.policy_token("iothubowner");
+        let caller = self.access.admit(&hub, &owner, &[]).await.unwrap();
+        let device = DeviceId::parse(device).unwrap();
+        let permit = caller.modules_write(&device).unwrap();
+        let spec = ModuleSpec::new(device, ModuleId::parse(module).unwrap());
+        self.registry
+            .put_module(&permit, spec, &Precondition::None)
+            .await
+            .unwrap();
+    }
+
+    /// A connection to the gateway.
+    pub fn connect(&self) -> DuplexStream {
+        let (client, server) = duplex(64 * 1024);
+        let peer = Peer::at(([127, 0, 0, 1], 50_000).into());
+        let serve = self
+            .gateway
+            .clone()
+            .serve(server, peer, || {}, self.shutdown.clone());
+        tokio::spawn(serve);
+        client
+    }
+
+    /// Sends a request on a connection of its own.
+    pub async fn ask(
+        &self,
+        method: &str,
+        target: &str,
+        headers: &[(&str, &str)],
+        body: &[u8],
+    ) -> Reply {
+        let mut client = self.connect();
+        let mut request = head(method, target, headers);
+        request.push_str(&format!("content-length: {}\r\n", body.len()));
+        request.push_str("connection: close\r\n\r\n");
+        let mut request = request.into_bytes();
+        request.extend_from_slice(body);
+        // A hub that refuses may close before it has read everything.
+        let _ = client.write_all(&request).await;
+        let mut answer = Vec::new();
+        let _ = client.read_to_end(&mut answer).await;
+        Reply::read(&answer)
+    }
+}
+
+fn head(method: &str, target: &str, headers: &[(&str, &str)]) -> String {
+    let mut head = format!("{method} {target} HTTP/1.1\r\nhost: {HOST}\r\n");
+    for (name, value) in headers {
+        head.push_str(&format!("{name}: {value}\r\n"));
+    }
+    head
+}
+
+/// A follower of events.
+pub struct Follower {
+    client: DuplexStream,
+    received: String,
+}
+
+impl Follower {
+    /// Asks for events, and waits until the hub has begun to read.
+    pub async fn begin(hub: &TestHub, query: &str, headers: &[(&str, &str)]) -> Self {
+        let mut client = hub.connect();
+        let request = head("GET", &format!("/twinhub/v1/events?{query}"), headers);
+        client.write_all(request.as_bytes()).await.unwrap();
+        client.write_all(b"\r\n").await.unwrap();
+        let mut follower = Follower {
+            client,
+            received: String::new(),
+        };
+        follower.until(": ready\n").await;
+        follower
+    }
+
+    /// Reads until a text has come; tells everything since the last time.
+    pub async fn until(&mut self, text: &str) -> String {
+        loop {
+            if let Some(at) = self.received.find(text) {
+                let rest = self.received.split_off(at + text.len());
+                return std::mem::replace(&mut self.received, rest);
+            }
+            assert!(
+                self.read_more().await,
+                "the stream ended without {text:?}: {}",
+                self.received
+            );
+        }
+    }
+
+    /// The document of the next event.
+    pub async fn next(&mut self) -> serde_json::Value {
+        self.until("data: ").await;
+        let data = self.until("\n").await;
+        serde_json::from_str(&data).unwrap()
+    }
+
+    /// Everything until the stream ends; the connection may go on.
+    pub async fn end(&mut self) -> String {
+        while !self.received.ends_with("\r\n0\r\n\r\n") && self.read_more().await {}
+        std::mem::take(&mut self.received)
+    }
+
+    async fn read_more(&mut self) -> bool {
+        let mut part = vec![0; 4096];
+        let read = timeout(Duration::from_secs(3600), self.client.read(&mut part))
+            .await
+            .expect("the hub says something within an hour");
+        let count = read.unwrap_or(0);
+        self.received
+            .push_str(std::str::from_utf8(&part[..count]).unwrap());
+        count > 0
+    }
+}
