@@ -14,9 +14,11 @@ use crate::{
     fleet::Fleet,
     mqtt::Client,
     report::Report,
-    target::Target,
+    target::{CONNECTIONS_PER_SOURCE, Target},
 };
 
+/// How many addresses of loopback connections come from.
+const SOURCES: usize = 16;
 /// How long the last connections may take.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -52,9 +54,14 @@ pub async fn run(target: &Target, args: &Args) -> anyhow::Result<Report> {
 
 async fn come_and_go(target: &Target, client: String, window: &Window) -> anyhow::Result<Figures> {
     let mut figures = Figures::new();
-    while window.is_open() {
+    for turn in 0.. {
+        if !window.is_open() {
+            break;
+        }
         let started = Instant::now();
-        let connected = Client::connect(target, &client, 0).await;
+        // A port that was closed is not free at once: other addresses have more.
+        let source = turn % SOURCES * CONNECTIONS_PER_SOURCE;
+        let connected = Client::connect(target, &client, source).await;
         match connected {
             Ok(connected) => {
                 figures.count(window, started, Ok(()));

@@ -24,7 +24,7 @@ use crate::{
 /// What SDKs use, four minutes; runs are shorter than one and a half of it.
 const KEEP_ALIVE: u16 = 240;
 /// An address of loopback has some 28,000 ports for each other one.
-const CONNECTIONS_PER_SOURCE: usize = 20_000;
+pub const CONNECTIONS_PER_SOURCE: usize = 20_000;
 /// The name that other servers are asked for.
 const BROKER_NAME: &str = "localhost";
 
