@@ -1,6 +1,7 @@
 //! The log itself: opened, written through producers, read, closed.
 
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::thread::{self, JoinHandle};
 
@@ -54,6 +55,7 @@ pub struct Log {
     shared: Arc<Shared>,
     recovered: Recovered,
     threads: Mutex<Vec<JoinHandle<()>>>,
+    closed: AtomicBool,
 }
 
 /// What is known of a partition; it outlives its records.
@@ -117,6 +119,7 @@ impl Log {
             shared,
             recovered,
             threads: Mutex::new(threads),
+            closed: AtomicBool::new(false),
         })
     }
 
@@ -164,18 +167,21 @@ impl Log {
         self.shared.read(partition, from, max_bytes)
     }
 
-    /// Returns once the partition's record of this number is durable, or never
+    /// Returns once the partition's record of this number is durable; an error
     /// if the log is closed first. Safe to cancel.
     ///
     /// # Panics
     /// If there is no such partition.
-    pub async fn wait_for(&self, partition: u16, sequence_number: u64) {
+    pub async fn wait_for(&self, partition: u16, sequence_number: u64) -> Result<(), WriteError> {
         let arrived = &self.shared.arrived[usize::from(partition)];
         loop {
             let mut notified = std::pin::pin!(arrived.notified());
             notified.as_mut().enable();
             if self.shared.view().reached(partition).next > sequence_number {
-                return;
+                return Ok(());
+            }
+            if self.closed.load(Ordering::Acquire) {
+                return Err(WriteError::Closed);
             }
             notified.await;
         }
@@ -204,6 +210,10 @@ impl Log {
         for thread in threads {
             // A thread that panicked has said so.
             let _ = thread.join();
+        }
+        self.closed.store(true, Ordering::Release);
+        for arrived in &self.shared.arrived {
+            arrived.notify_waiters();
         }
     }
 
