@@ -14,6 +14,10 @@ use twinhub_core::twins::{InvalidProperties, ReadTwinError, WriteTwinError};
 use crate::error_codes as codes;
 use crate::refusal::Refusal;
 
+mod c2d;
+mod messages;
+mod methods;
+
 /// The hub shows a missing device by its ID alone.
 fn not_found(id: &IdentityId) -> Refusal {
     match id {

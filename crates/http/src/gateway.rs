@@ -16,14 +16,17 @@ use tracing::Instrument as _;
 use twinhub_core::access::{Access, Caller, Peer};
 use twinhub_core::hubs::{Hub, Hubs};
 use twinhub_core::identities::Registry;
+use twinhub_core::methods::Methods;
 use twinhub_core::time::Clock;
 use twinhub_core::twins::{TwinWrite, Twins};
 
 use crate::health::Health;
+use crate::messages::{Asked, MessageServices};
+use crate::methods::{self, ClientGone, Ends};
 use crate::refusal::Refusal;
 use crate::request::{Path, Query, host_of, method_of, precondition_of, read_body};
 use crate::response::{Body, finish};
-use crate::router::{Endpoint, route};
+use crate::router::{Endpoint, Route};
 use crate::unread::closing_if_unread;
 use crate::websocket::{Admitted, WebSocketRoute};
 use crate::{error_codes, header_case, identities, management, metrics, twins, websocket};
@@ -50,12 +53,16 @@ pub struct Services {
     pub registry: Arc<Registry>,
     /// Twins.
     pub twins: Arc<Twins>,
+    /// Methods.
+    pub methods: Arc<Methods>,
     /// The time, for tracking IDs.
     pub clock: Arc<dyn Clock>,
     /// What probes ask.
     pub health: Health,
     /// Protocols over WebSocket.
     pub websockets: Vec<WebSocketRoute>,
+    /// Messages and events.
+    pub messages: Option<MessageServices>,
 }
 
 /// The HTTPS gateway.
@@ -66,13 +73,25 @@ pub struct Gateway {
     tasks: TaskTracker,
 }
 
-/// The admission of a connection's peer, which happens once.
+/// What a request knows of its connection.
 #[derive(Clone)]
-struct Admission(Arc<Mutex<Option<Admitted>>>);
+pub(crate) struct Connection {
+    /// The other end.
+    pub peer: Peer,
+    /// When the hub stops, and what goes on for long must end.
+    pub shutdown: CancellationToken,
+    /// The admission of the peer, which happens once.
+    admission: Arc<Mutex<Option<Admitted>>>,
+}
 
-impl Admission {
-    fn admitted(&self) {
-        let admitted = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+impl Connection {
+    /// The peer has proved who it is.
+    pub fn admitted(&self) {
+        let admitted = self
+            .admission
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
         if let Some(admitted) = admitted {
             admitted();
         }
@@ -101,16 +120,27 @@ impl Gateway {
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let address = peer.address;
-        let admission = Admission(Arc::new(Mutex::new(Some(Box::new(admitted)))));
+        let connected = Connection {
+            peer,
+            shutdown: shutdown.clone(),
+            admission: Arc::new(Mutex::new(Some(Box::new(admitted)))),
+        };
         let gateway = self.clone();
         // In a task of its own: a client that goes away must not stop a change
         // between the store and what else follows from it.
-        let service = service_fn(move |request| {
+        let service = service_fn(move |mut request| {
             let answering = gateway.clone();
-            let (peer, admission) = (peer.clone(), admission.clone());
-            gateway
+            let connected = connected.clone();
+            let (gone, still_here) = ClientGone::watch();
+            request.extensions_mut().insert(gone);
+            let answered = gateway
                 .tasks
-                .spawn(async move { answering.answer(request, peer, admission).await })
+                .spawn(async move { answering.answer(request, connected).await });
+            async move {
+                let answered = answered.await;
+                still_here.disarm();
+                answered
+            }
         });
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
@@ -139,26 +169,23 @@ impl Gateway {
         self.tasks.wait().await;
     }
 
-    async fn answer(
-        &self,
-        request: Request<Incoming>,
-        peer: Peer,
-        admission: Admission,
-    ) -> Response<Body> {
+    async fn answer(&self, request: Request<Incoming>, connection: Connection) -> Response<Body> {
         let started = Instant::now();
         let echo = request_id_to_echo(request.headers());
-        let (operation, response) = self.dispatch(request, peer, admission).await;
+        let (operation, response) = self.dispatch(request, connection).await;
         metrics::answered(operation, response.status(), started.elapsed());
         let mut response = finish(response, echo);
-        *response.extensions_mut() = self.header_case.clone();
+        // An answer may have brought spellings of its own.
+        if response.extensions().is_empty() {
+            *response.extensions_mut() = self.header_case.clone();
+        }
         response
     }
 
     async fn dispatch(
         &self,
         request: Request<Incoming>,
-        peer: Peer,
-        admission: Admission,
+        connection: Connection,
     ) -> (&'static str, Response<Body>) {
         if request.method() == Method::GET
             && let Some(response) = self.services.health.answer(request.uri().path())
@@ -172,7 +199,7 @@ impl Gateway {
         };
         let segments = path.segments();
         if websocket::is_path(&segments) {
-            let answered = self.upgrade(request, peer, admission);
+            let answered = self.upgrade(request, connection);
             return (
                 "websocket",
                 answered.unwrap_or_else(|refusal| refusal.data_plane(now)),
@@ -180,7 +207,7 @@ impl Gateway {
         }
         if management::is_path(&segments) {
             let answered = management::answer(&self.services, request, &segments, || {
-                admission.admitted();
+                connection.admitted();
             })
             .await;
             return (
@@ -189,15 +216,22 @@ impl Gateway {
             );
         }
         let method = method_of(request.method(), request.headers());
-        match route(&method, &segments) {
+        match Route::find(&method, &segments) {
             Err(refusal) => ("unknown", refusal.data_plane(now)),
-            Ok(endpoint) => {
-                let name = endpoint.name();
-                let span = tracing::debug_span!("request", operation = name, peer = %peer.address);
-                let answered = self
-                    .data_plane(endpoint, request, &segments, &admission)
-                    .instrument(span)
-                    .await;
+            Ok(route) => {
+                let name = route.name();
+                let span = tracing::debug_span!("request", operation = name, peer = %connection.peer.address);
+                let answered = match route {
+                    Route::Messages(endpoint) => {
+                        let asked = Asked::new(request, &segments, &connection);
+                        self.messages(endpoint, asked).instrument(span).await
+                    }
+                    Route::Other(endpoint) => {
+                        self.data_plane(endpoint, request, &segments, &connection)
+                            .instrument(span)
+                            .await
+                    }
+                };
                 (
                     name,
                     answered.unwrap_or_else(|refusal| refusal.data_plane(now)),
@@ -212,13 +246,13 @@ impl Gateway {
         endpoint: Endpoint,
         request: Request<Incoming>,
         segments: &[&str],
-        admission: &Admission,
+        connection: &Connection,
     ) -> Result<Response<Body>, Refusal> {
         let (head, body) = request.into_parts();
         let query = Query::parse(head.uri.query());
         check_api_version(&query)?;
         let caller = self.admit(&head.headers, segments).await?;
-        admission.admitted();
+        connection.admitted();
 
         let registry = &*self.services.registry;
         let twins = &*self.services.twins;
@@ -283,6 +317,18 @@ impl Gateway {
                 let body = read_body(body, MAX_TWIN_BODY).await?;
                 twins::write(twins, &permit, &id, &if_match()?, &body, TwinWrite::Replace).await
             }
+            Endpoint::InvokeMethod(device, module) => {
+                let id = twins::identity_of(device, module);
+                let permit = caller.service()?;
+                let body = read_body(body, methods::MAX_BODY).await?;
+                let ends = Ends {
+                    client_gone: ClientGone::of(&head.extensions),
+                    shutdown: connection.shutdown.clone(),
+                };
+                let invoked = methods::invoke(&self.services.methods, &permit, id, &body, ends);
+                let now = self.services.clock.now();
+                Ok(invoked.await.unwrap_or_else(|refusal| refusal.nested(now)))
+            }
             Endpoint::NotBuilt(feature) => Err(Refusal::new(
                 error_codes::NOT_IMPLEMENTED,
                 format!("this version of Twinhub does not have {feature}"),
@@ -290,7 +336,12 @@ impl Gateway {
         }
     }
 
-    async fn admit(&self, headers: &HeaderMap, segments: &[&str]) -> Result<Caller, Refusal> {
+    /// Admits whoever shows a token for the path.
+    pub(crate) async fn admit(
+        &self,
+        headers: &HeaderMap,
+        segments: &[&str],
+    ) -> Result<Caller, Refusal> {
         let hub = self.hub_of(headers)?;
         let token = headers
             .get(header::AUTHORIZATION)
@@ -302,7 +353,13 @@ impl Gateway {
         Ok(self.services.access.admit(&hub, token, segments).await?)
     }
 
-    fn hub_of(&self, headers: &HeaderMap) -> Result<Arc<Hub>, Refusal> {
+    /// What is called.
+    pub(crate) fn services(&self) -> &Services {
+        &self.services
+    }
+
+    /// The hub that a request is for.
+    pub(crate) fn hub_of(&self, headers: &HeaderMap) -> Result<Arc<Hub>, Refusal> {
         let host = host_of(headers).unwrap_or_default();
         self.services.hubs.by_host(host).ok_or_else(|| {
             Refusal::new(
@@ -315,17 +372,17 @@ impl Gateway {
     fn upgrade(
         &self,
         mut request: Request<Incoming>,
-        peer: Peer,
-        admission: Admission,
+        connection: Connection,
     ) -> Result<Response<Body>, Refusal> {
         let routes = &self.services.websockets;
         let (response, route) = websocket::decide(request.headers(), routes)?;
         let upgrade = hyper::upgrade::on(&mut request);
         let route = route.clone();
         self.tasks.spawn(async move {
+            let peer = connection.peer.clone();
             match upgrade.await {
                 Ok(upgraded) => {
-                    let admitted = Box::new(move || admission.admitted());
+                    let admitted = Box::new(move || connection.admitted());
                     route.serve(upgraded, peer, admitted).await;
                 }
                 Err(error) => {
@@ -337,12 +394,12 @@ impl Gateway {
     }
 }
 
-fn unauthorized(message: &str) -> Refusal {
+pub(crate) fn unauthorized(message: &str) -> Refusal {
     Refusal::new(error_codes::UNAUTHORIZED_ACCESS, message)
 }
 
 /// Versions differ in nothing that this hub has; what is no version is refused.
-fn check_api_version(query: &Query) -> Result<(), Refusal> {
+pub(crate) fn check_api_version(query: &Query) -> Result<(), Refusal> {
     let known = query.get("api-version").is_some_and(is_api_version);
     if known {
         return Ok(());

@@ -11,29 +11,37 @@
 //! |---|---|
 //! | [`gateway`] | the life of a connection and of a request |
 //! | [`router`], [`request`], [`response`] | HTTP in and out, with the clients' habits |
-//! | [`identities`], [`twins`] | the operations, named as in core |
-//! | [`documents`] | JSON bodies |
+//! | [`identities`], [`twins`], [`methods`] | the operations, named as in core |
+//! | [`messages`], [`telemetry`], [`c2d`], [`events`] | what devices send and receive, and what followers read |
+//! | [`documents`] | JSON bodies, and messages as headers |
 //! | [`errors`], [`error_codes`], [`refusal`] | what is refused, and how it is said |
 //! | [`management`] | the resource provider's calls |
 //! | [`websocket`] | the seam for protocols over WebSocket |
 
+pub mod c2d;
 pub mod documents;
 pub mod error_codes;
 pub mod errors;
+pub mod events;
 pub mod gateway;
 mod header_case;
 pub mod health;
 pub mod identities;
 pub mod management;
+pub mod messages;
+pub mod methods;
 mod metrics;
 pub mod refusal;
 pub mod request;
 pub mod response;
 pub mod router;
+pub mod telemetry;
 pub mod twins;
 mod unread;
 pub mod websocket;
 
+pub use events::EventStreams;
 pub use gateway::{Gateway, Services};
 pub use health::Health;
+pub use messages::MessageServices;
 pub use websocket::{ByteStream, WebSocketRoute};

@@ -10,6 +10,37 @@ use twinhub_core::ids::{DeviceId, InvalidId, ModuleId};
 use crate::error_codes;
 use crate::refusal::Refusal;
 
+mod messages;
+
+pub use self::messages::MessageEndpoint;
+
+/// What a request asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Route {
+    /// Messages or events, which devices and back ends have each their part in.
+    Messages(MessageEndpoint),
+    /// Anything else, which is asked by policies and by devices for themselves.
+    Other(Endpoint),
+}
+
+impl Route {
+    /// Finds it; a wrong method and an unknown path are refused.
+    pub fn find(method: &Method, segments: &[&str]) -> Result<Self, Refusal> {
+        match messages::route(method, segments) {
+            Some(endpoint) => endpoint.map(Route::Messages),
+            None => route(method, segments).map(Route::Other),
+        }
+    }
+
+    /// The operation's name in metrics and logs.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Route::Messages(endpoint) => endpoint.name(),
+            Route::Other(endpoint) => endpoint.name(),
+        }
+    }
+}
+
 /// An operation of the data plane.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Endpoint {
@@ -43,6 +74,8 @@ pub enum Endpoint {
     PatchTwin(DeviceId, Option<ModuleId>),
     /// `PUT /twins/{id}[/modules/{mid}]`
     ReplaceTwin(DeviceId, Option<ModuleId>),
+    /// `POST /twins/{id}[/modules/{mid}]/methods`
+    InvokeMethod(DeviceId, Option<ModuleId>),
     /// An operation of the hub that this version does not have.
     NotBuilt(&'static str),
 }
@@ -66,14 +99,15 @@ impl Endpoint {
             Endpoint::GetTwin(..) => "get_twin",
             Endpoint::PatchTwin(..) => "patch_twin",
             Endpoint::ReplaceTwin(..) => "replace_twin",
+            Endpoint::InvokeMethod(..) => "invoke_method",
             Endpoint::NotBuilt(_) => "not_built",
         }
     }
 }
 
-/// Finds the operation; a wrong method and an unknown path are refused.
-pub fn route(method: &Method, segments: &[&str]) -> Result<Endpoint, Refusal> {
-    let folded: Vec<String> = segments.iter().map(|s| s.to_ascii_lowercase()).collect();
+/// Finds an operation that has nothing to do with messages.
+fn route(method: &Method, segments: &[&str]) -> Result<Endpoint, Refusal> {
+    let folded = folded(segments);
     let folded: Vec<&str> = folded.iter().map(String::as_str).collect();
     match (folded.as_slice(), segments) {
         (["devices"], _) => match *method {
@@ -122,6 +156,12 @@ pub fn route(method: &Method, segments: &[&str]) -> Result<Endpoint, Refusal> {
         (["twins", _, "modules", _], [_, device, _, module]) => {
             twin(method, device_id(device)?, Some(module_id(module)?))
         }
+        (["twins", _, "methods"], [_, device, _]) => {
+            invoke_method(method, device_id(device)?, None)
+        }
+        (["twins", _, "modules", _, "methods"], [_, device, _, module, _]) => {
+            invoke_method(method, device_id(device)?, Some(module_id(module)?))
+        }
         (folded, _) => not_built(folded).map_or_else(
             || {
                 Err(Refusal::new(
@@ -134,6 +174,11 @@ pub fn route(method: &Method, segments: &[&str]) -> Result<Endpoint, Refusal> {
     }
 }
 
+/// Segments to compare with fixed ones.
+fn folded(segments: &[&str]) -> Vec<String> {
+    segments.iter().map(|s| s.to_ascii_lowercase()).collect()
+}
+
 fn twin(method: &Method, device: DeviceId, module: Option<ModuleId>) -> Result<Endpoint, Refusal> {
     match *method {
         Method::GET => Ok(Endpoint::GetTwin(device, module)),
@@ -143,24 +188,27 @@ fn twin(method: &Method, device: DeviceId, module: Option<ModuleId>) -> Result<E
     }
 }
 
+fn invoke_method(
+    method: &Method,
+    device: DeviceId,
+    module: Option<ModuleId>,
+) -> Result<Endpoint, Refusal> {
+    match *method {
+        Method::POST => Ok(Endpoint::InvokeMethod(device, module)),
+        _ => Err(wrong_method("POST")),
+    }
+}
+
 /// Operations of the hub that are not built yet, by the shape of their paths.
 fn not_built(folded: &[&str]) -> Option<&'static str> {
     match folded {
-        ["twins", _, "methods"] | ["twins", _, "modules", _, "methods"] => Some("direct methods"),
         ["jobs", "v2", ..] => Some("scheduled jobs"),
         ["jobs"] | ["jobs", _] => Some("import and export jobs"),
         ["configurations", ..] | ["devices", _, "applyconfigurationcontent"] => {
             Some("configurations")
         }
         ["digitaltwins", ..] => Some("digital twins"),
-        ["messages", "servicebound", ..] => Some("feedback and file notifications"),
-        ["devices", _, "commands"]
-        | ["devices", _, "messages", "devicebound", ..]
-        | ["devices", _, "modules", _, "messages", "devicebound", ..] => {
-            Some("cloud-to-device messages")
-        }
-        ["devices", _, "messages", "events"]
-        | ["devices", _, "modules", _, "messages", "events"] => Some("telemetry"),
+        ["messages", "servicebound", "filenotifications", ..] => Some("file notifications"),
         ["devices", _, "files", ..] | ["devices", _, "modules", _, "files", ..] => {
             Some("file upload")
         }
@@ -234,8 +282,8 @@ mod tests {
     #[test]
     fn what_is_not_built_is_named_and_what_does_not_exist_is_not_found() {
         assert_eq!(
-            route(&Method::POST, &["twins", "d", "methods"]),
-            Ok(Endpoint::NotBuilt("direct methods"))
+            get(&["configurations", "c"]),
+            Ok(Endpoint::NotBuilt("configurations"))
         );
         assert_eq!(
             get(&["nonsense"]).unwrap_err().code,
