@@ -6,6 +6,7 @@
 
 use crate::etag::Etag;
 use crate::ids::{DeviceId, IdentityId, ModuleId};
+use crate::presence::Presence;
 use crate::time::Timestamp;
 
 pub use self::authentication::{
@@ -88,6 +89,15 @@ pub enum Identity {
     Device(DeviceIdentity),
     /// A module.
     Module(ModuleIdentity),
+}
+
+/// What changes around an identity, and is shown with it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Standing {
+    /// Whether it is connected, and when it was last heard of.
+    pub presence: Presence,
+    /// How many messages wait in its queue, those that are locked included.
+    pub queued_messages: u32,
 }
 
 impl DeviceIdentity {

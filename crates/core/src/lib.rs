@@ -12,16 +12,22 @@
 //! | [`identities`] | the identity registry |
 //! | [`twins`] | device and module twins |
 //! | [`messages`], [`telemetry`], [`events`], [`event_reader`] | what devices send, and what readers read |
+//! | [`c2d`] | messages to devices and modules, and feedback on them |
 //! | [`methods`] | calls of what devices and modules do |
 //! | [`connections`], [`presence`], [`stored_sessions`] | who is connected, and what outlives a connection |
+//! | [`connection_events`] | what readers are told of connections |
+//! | [`faults`] | faults on demand, for those who test clients |
 //! | [`ports`] | what an engine provides |
 
 pub mod access;
+pub mod c2d;
 pub mod certificates;
+pub mod connection_events;
 pub mod connections;
 pub mod etag;
 pub mod event_reader;
 pub mod events;
+pub mod faults;
 pub mod hubs;
 pub mod identities;
 pub mod ids;

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use rusqlite::Connection;
 use twinhub_core::certificates::Authority;
 use twinhub_core::hubs::HubRecord;
 use twinhub_core::identities::{DeviceIdentity, Identity, ModuleIdentity};
@@ -22,8 +23,8 @@ use crate::open::{OpenError, StateFile};
 use crate::readers::Readers;
 use crate::records::DocumentRow;
 use crate::schema;
-use crate::tables::documents::{AUTHORITIES, POLICIES};
 use crate::tables;
+use crate::tables::documents::{AUTHORITIES, POLICIES};
 use crate::unit::{SessionWrites, Unit};
 use crate::writer::{Workbench, Writer};
 
@@ -77,6 +78,14 @@ impl Engine {
             counts,
             session_writes: SessionWrites::default(),
         })
+    }
+
+    /// Reads with one of the connections.
+    pub(crate) async fn read<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        self.readers.read(read).await
     }
 
     /// Returns when what is queued now is written or refused.

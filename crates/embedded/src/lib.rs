@@ -12,6 +12,7 @@
 //! | [`engine`](Engine) | the state port, put together from the parts below |
 //! | `open`, `schema` | connections, and the tables they find |
 //! | `writer`, `unit`, `counts` | group commit, and what it does to the tables |
+//! | `queues` | the port's part for cloud-to-device messages |
 //! | `readers`, `checkpointer` | the other connections |
 //! | `tables`, `records` | rows, and the versioned shapes in them |
 //! | `sessions` | who is connected |
@@ -21,6 +22,7 @@ mod counts;
 mod engine;
 mod errors;
 mod open;
+mod queues;
 mod readers;
 mod records;
 mod schema;

@@ -99,6 +99,9 @@ impl StateFile {
                 schema::create(&connection).map_err(|error| file.refused(error))?;
             }
             Found::Format(schema::FORMAT) => {}
+            Found::Format(older) if (1..schema::FORMAT).contains(&older) => {
+                schema::upgrade(&connection).map_err(|error| file.refused(error))?;
+            }
             Found::Format(found) => {
                 return Err(OpenError::UnknownFormat {
                     path: file.path,

@@ -16,7 +16,10 @@ use twinhub_core::twins::Twin;
 
 use crate::errors::unreadable;
 
+mod queues;
 pub(crate) mod v1;
+
+pub(crate) use self::queues::{FeedbackBookRow, FeedbackRow, MessageRow, QueueRow};
 
 /// A hub's columns.
 #[derive(Debug, Clone)]

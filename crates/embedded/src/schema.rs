@@ -7,7 +7,8 @@
 use rusqlite::{Connection, OptionalExtension as _};
 
 /// The format of the tables. A row's own format is in its `format` column.
-pub(crate) const FORMAT: i64 = 1;
+/// 2 added authorities, queues, messages and feedback to what 1 had.
+pub(crate) const FORMAT: i64 = 2;
 
 /// "TwHb": marks the file as ours.
 pub(crate) const APPLICATION_ID: i64 = 0x5477_4862;
@@ -17,12 +18,12 @@ pub(crate) const APPLICATION_ID: i64 = 0x5477_4862;
 /// that opening a large hub counts nothing. `doc`, `tags`, `desired`,
 /// `reported` are JSON text, so that expression indexes can reach into them.
 const TABLES: &str = "
-CREATE TABLE meta (
+CREATE TABLE IF NOT EXISTS meta (
     name TEXT PRIMARY KEY NOT NULL,
     value INTEGER NOT NULL
 ) STRICT;
 
-CREATE TABLE hubs (
+CREATE TABLE IF NOT EXISTS hubs (
     id INTEGER PRIMARY KEY,
     name TEXT NOT NULL UNIQUE,
     revision INTEGER NOT NULL,
@@ -33,7 +34,7 @@ CREATE TABLE hubs (
     modules INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 
-CREATE TABLE policies (
+CREATE TABLE IF NOT EXISTS policies (
     id INTEGER PRIMARY KEY,
     hub INTEGER NOT NULL REFERENCES hubs (id),
     folded_name TEXT NOT NULL,
@@ -43,7 +44,7 @@ CREATE TABLE policies (
     UNIQUE (hub, folded_name)
 ) STRICT;
 
-CREATE TABLE authorities (
+CREATE TABLE IF NOT EXISTS authorities (
     id INTEGER PRIMARY KEY,
     hub INTEGER NOT NULL REFERENCES hubs (id),
     folded_name TEXT NOT NULL,
@@ -53,7 +54,7 @@ CREATE TABLE authorities (
     UNIQUE (hub, folded_name)
 ) STRICT;
 
-CREATE TABLE identities (
+CREATE TABLE IF NOT EXISTS identities (
     id INTEGER PRIMARY KEY,
     hub INTEGER NOT NULL REFERENCES hubs (id),
     device TEXT NOT NULL,
@@ -68,7 +69,7 @@ CREATE TABLE identities (
     UNIQUE (hub, device, module)
 ) STRICT;
 
-CREATE TABLE twins (
+CREATE TABLE IF NOT EXISTS twins (
     identity INTEGER PRIMARY KEY REFERENCES identities (id) ON DELETE CASCADE,
     hub INTEGER NOT NULL,
     revision INTEGER NOT NULL,
@@ -85,16 +86,53 @@ CREATE TABLE twins (
     reported_metadata TEXT NOT NULL
 ) STRICT;
 
-CREATE TABLE sessions (
+CREATE TABLE IF NOT EXISTS sessions (
     identity INTEGER PRIMARY KEY REFERENCES identities (id) ON DELETE CASCADE,
     state BLOB NOT NULL
 ) STRICT;
 
-CREATE TABLE activity (
+CREATE TABLE IF NOT EXISTS activity (
     identity INTEGER PRIMARY KEY REFERENCES identities (id) ON DELETE CASCADE,
     state_updated INTEGER NOT NULL,
     last_activity INTEGER NOT NULL
 ) STRICT;
+
+CREATE TABLE IF NOT EXISTS queues (
+    identity INTEGER PRIMARY KEY REFERENCES identities (id) ON DELETE CASCADE,
+    revision INTEGER NOT NULL,
+    format INTEGER NOT NULL,
+    messages INTEGER NOT NULL,
+    due INTEGER,
+    state BLOB NOT NULL
+) STRICT;
+
+CREATE INDEX IF NOT EXISTS queues_by_due ON queues (due) WHERE due IS NOT NULL;
+
+CREATE TABLE IF NOT EXISTS messages (
+    identity INTEGER NOT NULL REFERENCES queues (identity) ON DELETE CASCADE,
+    number INTEGER NOT NULL,
+    format INTEGER NOT NULL,
+    properties TEXT NOT NULL,
+    body BLOB NOT NULL,
+    UNIQUE (identity, number)
+) STRICT;
+
+CREATE TABLE IF NOT EXISTS feedback_books (
+    hub INTEGER PRIMARY KEY REFERENCES hubs (id) ON DELETE CASCADE,
+    revision INTEGER NOT NULL,
+    format INTEGER NOT NULL,
+    doc TEXT NOT NULL
+) STRICT;
+
+CREATE TABLE IF NOT EXISTS feedback (
+    number INTEGER PRIMARY KEY,
+    hub INTEGER NOT NULL REFERENCES hubs (id) ON DELETE CASCADE,
+    enqueued INTEGER NOT NULL,
+    format INTEGER NOT NULL,
+    doc TEXT NOT NULL
+) STRICT;
+
+CREATE INDEX IF NOT EXISTS feedback_by_hub ON feedback (hub, number);
 ";
 
 /// What a file holds.
@@ -122,6 +160,16 @@ pub(crate) fn find(connection: &Connection) -> rusqlite::Result<Found> {
     }
     let format = meta(connection, "format")?;
     Ok(format.map_or(Found::Foreign, Found::Format))
+}
+
+/// Adds what a file of an older format lacks: later formats only added tables.
+pub(crate) fn upgrade(connection: &Connection) -> rusqlite::Result<()> {
+    connection.execute_batch(&format!(
+        "BEGIN IMMEDIATE;
+         {TABLES}
+         UPDATE meta SET value = {FORMAT} WHERE name = 'format';
+         COMMIT;"
+    ))
 }
 
 /// Makes the tables.

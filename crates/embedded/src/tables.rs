@@ -8,8 +8,10 @@ use twinhub_core::ports::Revision;
 
 pub(crate) mod activity;
 pub(crate) mod documents;
+pub(crate) mod feedback;
 pub(crate) mod hubs;
 pub(crate) mod identities;
+pub(crate) mod queues;
 pub(crate) mod sessions;
 pub(crate) mod twins;
 

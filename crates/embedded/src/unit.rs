@@ -15,10 +15,16 @@ use twinhub_core::ports::{
 use twinhub_core::presence::Activity;
 
 use crate::counts::CountChange;
-use crate::records::{DocumentRow, HubRow, IdentityRow, TwinRow};
+use crate::records::{
+    DocumentRow, FeedbackBookRow, FeedbackRow, HubRow, IdentityRow, MessageRow, QueueRow, TwinRow,
+};
 use crate::tables::documents::{AUTHORITIES, POLICIES};
 use crate::tables::identities::FoundIdentity;
 use crate::tables::{self, HubNumber};
+
+use self::queues::QueueStep;
+
+mod queues;
 
 /// A unit of work, ready to be written.
 pub(crate) struct Unit {
@@ -61,6 +67,7 @@ enum Step {
     PutSession(SessionRecord, SessionNumber),
     RemoveSession(IdentityId, SessionNumber),
     PutActivity(IdentityId, Activity),
+    Queues(QueueStep),
 }
 
 enum Row {
@@ -68,6 +75,8 @@ enum Row {
     Document(DocumentRow),
     Identity(IdentityRow),
     Twin(TwinRow),
+    Queue(QueueRow),
+    FeedbackBook(FeedbackBookRow),
 }
 
 impl Unit {
@@ -121,6 +130,21 @@ impl Step {
             Change::Fence(key, from) => Step::Fence(key, from),
             Change::PutSession(record, by) => Step::PutSession(record, by),
             Change::RemoveSession(id, by) => Step::RemoveSession(id, by),
+            Change::PutMessage(id, number, message) => Step::Queues(QueueStep::PutMessage(
+                id,
+                number,
+                MessageRow::encode(&message),
+            )),
+            Change::RemoveMessage(id, number) => Step::Queues(QueueStep::RemoveMessage(id, number)),
+            Change::AppendFeedback(record) => {
+                Step::Queues(QueueStep::AppendFeedback(FeedbackRow::encode(&record)))
+            }
+            Change::RemoveFeedback { first, last } => {
+                Step::Queues(QueueStep::RemoveFeedback { first, last })
+            }
+            Change::TrimFeedback { before, keep } => {
+                Step::Queues(QueueStep::TrimFeedback { before, keep })
+            }
         }
     }
 }
@@ -133,6 +157,8 @@ impl Row {
             Record::Authority(authority) => Row::Document(DocumentRow::of_authority(authority)),
             Record::Identity(identity) => Row::Identity(IdentityRow::encode(identity)),
             Record::Twin(twin) => Row::Twin(TwinRow::encode(twin)),
+            Record::Queue(record) => Row::Queue(QueueRow::encode(&record.queue)),
+            Record::FeedbackBook(book) => Row::FeedbackBook(FeedbackBookRow::encode(book)),
         }
     }
 }
@@ -206,6 +232,7 @@ impl Application<'_> {
                 }
                 Ok(())
             }
+            Step::Queues(step) => self.queue_step(step),
             Step::PutActivity(id, activity) => {
                 if let Some(identity) = self.find(id)? {
                     tables::activity::put(self.connection, identity.number, *activity)?;
@@ -232,6 +259,13 @@ impl Application<'_> {
             (RecordKey::Twin(id), Row::Twin(row)) => {
                 let identity = self.existing(id)?.number;
                 tables::twins::insert(connection, self.hub()?, identity, row, to)?
+            }
+            (RecordKey::Queue(id), Row::Queue(row)) => {
+                let identity = self.existing(id)?.number;
+                tables::queues::insert(connection, identity, row, to)?
+            }
+            (_, Row::FeedbackBook(row)) => {
+                tables::feedback::insert_book(connection, self.hub()?, row, to)?
             }
             _ => unreachable!("a row is made from the record that gives the key"),
         };
@@ -261,6 +295,15 @@ impl Application<'_> {
                 }
                 None => false,
             },
+            (RecordKey::Queue(id), Row::Queue(row)) => match self.find(id)? {
+                Some(identity) => {
+                    tables::queues::replace(connection, identity.number, row, from, to)?
+                }
+                None => false,
+            },
+            (_, Row::FeedbackBook(row)) => {
+                tables::feedback::replace_book(connection, self.hub()?, row, from, to)?
+            }
             _ => unreachable!("a row is made from the record that gives the key"),
         };
         require(unchanged, key)
@@ -290,6 +333,13 @@ impl Application<'_> {
                 Some(identity) => tables::twins::remove(connection, identity.number, from)?,
                 None => false,
             },
+            RecordKey::Queue(id) => match self.find(id)? {
+                Some(identity) => tables::queues::remove(connection, identity.number, from)?,
+                None => false,
+            },
+            RecordKey::FeedbackBook => {
+                tables::feedback::remove_book(connection, self.hub()?, from)?
+            }
             RecordKey::Session(_) => false,
         };
         require(unchanged, key)
@@ -314,6 +364,13 @@ impl Application<'_> {
                 Some(identity) => tables::twins::fence(connection, identity.number, from, to)?,
                 None => false,
             },
+            RecordKey::Queue(id) => match self.find(id)? {
+                Some(identity) => tables::queues::fence(connection, identity.number, from, to)?,
+                None => false,
+            },
+            RecordKey::FeedbackBook => {
+                tables::feedback::fence_book(connection, self.hub()?, from, to)?
+            }
             RecordKey::Session(_) => false,
         };
         require(unchanged, key)

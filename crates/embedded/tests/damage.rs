@@ -12,7 +12,7 @@ use rusqlite::Connection;
 use twinhub_core::hubs::HubRecord;
 use twinhub_core::ids::HubName;
 use twinhub_core::policies::Policy;
-use twinhub_core::ports::{Change, CommitError, Record, StateStore as _, UnitOfWork};
+use twinhub_core::ports::{Change, CommitError, Record, QueueStore as _, StateStore as _, UnitOfWork};
 use twinhub_embedded::{Engine, LocalSessions, OpenError};
 
 fn open(folder: &Path) -> Result<Engine, OpenError> {
@@ -109,6 +109,24 @@ async fn a_file_of_a_later_release_is_refused() {
         matches!(refused, OpenError::UnknownFormat { found: 99, .. }),
         "{refused:?}"
     );
+}
+
+#[tokio::test]
+async fn a_file_of_format_1_gets_the_tables_it_lacks() {
+    let folder = written().await;
+    edit(
+        folder.path(),
+        "DROP TABLE messages; DROP TABLE queues; DROP TABLE feedback; DROP TABLE feedback_books;
+         DROP TABLE authorities; UPDATE meta SET value = 1 WHERE name = 'format'",
+    );
+
+    let engine = open(folder.path()).unwrap();
+
+    assert_eq!(engine.policies(&hub()).await.unwrap().len(), 5);
+    assert_eq!(engine.due_queues(10).await.unwrap(), []);
+    assert_eq!(engine.feedback_stocks().await.unwrap(), []);
+    engine.close().await;
+    assert!(open(folder.path()).is_ok());
 }
 
 #[tokio::test]

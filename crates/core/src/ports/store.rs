@@ -2,13 +2,16 @@
 
 use async_trait::async_trait;
 
-use super::{Announcement, SessionNumber};
+use super::{Announcement, QueueStore, SessionNumber};
+use crate::c2d::{FeedbackBook, FeedbackRecord, QueueRecord};
 use crate::certificates::{Authority, CertificateName};
 use crate::hubs::HubRecord;
 use crate::identities::{DeviceIdentity, Identity, ModuleIdentity};
 use crate::ids::{DeviceId, HubName, IdentityId, ModuleId};
+use crate::messages::Message;
 use crate::policies::{Policy, PolicyName};
 use crate::presence::Activity;
+use crate::time::Timestamp;
 use crate::twins::Twin;
 
 /// Which write a stored value stems from. Opaque, and never given twice by an
@@ -32,6 +35,8 @@ pub struct Registered<T> {
     pub identity: Stored<T>,
     /// What was last written of its connections and activity.
     pub activity: Activity,
+    /// How many messages its queue holds.
+    pub queued_messages: u32,
 }
 
 /// What a gateway keeps for an identity between two connections. Its bytes
@@ -57,6 +62,10 @@ pub enum Record {
     Identity(Identity),
     /// A device or module twin; its identity must exist.
     Twin(Twin),
+    /// A device's or module's queue of messages; its identity must exist.
+    Queue(QueueRecord),
+    /// Which feedback of the hub is in which batch.
+    FeedbackBook(FeedbackBook),
 }
 
 /// What names a record within its hub.
@@ -72,6 +81,10 @@ pub enum RecordKey {
     Identity(IdentityId),
     /// A twin.
     Twin(IdentityId),
+    /// A queue of messages.
+    Queue(IdentityId),
+    /// Which feedback is in which batch.
+    FeedbackBook,
     /// A gateway's session. It has no revision: conflicts alone name it.
     Session(IdentityId),
 }
@@ -85,6 +98,8 @@ impl Record {
             Record::Authority(authority) => RecordKey::Authority(authority.name.clone()),
             Record::Identity(identity) => RecordKey::Identity(identity.id()),
             Record::Twin(twin) => RecordKey::Twin(twin.id.clone()),
+            Record::Queue(record) => RecordKey::Queue(record.identity.clone()),
+            Record::FeedbackBook(_) => RecordKey::FeedbackBook,
         }
     }
 }
@@ -102,7 +117,8 @@ pub enum Change {
     /// Replaces a record that must be at this revision.
     Replace(Record, Revision),
     /// Removes a record that must be at this revision. An identity takes its
-    /// twin, session and activity along, whatever their revisions. A device
+    /// twin, session, activity, queue and the messages in it along, whatever
+    /// their revisions; a hub takes its feedback along. A device
     /// does not take its modules along: name them.
     Remove(RecordKey, Revision),
     /// Moves a record that must be at this revision to a new one, unchanged.
@@ -114,6 +130,28 @@ pub enum Change {
     /// Removes a gateway's session, if there is one; the session that removes
     /// must be the identity's current one.
     RemoveSession(IdentityId, SessionNumber),
+    /// Adds a message to an identity's queue, which must exist and not hold a
+    /// message of that number.
+    PutMessage(IdentityId, u64, Message),
+    /// Removes a message from an identity's queue, if it is there.
+    RemoveMessage(IdentityId, u64),
+    /// Appends feedback; the engine numbers it, in the order of the commits.
+    AppendFeedback(FeedbackRecord),
+    /// Removes what there is of the feedback from `first` to `last`.
+    RemoveFeedback {
+        /// The first number to go.
+        first: u64,
+        /// The last number to go.
+        last: u64,
+    },
+    /// Removes the feedback that was appended at `before` or earlier, and of
+    /// the rest all but the newest `keep`.
+    TrimFeedback {
+        /// Too old.
+        before: Timestamp,
+        /// How many may stay.
+        keep: u64,
+    },
 }
 
 /// Changes that happen together or not at all.
@@ -247,7 +285,7 @@ impl StoreError {
 /// **Blocking.** Methods wait for the disk, never for a caller; a full queue
 /// of commits makes `commit` wait.
 #[async_trait]
-pub trait StateStore: Send + Sync + 'static {
+pub trait StateStore: QueueStore {
     /// A hub's record.
     async fn hub(&self, hub: &HubName) -> Result<Option<Stored<HubRecord>>, StoreError>;
 

@@ -8,13 +8,13 @@ use super::{InvalidProperties, Twin, TwinPatch};
 use crate::access::{DevicePermit, ServicePermit};
 use crate::etag::{Etag, Precondition};
 use crate::hubs::Hub;
-use crate::identities::Identity;
+use crate::identities::{Identity, Standing};
 use crate::ids::IdentityId;
 use crate::ports::{
     Announcement, Change, CommitError, Record, Registered, StateStore, StoreError, Stored,
     UnitOfWork,
 };
-use crate::presence::{Presence, PresenceBook};
+use crate::presence::PresenceBook;
 use crate::time::Clock;
 
 /// A twin with what it mirrors of its identity.
@@ -22,8 +22,8 @@ use crate::time::Clock;
 pub struct TwinView {
     /// The identity.
     pub identity: Identity,
-    /// Whether it is connected.
-    pub presence: Presence,
+    /// Whether it is connected, and what waits for it.
+    pub standing: Standing,
     /// The twin.
     pub twin: Twin,
 }
@@ -134,7 +134,7 @@ impl Twins {
         let found = self.store.twin(hub.name(), id).await?;
         let (registered, twin) = found.ok_or_else(|| ReadTwinError::NotRegistered(id.clone()))?;
         Ok(TwinView {
-            presence: self.presence_of(hub, &registered),
+            standing: self.standing_of(hub, &registered),
             identity: registered.identity.value,
             twin: twin.value,
         })
@@ -172,7 +172,7 @@ impl Twins {
 
             if twin == before || self.save(hub, &twin, revision, seen).await? {
                 return Ok(TwinView {
-                    presence: self.presence_of(hub, &registered),
+                    standing: self.standing_of(hub, &registered),
                     identity: registered.identity.value,
                     twin,
                 });
@@ -242,14 +242,17 @@ impl Twins {
         }
     }
 
-    fn presence_of(&self, hub: &Hub, registered: &Registered<Identity>) -> Presence {
+    fn standing_of(&self, hub: &Hub, registered: &Registered<Identity>) -> Standing {
         let identity = &registered.identity.value;
-        self.presence.of(
-            hub.name(),
-            &identity.id(),
-            identity.generation(),
-            registered.activity,
-        )
+        Standing {
+            presence: self.presence.of(
+                hub.name(),
+                &identity.id(),
+                identity.generation(),
+                registered.activity,
+            ),
+            queued_messages: registered.queued_messages,
+        }
     }
 
     /// Saves a twin that was read at `revision`; false if it changed since.

@@ -129,8 +129,9 @@ macro_rules! select_identities {
     ($rest:literal) => {
         concat!(
             "SELECT i.device, i.module, i.revision, i.format, i.generation, i.version, ",
-            "i.enabled, i.edge, i.doc, a.state_updated, a.last_activity ",
+            "i.enabled, i.edge, i.doc, a.state_updated, a.last_activity, q.messages ",
             "FROM identities i LEFT JOIN activity a ON a.identity = i.id ",
+            "LEFT JOIN queues q ON q.identity = i.id ",
             "WHERE i.hub = (SELECT id FROM hubs WHERE name = ?1) ",
             $rest
         )
@@ -144,6 +145,7 @@ pub(super) struct Found {
     revision: Revision,
     row: IdentityRow,
     activity: Activity,
+    queued_messages: u32,
 }
 
 impl Found {
@@ -161,6 +163,7 @@ impl Found {
                 doc: row.get(8)?,
             },
             activity: activity::from_row(row, 9)?,
+            queued_messages: row.get::<_, Option<u32>>(11)?.unwrap_or(0),
         })
     }
 
@@ -172,6 +175,7 @@ impl Found {
                 value: self.row.decode_device(id)?,
             },
             activity: self.activity,
+            queued_messages: self.queued_messages,
         })
     }
 
@@ -184,6 +188,7 @@ impl Found {
                 value: self.row.decode_module(device, id)?,
             },
             activity: self.activity,
+            queued_messages: self.queued_messages,
         })
     }
 
@@ -198,6 +203,7 @@ impl Found {
                 value: self.row.decode(id.clone())?,
             },
             activity: self.activity,
+            queued_messages: self.queued_messages,
         })
     }
 

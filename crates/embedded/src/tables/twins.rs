@@ -114,18 +114,19 @@ pub(crate) fn read(
         connection
             .prepare_cached(
                 "SELECT i.device, i.module, i.revision, i.format, i.generation, i.version,
-                     i.enabled, i.edge, i.doc, a.state_updated, a.last_activity,
+                     i.enabled, i.edge, i.doc, a.state_updated, a.last_activity, q.messages,
                      t.revision, t.format, t.etag, t.version, t.model_id, t.tags,
                      t.desired, t.desired_version, t.desired_metadata,
                      t.reported, t.reported_version, t.reported_metadata
                  FROM identities i JOIN twins t ON t.identity = i.id
                      LEFT JOIN activity a ON a.identity = i.id
+                     LEFT JOIN queues q ON q.identity = i.id
                  WHERE i.hub = (SELECT id FROM hubs WHERE name = ?1)
                      AND i.device = ?2 AND i.module = ?3",
             )?
             .query_row([hub.as_str(), device, module], |row| {
                 let identity = Found::from_row(row)?;
-                Ok((identity, from_column(row.get(11)?), from_row(row)?))
+                Ok((identity, from_column(row.get(12)?), from_row(row)?))
             })
             .optional()
     };
@@ -145,12 +146,12 @@ fn from_row(row: &Row<'_>) -> rusqlite::Result<TwinRow> {
         })
     };
     Ok(TwinRow {
-        format: row.get(12)?,
-        etag: row.get(13)?,
-        version: row.get(14)?,
-        model_id: row.get(15)?,
-        tags: row.get(16)?,
-        desired: section(17)?,
-        reported: section(20)?,
+        format: row.get(13)?,
+        etag: row.get(14)?,
+        version: row.get(15)?,
+        model_id: row.get(16)?,
+        tags: row.get(17)?,
+        desired: section(18)?,
+        reported: section(21)?,
     })
 }

@@ -5,12 +5,13 @@ use crate::access::RegistryWritePermit;
 use crate::etag::Precondition;
 use crate::hubs::Hub;
 use crate::identities::device::{self, DeviceSpec, PutDeviceError};
-use crate::identities::{DeviceIdentity, Identity, InvalidScope, ModuleIdentity, module, scope};
+use crate::identities::{
+    DeviceIdentity, Identity, InvalidScope, ModuleIdentity, Standing, module, scope,
+};
 use crate::ids::IdentityId;
 use crate::ports::{
     Announcement, Change, CommitError, Record, RecordKey, Registered, StoreError, UnitOfWork,
 };
-use crate::presence::Presence;
 use crate::time::Timestamp;
 use crate::twins::Twin;
 
@@ -22,7 +23,7 @@ impl Registry {
         permit: &RegistryWritePermit,
         spec: DeviceSpec,
         if_match: &Precondition,
-    ) -> Result<(DeviceIdentity, Presence), PutDeviceError> {
+    ) -> Result<(DeviceIdentity, Standing), PutDeviceError> {
         self.put_device_and_twin(permit, spec, if_match, |_, _| Ok(None))
             .await
     }
@@ -36,7 +37,7 @@ impl Registry {
         spec: DeviceSpec,
         if_match: &Precondition,
         change_twin: impl Fn(&mut Twin, Timestamp) -> Result<TwinChange, E>,
-    ) -> Result<(DeviceIdentity, Presence), E> {
+    ) -> Result<(DeviceIdentity, Standing), E> {
         let hub = permit.hub();
         loop {
             let current = self.store.device_with_modules(hub.name(), &spec.id).await?;
@@ -89,12 +90,18 @@ impl Registry {
             let work = UnitOfWork::new(hub.name().clone(), changes).announcing(announcements);
             match self.store.commit(work).await {
                 Ok(()) => {
-                    let activity = stored.map(|device| device.activity).unwrap_or_default();
+                    let (activity, queued_messages) = stored
+                        .map(|device| (device.activity, device.queued_messages))
+                        .unwrap_or_default();
                     let id = after.id.clone().into();
                     let presence = self
                         .presence
                         .of(hub.name(), &id, after.generation, activity);
-                    return Ok((after, presence));
+                    let standing = Standing {
+                        presence,
+                        queued_messages,
+                    };
+                    return Ok((after, standing));
                 }
                 Err(CommitError::Conflict(_)) => {}
                 Err(CommitError::Store(error)) => return Err(error.into()),

@@ -4,9 +4,8 @@ use super::{Registry, TwinChange, insert};
 use crate::access::ModulesWritePermit;
 use crate::etag::Precondition;
 use crate::identities::module::{self, ModuleSpec, PutModuleError};
-use crate::identities::{Identity, ModuleIdentity};
+use crate::identities::{Identity, ModuleIdentity, Standing};
 use crate::ports::{Announcement, Change, CommitError, Record, RecordKey, StoreError, UnitOfWork};
-use crate::presence::Presence;
 use crate::time::Timestamp;
 use crate::twins::Twin;
 
@@ -18,7 +17,7 @@ impl Registry {
         permit: &ModulesWritePermit,
         spec: ModuleSpec,
         if_match: &Precondition,
-    ) -> Result<(ModuleIdentity, Presence), PutModuleError> {
+    ) -> Result<(ModuleIdentity, Standing), PutModuleError> {
         self.put_module_and_twin(permit, spec, if_match, |_, _| Ok(None))
             .await
     }
@@ -32,7 +31,7 @@ impl Registry {
         spec: ModuleSpec,
         if_match: &Precondition,
         change_twin: impl Fn(&mut Twin, Timestamp) -> Result<TwinChange, E>,
-    ) -> Result<(ModuleIdentity, Presence), E> {
+    ) -> Result<(ModuleIdentity, Standing), E> {
         let hub = permit.hub();
         loop {
             let (device, modules) = self
@@ -88,14 +87,20 @@ impl Registry {
                     }
                 }
             }
-            let activity = stored.map(|module| module.activity).unwrap_or_default();
+            let (activity, queued_messages) = stored
+                .map(|module| (module.activity, module.queued_messages))
+                .unwrap_or_default();
             let work = UnitOfWork::new(hub.name().clone(), changes).announcing(announcements);
             match self.store.commit(work).await {
                 Ok(()) => {
                     let presence = self
                         .presence
                         .of(hub.name(), &id, after.generation, activity);
-                    return Ok((after, presence));
+                    let standing = Standing {
+                        presence,
+                        queued_messages,
+                    };
+                    return Ok((after, standing));
                 }
                 Err(CommitError::Conflict(_)) => {}
                 Err(CommitError::Store(error)) => return Err(error.into()),
