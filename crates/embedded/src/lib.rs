@@ -1,9 +1,11 @@
-//! The single-process engine: state in SQLite, sessions in memory.
+//! The single-process engine: state in SQLite, events in a segmented log,
+//! sessions in memory.
 //!
 //! [`Engine`] keeps the state port's promises with one file, `state.db`, and
 //! its write-ahead log. One thread writes, in batches with one flush each; a
 //! few connections read; a thread moves the log into the file.
-//! [`LocalSessions`] is the sessions port for one process.
+//! [`LocalSessions`] is the sessions port for one process, [`LocalEventLog`]
+//! the event port with a log for each hub.
 //!
 //! One process at a time: whoever opens a folder holds its lock.
 //!
@@ -16,11 +18,15 @@
 //! | `readers`, `checkpointer` | the other connections |
 //! | `tables`, `records` | rows, and the versioned shapes in them |
 //! | `sessions` | who is connected |
+//! | `events` | the event port, over the segmented log |
+//! | `metrics` | what is counted |
 
 mod checkpointer;
 mod counts;
 mod engine;
 mod errors;
+mod events;
+mod metrics;
 mod open;
 mod queues;
 mod readers;
@@ -32,5 +38,6 @@ mod unit;
 mod writer;
 
 pub use engine::Engine;
+pub use events::{EventSettings, LocalEventLog, OpenEventsError};
 pub use open::OpenError;
 pub use sessions::LocalSessions;
