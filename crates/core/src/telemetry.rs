@@ -23,8 +23,9 @@ pub enum SendError {
         /// Its size.
         size: usize,
     },
-    /// Too much of this sender waits to be stored: wait until some of it is
-    /// durable, and send the message then.
+    /// Too much waits to be stored: wait until
+    /// [`poll_durable`](TelemetrySender::poll_durable) is ready, and send the
+    /// message then.
     #[error(transparent)]
     Busy(#[from] Busy),
 }
@@ -85,7 +86,8 @@ impl TelemetrySender {
     }
 
     /// How many of the messages sent are durable, once that is more than
-    /// `known`. An error is final: what is not durable may be lost, and the
+    /// `known`, or, after [`SendError::Busy`], once the message may be sent
+    /// again. An error is final: what is not durable may be lost, and the
     /// sender takes nothing more.
     pub fn poll_durable(
         &mut self,

@@ -20,6 +20,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::data_dir::DataDir;
 
+mod cloud_to_device;
 mod environment;
 mod error;
 mod idle;
@@ -27,6 +28,7 @@ mod one_or_many;
 mod settings;
 mod validate;
 
+pub use cloud_to_device::CloudToDevice;
 pub use environment::Environment;
 pub use error::ConfigError;
 
@@ -45,7 +47,7 @@ pub struct Config {
     pub log: String,
     /// Refuse what exceeds the tier's rates and daily quota. No effect yet.
     pub throttling: bool,
-    /// Let tests inject faults. No effect yet.
+    /// Let messages ask for faults of their own connection, for tests.
     pub fault_injection: bool,
     /// Where each protocol listens.
     pub ports: Ports,
@@ -57,6 +59,8 @@ pub struct Config {
     pub limits: Limits,
     /// How tokens are checked.
     pub sas: Sas,
+    /// Messages to devices and modules.
+    pub cloud_to_device: CloudToDevice,
 }
 
 /// Where each protocol listens; 0 takes any free port.
@@ -95,10 +99,14 @@ pub struct Hub {
     /// How many units of the tier.
     pub units: u32,
     /// Partitions of the built-in endpoint; fixed once the hub exists.
-    /// No effect yet.
     pub partitions: u16,
-    /// How long the built-in endpoint keeps events. No effect yet.
+    /// How long the built-in endpoint keeps events.
     pub retention_days: u16,
+    /// How many gigabytes of events are kept; of more the oldest go before
+    /// their time.
+    pub max_log_gb: u32,
+    /// Whether connections and their ends become events.
+    pub connection_events: bool,
 }
 
 /// A tier, by Azure's name.
@@ -246,6 +254,8 @@ impl Default for Config {
                 units: 1,
                 partitions: 4,
                 retention_days: 1,
+                connection_events: false,
+                max_log_gb: 20,
             },
             limits: Limits {
                 modules_per_device: 20,
@@ -253,6 +263,7 @@ impl Default for Config {
             sas: Sas {
                 clock_skew_seconds: 0,
             },
+            cloud_to_device: CloudToDevice::default(),
         }
     }
 }

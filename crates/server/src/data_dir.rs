@@ -136,7 +136,7 @@ impl DataDir {
     /// Whoever holds the lock knows that no hub runs: a `running.json` that a
     /// killed hub left behind is removed.
     pub fn open_for_serving(&self) -> Result<DataDirLock, DataDirError> {
-        for folder in [self.root.clone(), self.tls(), self.state()] {
+        for folder in [self.root.clone(), self.tls(), self.state(), self.log()] {
             private_file::create_folder(&folder).map_err(|source| io_error(&folder, source))?;
         }
         let lock = self.lock()?;

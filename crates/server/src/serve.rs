@@ -70,6 +70,8 @@ async fn serve(config: &Config, data_dir: &DataDir, open_files: u64) -> anyhow::
         shutdown.clone(),
     ));
     tasks.spawn(core.clone().write_presence_behind(shutdown.clone()));
+    tasks.spawn(core.cloud_to_device.clone().run(shutdown.clone()));
+    tasks.spawn(core.clone().drop_old_events(shutdown.clone()));
     Gateways::new(&core, health.clone(), &shutdown)
         .await
         .spawn(sockets, open_files, certificate, &shutdown, &mut tasks)?;

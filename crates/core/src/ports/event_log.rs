@@ -27,8 +27,8 @@ pub enum LogError {
     Closed,
 }
 
-/// The sender has handed over as much as may wait; it must wait until some of
-/// it is durable.
+/// As much as may wait does, of all senders. The sender waits until
+/// [`Producer::poll_durable`] is ready, and appends then.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("too much waits to be stored")]
 pub struct Busy;
@@ -133,6 +133,7 @@ pub trait Producer: Send {
     /// handful of messages; does nothing if there is nothing.
     fn hand_over(&mut self);
 
-    /// How many messages are durable, once that is more than `known`.
+    /// How many messages are durable, once that is more than `known`, or,
+    /// after [`Busy`], once there is room again: then it may be `known` itself.
     fn poll_durable(&mut self, cx: &mut Context<'_>, known: u64) -> Poll<Result<u64, LogError>>;
 }

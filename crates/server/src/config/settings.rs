@@ -30,8 +30,20 @@ pub(super) const SETTINGS: &[(&str, Reading)] = &[
     ("hub.units", Reading::Literal),
     ("hub.partitions", Reading::Literal),
     ("hub.retention_days", Reading::Literal),
+    ("hub.connection_events", Reading::Literal),
+    ("hub.max_log_gb", Reading::Literal),
     ("limits.modules_per_device", Reading::Literal),
     ("sas.clock_skew_seconds", Reading::Literal),
+    ("cloud_to_device.default_ttl_seconds", Reading::Literal),
+    ("cloud_to_device.max_delivery_count", Reading::Literal),
+    ("cloud_to_device.lock_expiry_counts", Reading::Literal),
+    ("cloud_to_device.feedback_ttl_seconds", Reading::Literal),
+    ("cloud_to_device.feedback_lock_seconds", Reading::Literal),
+    (
+        "cloud_to_device.feedback_max_delivery_count",
+        Reading::Literal,
+    ),
+    ("cloud_to_device.feedback_max_records", Reading::Literal),
 ];
 
 /// Variables that are no settings of a hub.

@@ -92,6 +92,8 @@ fn each_setting_can_be_a_variable() {
         ("HUB_UNITS", "2"),
         ("HUB_PARTITIONS", "8"),
         ("HUB_RETENTION_DAYS", "7"),
+        ("HUB_MAX_LOG_GB", "5"),
+        ("HUB_CONNECTION_EVENTS", "true"),
         ("LIMITS_MODULES_PER_DEVICE", "50"),
         ("SAS_CLOCK_SKEW_SECONDS", "300"),
     ];
@@ -125,6 +127,8 @@ fn each_setting_can_be_a_variable() {
             units: 2,
             partitions: 8,
             retention_days: 7,
+            max_log_gb: 5,
+            connection_events: true,
         },
         limits: Limits {
             modules_per_device: 50,
@@ -266,15 +270,12 @@ fn a_misspelt_variable_is_told_and_a_foreign_one_is_not() {
 fn a_setting_without_effect_is_told_when_it_is_set() {
     let notices = |file| Sources::with_file(file).load().unwrap().notices;
 
-    let set = notices("throttling = true\n[hub]\npartitions = 8\nunits = 2\n");
+    let set = notices("throttling = true\n[hub]\npartitions = 8\n");
     let untouched = notices("throttling = false\n[hub]\npartitions = 4\n");
 
     assert_eq!(
         set,
-        [
-            "the setting `throttling` has no effect in this version",
-            "the setting `hub.partitions` has no effect in this version",
-        ]
+        ["the setting `throttling` has no effect in this version"]
     );
     assert_eq!(untouched, [""; 0]);
 }

@@ -32,7 +32,8 @@ pub(super) fn check(config: &Config) -> Result<(), Invalid> {
         "sas.clock_skew_seconds",
         config.sas.clock_skew_seconds,
         0..=3600,
-    )
+    )?;
+    config.cloud_to_device.check()
 }
 
 fn hostnames(names: &[String]) -> Result<(), Invalid> {
@@ -97,11 +98,12 @@ fn hub(hub: &Hub) -> Result<(), Invalid> {
         Sku::B3 | Sku::S3 => 10,
     };
     within("hub.units", hub.units, 1..=most_units)?;
-    within("hub.partitions", hub.partitions.into(), 1..=128)?;
-    within("hub.retention_days", hub.retention_days.into(), 1..=7)
+    within("hub.partitions", hub.partitions.into(), 2..=32)?;
+    within("hub.retention_days", hub.retention_days.into(), 1..=7)?;
+    within("hub.max_log_gb", hub.max_log_gb, 1..=100_000)
 }
 
-fn within(
+pub(super) fn within(
     key: &'static str,
     value: u32,
     range: std::ops::RangeInclusive<u32>,

@@ -6,22 +6,30 @@ use std::time::Duration;
 use anyhow::Context as _;
 use tokio_util::sync::CancellationToken;
 use twinhub_core::access::Access;
+use twinhub_core::c2d::CloudToDevice;
+use twinhub_core::connection_events::ConnectionEvents;
 use twinhub_core::connections::Connections;
+use twinhub_core::faults::Faults;
 use twinhub_core::hubs::{HubSettings, Hubs, Sku, Tier};
 use twinhub_core::identities::Registry;
 use twinhub_core::ids::HubName;
-use twinhub_core::ports::{EndReason, Sessions, StateStore};
+use twinhub_core::methods::Methods;
+use twinhub_core::ports::{EndReason, EventLog, Sessions, StateStore};
 use twinhub_core::presence::PresenceBook;
 use twinhub_core::stored_sessions::StoredSessions;
+use twinhub_core::telemetry::Telemetry;
 use twinhub_core::time::{Clock, SystemClock};
 use twinhub_core::twins::Twins;
-use twinhub_embedded::{Engine, LocalSessions};
+use twinhub_embedded::{Engine, EventSettings, LocalEventLog, LocalSessions};
 use twinhub_sas::ConnectionString;
 
 use crate::config::{self, Config};
 use crate::data_dir::DataDir;
 use crate::operator_token::OperatorToken;
 use crate::running::RunningHub;
+
+/// How often old events are dropped.
+const RETENTION_EVERY: Duration = Duration::from_secs(60);
 
 /// Everything that gateways call.
 pub struct Core {
@@ -31,8 +39,14 @@ pub struct Core {
     pub access: Arc<Access>,
     pub registry: Arc<Registry>,
     pub twins: Arc<Twins>,
+    pub cloud_to_device: Arc<CloudToDevice>,
     pub connections: Arc<Connections>,
+    pub methods: Arc<Methods>,
     pub stored_sessions: Arc<StoredSessions>,
+    pub faults: Arc<Faults>,
+    pub connection_events: Arc<ConnectionEvents>,
+    pub event_log: Arc<LocalEventLog>,
+    pub telemetry: Arc<Telemetry>,
     pub clock: Arc<dyn Clock>,
     presence: Arc<PresenceBook>,
     sessions: Arc<dyn Sessions>,
@@ -51,11 +65,13 @@ impl Core {
         let sessions: Arc<dyn Sessions> = Arc::new(LocalSessions::new());
         let engine = Arc::new(Engine::open(&data_dir.state(), sessions.clone())?);
         let store: Arc<dyn StateStore> = engine.clone();
+        let event_log = open_event_log(config, data_dir).await?;
         let (hubs, made) = Hubs::open(store.clone(), vec![hub_of(config)?])
             .await
             .context("could not load the hub")?;
         let hubs = Arc::new(hubs);
         let presence = Arc::new(PresenceBook::new(clock.clone()));
+        let events: Arc<dyn EventLog> = event_log.clone();
         let token = operator_token
             .read()?
             .context("the operator token has vanished")?;
@@ -76,8 +92,23 @@ impl Core {
                 clock.clone(),
             )),
             twins: Arc::new(Twins::new(store.clone(), presence.clone(), clock.clone())),
+            cloud_to_device: Arc::new(CloudToDevice::new(
+                store.clone(),
+                clock.clone(),
+                config.cloud_to_device.settings(),
+            )),
+            methods: Arc::new(Methods::new(store.clone(), sessions.clone())),
             connections: Arc::new(Connections::new(sessions.clone(), presence.clone())),
+            telemetry: Arc::new(Telemetry::new(events.clone(), clock.clone())),
+            faults: Arc::new(Faults::new(config.fault_injection, clock.clone())),
+            connection_events: Arc::new(ConnectionEvents::new(
+                config.hub.connection_events,
+                events,
+                sessions.clone(),
+                clock.clone(),
+            )),
             stored_sessions: Arc::new(StoredSessions::new(store.clone())),
+            event_log,
             hubs,
             presence,
             sessions,
@@ -92,6 +123,17 @@ impl Core {
         self.presence.run(self.store.clone(), shutdown).await;
     }
 
+    /// Drops old events until `shutdown`.
+    pub async fn drop_old_events(self: Arc<Self>, shutdown: CancellationToken) {
+        loop {
+            self.event_log.retain(self.clock.now()).await;
+            tokio::select! {
+                () = shutdown.cancelled() => return,
+                () = tokio::time::sleep(RETENTION_EVERY) => {}
+            }
+        }
+    }
+
     /// The connection string of `iothubowner`, unless somebody removed it.
     pub fn owner_connection_string(&self, running: &RunningHub) -> Option<String> {
         let hub = self.hubs.by_name(&running.hub)?;
@@ -103,14 +145,31 @@ impl Core {
             .map(|owner| owner.to_string())
     }
 
-    /// Ends what sessions are left, writes what is behind, closes the state.
+    /// Ends what sessions are left, writes what is behind, closes events and
+    /// state.
     pub async fn close(&self) {
         self.sessions.end_all(EndReason::ShuttingDown);
         if let Err(error) = self.presence.write_behind(&*self.store).await {
             tracing::warn!(%error, "could not write the last activity");
         }
+        self.event_log.close().await;
         self.engine.close().await;
     }
+}
+
+/// Where the events are, which may take a moment to read after a crash.
+async fn open_event_log(config: &Config, data_dir: &DataDir) -> anyhow::Result<Arc<LocalEventLog>> {
+    const DAY: u64 = 24 * 60 * 60;
+    let settings = EventSettings {
+        partitions: config.hub.partitions,
+        retention: Duration::from_secs(DAY * u64::from(config.hub.retention_days)),
+        max_bytes: u64::from(config.hub.max_log_gb) * 1_000_000_000,
+    };
+    let hub = HubName::parse(&config.hub.name)?;
+    let folder = data_dir.log();
+    let opened =
+        tokio::task::spawn_blocking(move || LocalEventLog::open(&folder, [(hub, settings)]));
+    Ok(Arc::new(opened.await??))
 }
 
 /// The configured hub. It answers to every name and address that it is
