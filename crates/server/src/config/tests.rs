@@ -96,6 +96,13 @@ fn each_setting_can_be_a_variable() {
         ("HUB_CONNECTION_EVENTS", "true"),
         ("LIMITS_MODULES_PER_DEVICE", "50"),
         ("SAS_CLOCK_SKEW_SECONDS", "300"),
+        ("CLOUD_TO_DEVICE_DEFAULT_TTL_SECONDS", "60"),
+        ("CLOUD_TO_DEVICE_MAX_DELIVERY_COUNT", "1"),
+        ("CLOUD_TO_DEVICE_LOCK_EXPIRY_COUNTS", "true"),
+        ("CLOUD_TO_DEVICE_FEEDBACK_TTL_SECONDS", "61"),
+        ("CLOUD_TO_DEVICE_FEEDBACK_LOCK_SECONDS", "5"),
+        ("CLOUD_TO_DEVICE_FEEDBACK_MAX_DELIVERY_COUNT", "2"),
+        ("CLOUD_TO_DEVICE_FEEDBACK_MAX_RECORDS", "1"),
     ];
     assert_eq!(values.len(), settings::SETTINGS.len());
     let sources = values
@@ -135,6 +142,15 @@ fn each_setting_can_be_a_variable() {
         },
         sas: Sas {
             clock_skew_seconds: 300,
+        },
+        cloud_to_device: CloudToDevice {
+            default_ttl_seconds: 60,
+            max_delivery_count: 1,
+            lock_expiry_counts: true,
+            feedback_ttl_seconds: 61,
+            feedback_lock_seconds: 5,
+            feedback_max_delivery_count: 2,
+            feedback_max_records: 1,
         },
     };
     assert_eq!(config, expected);
