@@ -23,7 +23,7 @@ mod contents;
 mod pair;
 mod reload;
 
-pub use clients::ClientCertificates;
+pub use clients::{ClientCertificates, may_be_a_browser};
 pub use pair::{PairError, read_certificates};
 pub use reload::ServerCertificate;
 

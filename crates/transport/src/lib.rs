@@ -9,5 +9,5 @@ mod complaint;
 mod listener;
 mod strangers;
 
-pub use listener::{Connection, Limits, serve};
+pub use listener::{Connection, Limits, Tls, serve};
 pub use strangers::{Stranger, StrangerCaps, Strangers, TooMany};

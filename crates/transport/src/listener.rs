@@ -6,10 +6,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rustls::ServerConfig;
+use rustls::server::{Acceptor, ClientHello};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{Instant, sleep, timeout};
-use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
+use tokio_rustls::{LazyConfigAcceptor, TlsAcceptor};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -29,6 +30,22 @@ impl Default for Limits {
             handshake_deadline: Duration::from_secs(10),
         }
     }
+}
+
+/// How TLS is spoken with a client.
+#[derive(Clone)]
+pub enum Tls {
+    /// With all alike.
+    Alike(Arc<ServerConfig>),
+    /// With some in one way, with others in another.
+    ByHello {
+        /// Tells by a client's first words whether it belongs to `some`.
+        is_some: fn(&ClientHello<'_>) -> bool,
+        /// For those.
+        some: Arc<ServerConfig>,
+        /// For all others.
+        others: Arc<ServerConfig>,
+    },
 }
 
 /// A connection whose TLS handshake is done.
@@ -52,7 +69,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// A stranger over the cap is dropped without a word.
 pub async fn serve<F, Fut>(
     listener: TcpListener,
-    tls: Arc<ServerConfig>,
+    tls: Tls,
     strangers: Arc<Strangers>,
     limits: Limits,
     shutdown: CancellationToken,
@@ -61,7 +78,6 @@ pub async fn serve<F, Fut>(
     F: Fn(Connection) -> Fut + Clone + Send + 'static,
     Fut: Future<Output = ()> + Send,
 {
-    let acceptor = TlsAcceptor::from(tls);
     let connections = TaskTracker::new();
     let mut refusals = Complaint::default();
     loop {
@@ -86,11 +102,11 @@ pub async fn serve<F, Fut>(
                 continue;
             }
         };
-        let acceptor = acceptor.clone();
+        let tls = tls.clone();
         let handle = handle.clone();
         let shutdown = shutdown.clone();
         connections.spawn(async move {
-            let handshake = Box::pin(shake_hands(acceptor, socket, limits.handshake_deadline));
+            let handshake = Box::pin(shake_hands(tls, socket, limits.handshake_deadline));
             let stream = tokio::select! {
                 () = shutdown.cancelled() => return,
                 stream = handshake => stream,
@@ -114,13 +130,31 @@ pub async fn serve<F, Fut>(
 }
 
 async fn shake_hands(
-    acceptor: TlsAcceptor,
+    tls: Tls,
     socket: TcpStream,
     deadline: Duration,
 ) -> io::Result<Box<TlsStream<TcpStream>>> {
     socket.set_nodelay(true)?;
-    timeout(deadline, acceptor.accept(socket))
+    timeout(deadline, accept(tls, socket))
         .await
         .map_err(|_| io::Error::from(io::ErrorKind::TimedOut))?
         .map(Box::new)
+}
+
+async fn accept(tls: Tls, socket: TcpStream) -> io::Result<TlsStream<TcpStream>> {
+    match tls {
+        Tls::Alike(config) => TlsAcceptor::from(config).accept(socket).await,
+        Tls::ByHello {
+            is_some,
+            some,
+            others,
+        } => {
+            let start = LazyConfigAcceptor::new(Acceptor::default(), socket).await?;
+            let config = match is_some(&start.client_hello()) {
+                true => some,
+                false => others,
+            };
+            start.into_stream(config).await
+        }
+    }
 }

@@ -7,10 +7,10 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use twinhub_core::access::{ClientCertificate, Peer};
 use twinhub_http::{Health, WebSocketRoute};
-use twinhub_transport::{Connection, Limits, StrangerCaps, Strangers};
+use twinhub_transport::{Connection, Limits, StrangerCaps, Strangers, Tls};
 
 use super::core::Core;
-use crate::certificates::{ClientCertificates, ServerCertificate, server_config};
+use crate::certificates::{ClientCertificates, ServerCertificate, may_be_a_browser, server_config};
 use crate::config::{Config, Ports};
 use crate::listen::{self, Listeners, Port};
 
@@ -102,12 +102,14 @@ impl Gateways {
         tasks: &mut JoinSet<()>,
     ) -> anyhow::Result<()> {
         let strangers = Strangers::new(StrangerCaps::within(open_files));
-        let https = server_config(
-            certificate.clone(),
-            &["http/1.1"],
-            ClientCertificates::NotAsked,
-        )?;
+        let https = |clients| server_config(certificate.clone(), &["http/1.1"], clients);
+        let https = Tls::ByHello {
+            is_some: may_be_a_browser,
+            some: https(ClientCertificates::NotAsked)?,
+            others: https(ClientCertificates::Asked)?,
+        };
         let mqtts = server_config(certificate, &[], ClientCertificates::Asked)?;
+        let mqtts = Tls::Alike(mqtts);
         for socket in sockets.https.sockets {
             let (gateway, stop) = (self.http.clone(), shutdown.clone());
             let handle = move |connection: Connection| {
