@@ -10,12 +10,13 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, duplex};
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
-use twinhub_core::access::{Access, Peer};
+use twinhub_core::access::{Access, DevicePermit, Peer, Proof};
 use twinhub_core::c2d::{CloudToDevice, CloudToDeviceSettings};
+use twinhub_core::connections::{Connected, Connections};
 use twinhub_core::etag::Precondition;
 use twinhub_core::hubs::{HubSettings, Hubs, Sku, Tier};
 use twinhub_core::identities::{AuthenticationSpec, DeviceSpec, ModuleSpec, Registry, Status};
-use twinhub_core::ids::{DeviceId, HubName, ModuleId};
+use twinhub_core::ids::{DeviceId, HubName, IdentityId, ModuleId};
 use twinhub_core::keys::Key;
 use twinhub_core::methods::Methods;
 use twinhub_core::presence::PresenceBook;
@@ -46,8 +47,10 @@ pub struct TestHub {
     pub log: MemoryLog,
     pub shutdown: CancellationToken,
     pub hubs: Arc<Hubs>,
+    pub methods: Arc<Methods>,
     registry: Arc<Registry>,
     access: Arc<Access>,
+    connections: Connections,
     _folder: tempfile::TempDir,
 }
 
@@ -138,12 +141,14 @@ impl TestHub {
             c2d: Arc::new(c2d),
             streams: EventStreams::new(Arc::new(log.clone()), access.clone(), clock.clone()),
         };
+        let methods = Arc::new(Methods::new(engine.clone(), sessions.clone()));
+        let connections = Connections::new(sessions, presence.clone());
         let gateway = Gateway::new(Services {
             hubs: hubs.clone(),
             access: access.clone(),
             registry: registry.clone(),
             twins: Arc::new(Twins::new(engine.clone(), presence.clone(), clock.clone())),
-            methods: Arc::new(Methods::new(engine.clone(), sessions.clone())),
+            methods: methods.clone(),
             clock,
             health: Health::new(String::new),
             websockets: Vec::new(),
@@ -155,8 +160,10 @@ impl TestHub {
             log,
             shutdown: CancellationToken::new(),
             hubs,
+            methods,
             registry,
             access,
+            connections,
             _folder: folder,
         }
     }
@@ -225,6 +232,16 @@ impl TestHub {
             .put_module(&permit, spec, &Precondition::None)
             .await
             .unwrap();
+    }
+
+    /// Takes an identity's place among the sessions.
+    pub async fn enter(&self, id: &IdentityId) -> (DevicePermit, Connected) {
+        let hub = self.hubs.by_host(HOST).unwrap();
+        let token = self.policy_token("device");
+        let permit = self.access.connect(&hub, Proof::Token(&token), id);
+        let permit = permit.await.unwrap();
+        let connected = self.connections.enter(&permit);
+        (permit, connected)
     }
 
     /// A connection to the gateway.
