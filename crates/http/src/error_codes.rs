@@ -69,6 +69,7 @@ codes! {
     MESSAGE_TOO_LARGE = 413_001 "MessageTooLarge";
     TOO_MANY_DEVICES = 413_002 "TooManyDevices";
     TOO_MANY_MODULES = 413_003 "TooManyModulesOnDevice";
+    THROTTLED = 429_001 "ThrottlingException";
     CLIENT_CLOSED_REQUEST = 499_000 "ClientClosedRequest";
     SERVER_ERROR = 500_001 "ServerError";
     NOT_IMPLEMENTED = 501_000 "FeatureNotSupported";

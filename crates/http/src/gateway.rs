@@ -62,7 +62,7 @@ pub struct Services {
     /// Protocols over WebSocket.
     pub websockets: Vec<WebSocketRoute>,
     /// Messages and events.
-    pub messages: Option<MessageServices>,
+    pub messages: MessageServices,
 }
 
 /// The HTTPS gateway.

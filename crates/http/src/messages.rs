@@ -10,6 +10,7 @@ use http::{Request, Response, header};
 use hyper::body::Incoming;
 use twinhub_core::access::{DevicePermit, Peer, Proof, ServicePermit};
 use twinhub_core::c2d::CloudToDevice;
+use twinhub_core::faults::Faults;
 use twinhub_core::ids::IdentityId;
 use twinhub_core::messages::{MAX_CLOUD_TO_DEVICE, MAX_DEVICE_TO_CLOUD};
 use twinhub_core::telemetry::Telemetry;
@@ -27,6 +28,8 @@ use crate::{c2d, telemetry};
 pub struct MessageServices {
     /// Messages from devices.
     pub telemetry: Arc<Telemetry>,
+    /// Faults on demand.
+    pub faults: Arc<Faults>,
     /// Messages to devices and modules.
     pub c2d: Arc<CloudToDevice>,
     /// Followers of events.
@@ -70,14 +73,19 @@ impl Gateway {
         if endpoint != MessageEndpoint::FollowEvents {
             check_api_version(&asked.query)?;
         }
-        let Some(services) = &self.services().messages else {
-            return Err(not_built("messages"));
-        };
+        let services = &self.services().messages;
         match endpoint {
             MessageEndpoint::SendTelemetry(device) => {
                 let permit = self.device(&asked, device.into()).await?;
                 let body = read_message(asked.body, MAX_DEVICE_TO_CLOUD).await?;
-                telemetry::accept(&services.telemetry, &permit, &asked.head, body).await
+                telemetry::accept(
+                    &services.telemetry,
+                    &services.faults,
+                    &permit,
+                    &asked.head,
+                    body,
+                )
+                .await
             }
             MessageEndpoint::FollowEvents => {
                 let permit = self.back_end(&asked).await?;
@@ -155,11 +163,4 @@ fn proof_of<'a>(head: &'a Parts, peer: &'a Peer) -> Result<Proof<'a>, Refusal> {
             "show a shared access signature in header Authorization, or a certificate",
         )),
     }
-}
-
-fn not_built(feature: &str) -> Refusal {
-    Refusal::new(
-        error_codes::NOT_IMPLEMENTED,
-        format!("this version of Twinhub does not have {feature}"),
-    )
 }

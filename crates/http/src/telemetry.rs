@@ -6,7 +6,8 @@ use std::future::poll_fn;
 use bytes::Bytes;
 use http::{HeaderMap, Response, StatusCode, header, request};
 use twinhub_core::access::DevicePermit;
-use twinhub_core::messages::{MAX_DEVICE_TO_CLOUD, Message, MessageRef};
+use twinhub_core::faults::Faults;
+use twinhub_core::messages::{MAX_DEVICE_TO_CLOUD, Message, MessageRef, SystemProperty};
 use twinhub_core::telemetry::{SendError, Telemetry, TelemetrySender};
 
 use crate::documents::message::message_of_request;
@@ -18,6 +19,7 @@ use crate::response::{Body, empty};
 /// answered, and a batch is refused as a whole.
 pub async fn accept(
     telemetry: &Telemetry,
+    faults: &Faults,
     permit: &DevicePermit,
     head: &request::Parts,
     body: Bytes,
@@ -34,6 +36,7 @@ pub async fn accept(
     {
         return Err(SendError::TooLarge { size }.into());
     }
+    check_faults(faults, permit, &messages)?;
     let mut sender = telemetry.sender(permit, None)?;
     store(&mut sender, &messages).await?;
     Ok(empty(StatusCode::NO_CONTENT))
@@ -65,24 +68,57 @@ async fn store(sender: &mut TelemetrySender, messages: &[Message]) -> Result<(),
 
 /// Whether the sender took a message; it may have too much waiting already.
 fn take(sender: &mut TelemetrySender, message: &Message) -> Result<bool, Refusal> {
-    let system: Vec<_> = message
-        .system
-        .iter()
-        .map(|(property, value)| (*property, Cow::from(&**value)))
-        .collect();
-    let application: Vec<_> = message
-        .application
-        .iter()
-        .map(|(name, value)| (Cow::from(&**name), value.as_deref().map(Cow::from)))
-        .collect();
-    let borrowed = MessageRef {
+    let (system, application) = borrowed(message);
+    let taken = sender.send(&MessageRef {
         system: &system,
         application: &application,
         body: &message.body,
-    };
-    match sender.send(&borrowed) {
+    });
+    match taken {
         Ok(()) => Ok(true),
         Err(SendError::Busy(_)) => Ok(false),
         Err(error @ SendError::TooLarge { .. }) => Err(error.into()),
     }
+}
+
+/// The fault that was wished for earlier and lasts, or that one of these
+/// messages wishes for: over HTTPS it is the answer to that very request.
+fn check_faults(
+    faults: &Faults,
+    permit: &DevicePermit,
+    messages: &[Message],
+) -> Result<(), Refusal> {
+    if let Some(fault) = faults.lasting_for(permit) {
+        return Err(fault.into());
+    }
+    for message in messages {
+        let (system, application) = borrowed(message);
+        let ordered = faults.ordered(&MessageRef {
+            system: &system,
+            application: &application,
+            body: &message.body,
+        });
+        if let Some(order) = ordered {
+            faults.begin(permit, &order);
+            return Err(order.fault.into());
+        }
+    }
+    Ok(())
+}
+
+type System<'a> = Vec<(SystemProperty, Cow<'a, str>)>;
+type Application<'a> = Vec<(Cow<'a, str>, Option<Cow<'a, str>>)>;
+
+/// The properties of a message, as they are handed on.
+fn borrowed(message: &Message) -> (System<'_>, Application<'_>) {
+    let system = message.system.iter();
+    let application = message.application.iter();
+    (
+        system
+            .map(|(property, value)| (*property, Cow::from(&**value)))
+            .collect(),
+        application
+            .map(|(name, value)| (Cow::from(&**name), value.as_deref().map(Cow::from)))
+            .collect(),
+    )
 }

@@ -193,3 +193,30 @@ async fn sending_moves_the_last_activity_and_is_no_connection() {
     assert_eq!(device["connectionState"], "Disconnected");
     assert_eq!(device["connectionStateUpdatedTime"], "0001-01-01T00:00:00Z");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_fault_that_a_message_asks_for_is_its_answer_and_lasts() {
+    for (kind, status, error) in [
+        ("InvokeThrottling", 429, "ThrottlingException"),
+        ("InvokeMaxMessageQuota", 403, "IotHubQuotaExceeded"),
+        ("InvokeAuthError", 401, "IotHubUnauthorizedAccess"),
+    ] {
+        let hub = TestHub::new().await;
+        let token = hub.with_device("pump-7").await;
+        let wish = [
+            ("iothub-app-AzIoTHub_FaultOperationType", kind),
+            ("iothub-app-AzIoTHub_FaultOperationDurationInSecs", "5"),
+        ];
+
+        let asked = post(&hub, &token, &wish, b"x").await;
+        let meanwhile = post(&hub, &token, &[], b"x").await;
+        tokio::time::advance(std::time::Duration::from_secs(6)).await;
+        let afterwards = post(&hub, &token, &[], b"x").await;
+
+        for reply in [asked, meanwhile] {
+            assert_eq!((reply.status, reply.error()), (status, error));
+        }
+        assert_eq!(afterwards.status, 204);
+        assert_eq!(hub.log.events().len(), 1);
+    }
+}

@@ -1,6 +1,7 @@
 //! What core refuses of messages and events.
 
 use twinhub_core::event_reader::OpenReaderError;
+use twinhub_core::faults::Fault;
 use twinhub_core::ports::LogError;
 use twinhub_core::telemetry::SendError;
 
@@ -50,5 +51,20 @@ impl From<OpenReaderError> for Refusal {
             OpenReaderError::NoSuchPartition { .. } => Refusal::invalid(message),
             OpenReaderError::Log(error) => error.into(),
         }
+    }
+}
+
+/// As the SDKs' own tests expect it of the request that asked for the fault.
+impl From<Fault> for Refusal {
+    fn from(fault: Fault) -> Self {
+        let code = match fault {
+            Fault::Unauthorized => codes::UNAUTHORIZED_ACCESS,
+            Fault::Throttled => codes::THROTTLED,
+            Fault::QuotaExceeded => codes::QUOTA_EXCEEDED,
+            Fault::ConnectionLost | Fault::ConnectionClosed | Fault::StreamLost(_) => {
+                codes::SERVER_ERROR
+            }
+        };
+        Refusal::new(code, "a message asked for this fault")
     }
 }

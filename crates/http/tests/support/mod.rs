@@ -14,6 +14,7 @@ use twinhub_core::access::{Access, DevicePermit, Peer, Proof};
 use twinhub_core::c2d::{CloudToDevice, CloudToDeviceSettings};
 use twinhub_core::connections::{Connected, Connections};
 use twinhub_core::etag::Precondition;
+use twinhub_core::faults::Faults;
 use twinhub_core::hubs::{HubSettings, Hubs, Sku, Tier};
 use twinhub_core::identities::{AuthenticationSpec, DeviceSpec, ModuleSpec, Registry, Status};
 use twinhub_core::ids::{DeviceId, HubName, IdentityId, ModuleId};
@@ -138,6 +139,7 @@ impl TestHub {
         );
         let messages = MessageServices {
             telemetry: Arc::new(Telemetry::new(Arc::new(log.clone()), clock.clone())),
+            faults: Arc::new(Faults::new(true, clock.clone())),
             c2d: Arc::new(c2d),
             streams: EventStreams::new(Arc::new(log.clone()), access.clone(), clock.clone()),
         };
@@ -152,7 +154,7 @@ impl TestHub {
             clock,
             health: Health::new(String::new),
             websockets: Vec::new(),
-            messages: Some(messages),
+            messages,
         })
         .await;
         TestHub {

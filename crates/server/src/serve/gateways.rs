@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use twinhub_core::access::{ClientCertificate, Peer};
-use twinhub_http::{Health, WebSocketRoute};
+use twinhub_http::{EventStreams, Health, MessageServices, WebSocketRoute};
 use twinhub_transport::{Connection, Limits, StrangerCaps, Strangers, Tls};
 
 use super::core::Core;
@@ -65,6 +65,11 @@ impl Gateways {
                 hubs: core.hubs.clone(),
                 access: core.access.clone(),
                 twins: core.twins.clone(),
+                telemetry: core.telemetry.clone(),
+                c2d: core.cloud_to_device.clone(),
+                methods: core.methods.clone(),
+                faults: core.faults.clone(),
+                connection_events: core.connection_events.clone(),
                 connections: core.connections.clone(),
                 stored: core.stored_sessions.clone(),
                 clock: core.clock.clone(),
@@ -83,9 +88,20 @@ impl Gateways {
             access: core.access.clone(),
             registry: core.registry.clone(),
             twins: core.twins.clone(),
+            methods: core.methods.clone(),
             clock: core.clock.clone(),
             health,
             websockets: vec![over_websocket],
+            messages: MessageServices {
+                telemetry: core.telemetry.clone(),
+                faults: core.faults.clone(),
+                c2d: core.cloud_to_device.clone(),
+                streams: EventStreams::new(
+                    core.event_log.clone(),
+                    core.access.clone(),
+                    core.clock.clone(),
+                ),
+            },
         })
         .await;
         Gateways { http, mqtt }
