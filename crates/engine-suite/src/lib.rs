@@ -1,8 +1,9 @@
 //! The tests that every engine must pass, written against core's ports alone.
 //!
-//! An engine brings a [`Storage`] for the state port and a `Sessions` for the
-//! sessions port, and lets [`state_store_suite!`] and [`sessions_suite!`]
-//! make a test of each behaviour. Each test gets storage of its own.
+//! An engine brings a [`Storage`] for the state port, an [`EventStorage`] for
+//! the event port and a `Sessions` for the sessions port, and lets
+//! [`state_store_suite!`], [`event_log_suite!`] and [`sessions_suite!`] make a
+//! test of each behaviour. Each test gets storage of its own.
 //!
 //! The functions panic where an engine breaks the contract: they are tests,
 //! kept in a library so that several engines can run them.
@@ -11,6 +12,7 @@
     reason = "the crate is a test suite: a failure is a panic"
 )]
 
+pub mod events;
 mod fixture;
 pub mod live;
 mod recorder;
@@ -19,7 +21,7 @@ pub mod state;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use twinhub_core::ports::{Sessions, StateStore};
+use twinhub_core::ports::{EventLog, Sessions, StateStore};
 
 /// Storage for one test: empty at first, and there until it is dropped.
 #[async_trait]
@@ -27,6 +29,40 @@ pub trait Storage: Send + Sync + 'static {
     /// Opens the storage, with what is in it. The suite drops what it got
     /// before it opens the same storage again.
     async fn open(&self, sessions: Arc<dyn Sessions>) -> Arc<dyn StateStore>;
+}
+
+/// Storage of events for one test: empty at first, with [`events::hubs`] of
+/// [`events::PARTITIONS`] each, and there until it is dropped.
+#[async_trait]
+pub trait EventStorage: Send + Sync + 'static {
+    /// Opens the storage, with what is in it. The suite drops what it got
+    /// before it opens the same storage again.
+    async fn open(&self) -> Arc<dyn EventLog>;
+}
+
+/// Makes a test of each behaviour of the event port; `$storage` is evaluated
+/// for each.
+#[macro_export]
+macro_rules! event_log_suite {
+    ($storage:expr) => {
+        $crate::suite! { events, $storage;
+            appending: an_event_comes_back_as_it_was_sent,
+                a_large_message_comes_back_whole,
+                a_sender_keeps_its_order,
+                a_dropped_sender_loses_nothing_handed_over,
+                a_missing_hub_has_no_producer;
+            partitions: an_empty_partition_is_known,
+                a_partition_tells_of_its_newest_event,
+                modules_share_the_partition_of_their_device,
+                hubs_are_apart;
+            reading: events_are_read_from_any_number,
+                a_read_has_at_least_one_event,
+                readers_begin_where_they_say,
+                readers_of_an_empty_partition_begin_at_the_first,
+                a_reader_waits_for_the_next_event;
+            reopening: events_are_there_after_reopening_and_numbers_go_on;
+        }
+    };
 }
 
 /// Makes a test of each behaviour of the state port; `$storage` is evaluated
@@ -52,6 +88,13 @@ macro_rules! state_store_suite {
                 a_large_twin_comes_back_as_it_was_written,
                 every_kind_of_identity_comes_back_as_it_was_written,
                 numbers_at_the_edge_come_back_as_they_were_written;
+            feedback: feedback_comes_back_as_it_was_written,
+                feedback_is_numbered_and_read_in_pages,
+                feedback_is_removed_by_number,
+                too_much_feedback_is_trimmed,
+                stocks_tell_how_much_feedback_there_is,
+                the_book_of_batches_is_written_at_its_revision,
+                feedback_of_two_hubs_is_apart;
             hubs: a_hub_comes_back_with_its_policies_by_name,
                 the_case_of_a_policy_name_does_not_matter,
                 policies_are_replaced_and_removed_at_their_revision,
@@ -69,6 +112,15 @@ macro_rules! state_store_suite {
                 modules_are_not_listed_among_devices,
                 modules_are_read_by_name_with_their_device,
                 a_module_is_read_with_its_device;
+            queues: a_queue_comes_back_as_it_was_written,
+                a_queue_is_written_at_its_revision,
+                a_message_comes_back_as_it_was_written,
+                a_message_needs_its_queue_and_a_number_of_its_own,
+                identities_tell_how_many_messages_wait,
+                the_queues_that_are_due_first_are_found,
+                a_queue_goes_with_its_identity,
+                queues_of_two_hubs_are_apart,
+                queues_are_there_after_reopening;
             removal: an_identity_takes_what_is_its_own_along,
                 a_namesake_starts_anew,
                 a_device_does_not_take_its_modules_along,
