@@ -3,6 +3,7 @@
 use std::io;
 
 use twinhub_core::access::Refused;
+use twinhub_core::c2d::{ReceiveError, SettleError};
 use twinhub_core::faults::{Fault, FaultOrder};
 use twinhub_core::ports::{EndReason, LogError};
 use twinhub_core::stored_sessions::SaveSessionError;
@@ -71,6 +72,12 @@ pub(crate) enum End {
     /// Telemetry could not be stored.
     #[error("the client's telemetry could not be stored")]
     NotStored(#[from] LogError),
+    /// Messages from the cloud could not be received.
+    #[error("messages for the client could not be received")]
+    NotReceived(#[from] ReceiveError),
+    /// A message from the cloud could not be settled.
+    #[error("a message for the client could not be settled")]
+    NotSettled(#[from] SettleError),
     /// The daily quota counts as used up, because a message asked for that.
     #[error("the client sent telemetry beyond the quota, on demand")]
     QuotaOnDemand,
@@ -135,6 +142,8 @@ impl End {
             | End::TooManyFilters(_)
             | End::TooLarge(_)
             | End::NotStored(_)
+            | End::NotReceived(_)
+            | End::NotSettled(_)
             | End::NotSaved(_)
             | End::Unwritable(_) => true,
         }

@@ -9,10 +9,12 @@ use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 use tracing::field::Empty;
 use twinhub_core::access::{Access, ClientCertificate, Peer};
+use twinhub_core::c2d::CloudToDevice;
 use twinhub_core::connection_events::ConnectionEvents;
 use twinhub_core::connections::Connections;
 use twinhub_core::faults::Faults;
 use twinhub_core::hubs::Hubs;
+use twinhub_core::methods::Methods;
 use twinhub_core::stored_sessions::StoredSessions;
 use twinhub_core::telemetry::Telemetry;
 use twinhub_core::time::{Clock, Timestamp};
@@ -32,6 +34,10 @@ pub struct Services {
     pub twins: Arc<Twins>,
     /// Messages to the cloud.
     pub telemetry: Arc<Telemetry>,
+    /// Messages from the cloud.
+    pub c2d: Arc<CloudToDevice>,
+    /// Method calls.
+    pub methods: Arc<Methods>,
     /// Faults that messages ask for.
     pub faults: Arc<Faults>,
     /// What readers of events are told of connections.

@@ -147,6 +147,9 @@ impl<'g, S: AsyncRead + AsyncWrite + Unpin> Handshake<'g, S> {
         let stored = self
             .stored_subscriptions(&permit, mailbox.session(), keeping)
             .await?;
+        if keeping == Keeping::Nothing {
+            services.c2d.release(&permit).await?;
+        }
         let model_id = introduction.username.model_id;
         if let Some(model_id) = &model_id {
             services.twins.announce_model(&permit, model_id).await?;

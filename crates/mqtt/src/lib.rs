@@ -11,6 +11,8 @@
 //! | `handshake` | from the first byte to CONNACK |
 //! | `session` | what an admitted client may do, until it ends |
 //! | `telemetry`, `will` | messages to the cloud |
+//! | `c2d` | messages from the cloud |
+//! | `methods` | method calls, and answers to them |
 //! | `twins` | twin requests and desired changes |
 //! | `errors` | core's errors as answers |
 //! | `wire`, `keep_alive`, `end` | buffers, silence, and why sessions end |
@@ -19,11 +21,13 @@
 //! takes an edge gateway.
 
 pub mod bag;
+mod c2d;
 mod end;
 mod errors;
 mod gateway;
 mod handshake;
 mod keep_alive;
+mod methods;
 mod session;
 mod settings;
 pub mod subscriptions;

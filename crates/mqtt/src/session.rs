@@ -6,6 +6,7 @@
 //! overtake the answer to an earlier GET: it waits in the mailbox meanwhile.
 //! Acknowledgements of either leave in the order of what they acknowledge.
 
+mod deliveries;
 mod guard;
 mod in_flight;
 mod outgoing;
@@ -14,6 +15,7 @@ mod packets;
 use std::collections::VecDeque;
 use std::convert::Infallible;
 
+use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -28,6 +30,7 @@ use crate::end::End;
 use crate::gateway::Gateway;
 use crate::handshake::CLOSE_DEADLINE;
 use crate::keep_alive::KeepAlive;
+use crate::methods;
 use crate::subscriptions::{Grant, Subscriptions};
 use crate::telemetry::{self, TelemetryStream};
 use crate::topics::Filter;
@@ -69,6 +72,8 @@ pub(crate) struct LiveSession<'g, S> {
     subscriptions: Subscriptions,
     keeping: Keeping,
     in_flight: InFlight,
+    /// Whether messages from the cloud are delivered.
+    takes_messages: bool,
     /// Notices that came while the client did not read.
     postponed: VecDeque<Notice>,
     /// Made for the first message that the client sends.
@@ -116,6 +121,7 @@ impl<'g, S: AsyncRead + AsyncWrite + Unpin> LiveSession<'g, S> {
             subscriptions: admitted.subscriptions,
             keeping: admitted.keeping,
             in_flight: InFlight::new(gateway.settings.max_unacknowledged),
+            takes_messages: false,
             postponed: VecDeque::new(),
             telemetry: None,
             stalled: false,
@@ -138,7 +144,10 @@ impl<'g, S: AsyncRead + AsyncWrite + Unpin> LiveSession<'g, S> {
             services.faults.begin(self.permit(), order);
         }
         let will = match end {
-            End::Disconnected => None,
+            End::Disconnected => {
+                services.methods.hung_up(self.permit());
+                None
+            }
             _ => self.will.take(),
         };
         let farewell = async {
@@ -163,6 +172,7 @@ impl<'g, S: AsyncRead + AsyncWrite + Unpin> LiveSession<'g, S> {
 
     async fn serve(&mut self) -> Result<Infallible, End> {
         self.flush().await?;
+        self.listen().await?;
         self.take_packets().await?;
         loop {
             self.flush().await?;
@@ -201,9 +211,7 @@ impl<'g, S: AsyncRead + AsyncWrite + Unpin> LiveSession<'g, S> {
                 break self.stall(false);
             };
             self.take_packet(packet).await?;
-            if self.wire.waiting() > HIGH_WATER {
-                self.flush().await?;
-            }
+            self.flush_if_much_waits().await?;
             while let Some(notice) = self.waiting_notice()? {
                 self.take_notice(notice).await?;
             }
@@ -238,25 +246,30 @@ impl<'g, S: AsyncRead + AsyncWrite + Unpin> LiveSession<'g, S> {
     async fn take_notice(&mut self, notice: Notice) -> Result<(), End> {
         match notice {
             Notice::CheckAgain => self.guard.check_again().await,
-            // Only for sessions that said that they listen to it.
-            Notice::MessagesWaiting | Notice::MethodCalled(_) => Ok(()),
             Notice::DesiredChanged { version, patch } => {
                 let Some(grant) = self.subscriptions.grant(&Filter::DesiredChanges) else {
                     return Ok(());
                 };
                 let body = patch.to_string().into_bytes();
-                self.publish(twins::change_topic(version), body, grant)?;
+                self.publish(twins::change_topic(version), body.into(), grant)?;
                 self.presence.touch();
-                if self.wire.waiting() > HIGH_WATER {
-                    self.flush().await?;
-                }
-                Ok(())
+                self.flush_if_much_waits().await
             }
+            Notice::MethodCalled(request) => {
+                let Some(grant) = self.subscriptions.of_method(&request.name) else {
+                    return Ok(());
+                };
+                let body = request.payload.clone();
+                self.publish(methods::call_topic(&request), body, grant)?;
+                self.presence.touch();
+                self.flush_if_much_waits().await
+            }
+            Notice::MessagesWaiting => Box::pin(self.take_messages()).await,
         }
     }
 
     /// Puts a message for the client into the outbox. `topic` has no wildcard.
-    fn publish(&mut self, topic: String, body: Vec<u8>, grant: Grant) -> Result<(), End> {
+    fn publish(&mut self, topic: String, body: Bytes, grant: Grant) -> Result<(), End> {
         let delivery = match grant {
             Grant::AtMostOnce => Delivery::AtMostOnce,
             Grant::AtLeastOnce => Delivery::AtLeastOnce {
@@ -268,9 +281,16 @@ impl<'g, S: AsyncRead + AsyncWrite + Unpin> LiveSession<'g, S> {
             topic: TopicName::new(topic).expect("short, and made of what the codec took"),
             delivery,
             retain: false,
-            payload: body.into(),
+            payload: body,
         };
         Ok(publish.encode(self.wire.outbox())?)
+    }
+
+    async fn flush_if_much_waits(&mut self) -> Result<(), End> {
+        match self.wire.waiting() > HIGH_WATER {
+            true => self.flush().await,
+            false => Ok(()),
+        }
     }
 
     /// Writes what waits. Meanwhile the session can end; notices are kept
@@ -294,6 +314,8 @@ impl<'g, S: AsyncRead + AsyncWrite + Unpin> LiveSession<'g, S> {
     async fn postpone(&mut self, notice: Notice) -> Result<(), End> {
         match notice {
             Notice::CheckAgain => self.guard.check_again().await,
+            // A hint: one is enough.
+            Notice::MessagesWaiting if self.postponed.contains(&notice) => Ok(()),
             _ if self.postponed.len() >= MAILBOX_CAPACITY => Err(End::Told(EndReason::TooSlow)),
             notice => {
                 self.postponed.push_back(notice);

@@ -4,6 +4,10 @@
 //! client asked for a clean session: some SDKs subscribe once and rely on it
 //! for ever.
 
+use std::collections::BTreeSet;
+
+use twinhub_core::methods::MethodName;
+use twinhub_core::ports::{Interests, MethodInterest};
 use twinhub_mqtt_codec::QoS;
 
 use crate::topics::Filter;
@@ -72,6 +76,44 @@ impl Subscriptions {
     pub fn grant(&self, filter: &Filter) -> Option<Grant> {
         let index = self.position(filter).ok()?;
         Some(self.granted[index].1)
+    }
+
+    /// How to deliver messages from the cloud; `None` if nobody asked.
+    pub fn of_messages(&self) -> Option<Grant> {
+        let everything = self.grant(&Filter::ModuleEverything);
+        everything.max(self.grant(&Filter::DeviceBound))
+    }
+
+    /// How to deliver calls of a method; `None` if nobody asked.
+    pub fn of_method(&self, name: &MethodName) -> Option<Grant> {
+        let this_one = Filter::Method(name.as_str().into());
+        self.grant(&Filter::Methods).max(self.grant(&this_one))
+    }
+
+    /// What the session listens to because of them.
+    pub fn interests(&self) -> Interests {
+        Interests {
+            methods: self.methods(),
+            messages: self.of_messages().is_some(),
+        }
+    }
+
+    fn methods(&self) -> MethodInterest {
+        if self.grant(&Filter::Methods).is_some() {
+            return MethodInterest::All;
+        }
+        let filters = self.granted.iter().map(|(filter, _)| filter);
+        let named: BTreeSet<MethodName> = filters
+            .filter_map(|filter| match filter {
+                // A name that no method can have is never called.
+                Filter::Method(name) => MethodName::parse(name).ok(),
+                _ => None,
+            })
+            .collect();
+        match named.is_empty() {
+            true => MethodInterest::None,
+            false => MethodInterest::Named(named),
+        }
     }
 
     fn position(&self, filter: &Filter) -> Result<usize, usize> {

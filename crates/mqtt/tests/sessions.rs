@@ -266,5 +266,6 @@ async fn a_connection_needs_less_than_three_kilobytes_of_state() {
 
     let connection = hub.gateway.serve(stream, peer, || {}, hub.shutdown.clone());
 
-    assert!(size_of_val(&connection) < 3 * 1024);
+    let size = size_of_val(&connection);
+    assert!(size < 3 * 1024, "{size}");
 }

@@ -1,6 +1,7 @@
 //! Why a CONNECT is refused, and with which code.
 
 use twinhub_core::access::Refused;
+use twinhub_core::c2d::ReceiveError;
 use twinhub_core::faults::Fault;
 use twinhub_core::ports::StoreError;
 use twinhub_core::stored_sessions::SaveSessionError;
@@ -37,6 +38,8 @@ pub(super) enum Refusal {
     StoredSession(#[from] StoreError),
     #[error("could not discard the stored session")]
     Discard(#[from] SaveSessionError),
+    #[error("could not give up what earlier sessions were given")]
+    Release(#[from] ReceiveError),
     #[error("could not note the announced model")]
     Model(#[from] WriteTwinError),
 }
@@ -79,6 +82,10 @@ impl Refusal {
             Refusal::Discard(error) => match error {
                 SaveSessionError::NotRegistered => NotAuthorized,
                 SaveSessionError::Superseded | SaveSessionError::Store(_) => ServerUnavailable,
+            },
+            Refusal::Release(error) => match error {
+                ReceiveError::NotRegistered(_) => NotAuthorized,
+                ReceiveError::Store(_) => ServerUnavailable,
             },
             Refusal::Model(error) => match error {
                 WriteTwinError::NotRegistered(_) => NotAuthorized,

@@ -9,7 +9,7 @@ use tokio::time::{Instant, Sleep, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 use twinhub_core::access::{Access, DevicePermit};
 use twinhub_core::faults::FaultOrder;
-use twinhub_core::ports::{Mailbox, Notice, SessionNumber};
+use twinhub_core::ports::{Interests, Mailbox, Notice, SessionNumber};
 use twinhub_core::time::Clock;
 
 use crate::end::End;
@@ -85,6 +85,11 @@ impl<'g> Guard<'g> {
             let due = Box::pin(sleep(order.delay));
             Box::new(ArmedFault { due, order })
         });
+    }
+
+    /// What the session is told of beyond what every session is.
+    pub(super) fn listens_to(&self, interests: Interests) {
+        self.mailbox.listens_to(interests);
     }
 
     /// Leaves the identity's place.

@@ -9,6 +9,7 @@ use twinhub_mqtt_codec::{
 use super::{Keeping, LiveSession};
 use crate::end::End;
 use crate::errors::Failure;
+use crate::methods;
 use crate::subscriptions::{Grant, Subscriptions};
 use crate::topics::{DeviceTopic, Filter, RequestId};
 use crate::twins::{self, Answer};
@@ -19,10 +20,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> LiveSession<'_, S> {
             Packet::Publish(publish) => self.take_publish(publish).await,
             Packet::Subscribe(subscribe) => self.subscribe(subscribe).await,
             Packet::Unsubscribe(unsubscribe) => self.unsubscribe(unsubscribe).await,
-            Packet::PubAck(id) => {
-                self.in_flight.release(id);
-                Ok(())
-            }
+            Packet::PubAck(id) => self.acknowledged(id).await,
             Packet::PingReq => {
                 put_pingresp(self.wire.outbox());
                 Ok(())
@@ -57,8 +55,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> LiveSession<'_, S> {
                 let report = self.report(version, &publish.payload).await;
                 Some((request, report))
             }
-            // Nobody calls methods yet, so nobody waits for this.
-            DeviceTopic::MethodResponse { .. } => {
+            DeviceTopic::MethodResponse { request, status } => {
+                let services = &self.gateway.services;
+                let (permit, payload) = (self.guard.permit(), &publish.payload);
+                methods::reply(&services.methods, permit, request, status, payload);
                 if let Some(id) = acknowledge {
                     self.acknowledge_in_turn(id);
                 }
@@ -72,7 +72,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> LiveSession<'_, S> {
         }
         match (answer, self.subscriptions.grant(&Filter::TwinResponses)) {
             (Some((request, answer)), Some(grant)) => {
-                self.publish(answer.topic(request), answer.body, grant)
+                self.publish(answer.topic(request), answer.body.into(), grant)
             }
             _ => Ok(()),
         }
@@ -111,9 +111,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> LiveSession<'_, S> {
             next.insert(filter, grant)?;
             codes.push(SubAckCode::Granted(grant.qos()));
         }
-        self.change_subscriptions(next).await?;
+        let changed = self.change_subscriptions(next).await?;
         self.counts_as_active();
-        Ok(put_suback(subscribe.id, &codes, self.wire.outbox())?)
+        put_suback(subscribe.id, &codes, self.wire.outbox())?;
+        match changed {
+            true => self.listen().await,
+            false => Ok(()),
+        }
     }
 
     async fn unsubscribe(&mut self, unsubscribe: Unsubscribe) -> Result<(), End> {
@@ -124,16 +128,19 @@ impl<S: AsyncRead + AsyncWrite + Unpin> LiveSession<'_, S> {
                 next.remove(&filter);
             }
         }
-        self.change_subscriptions(next).await?;
+        let changed = self.change_subscriptions(next).await?;
         put_unsuback(unsubscribe.id, self.wire.outbox());
-        Ok(())
+        match changed {
+            true => self.listen().await,
+            false => Ok(()),
+        }
     }
 
-    /// Stores the set if it changed and shall be kept: clients that subscribe
+    /// Tells whether the set changed, and stores it if it did and is kept: clients that subscribe
     /// at each connection write nothing.
-    async fn change_subscriptions(&mut self, next: Subscriptions) -> Result<(), End> {
+    async fn change_subscriptions(&mut self, next: Subscriptions) -> Result<bool, End> {
         if next == self.subscriptions {
-            return Ok(());
+            return Ok(false);
         }
         match self.keeping {
             Keeping::Nothing => {}
@@ -146,6 +153,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> LiveSession<'_, S> {
             }
         }
         self.subscriptions = next;
-        Ok(())
+        Ok(true)
     }
 }

@@ -95,3 +95,40 @@ fn filters_are_limited() {
     let again = Filter::method("m0").unwrap();
     assert_eq!(subscriptions.insert(again, Grant::AtLeastOnce), Ok(()));
 }
+
+#[test]
+fn a_session_listens_to_what_is_subscribed_at_the_best_level() {
+    let mut subscriptions = Subscriptions::default();
+    assert_eq!(subscriptions.interests(), Interests::default());
+
+    let (reboot, stop) = (
+        MethodName::parse("reboot").unwrap(),
+        MethodName::parse("stop").unwrap(),
+    );
+    for filter in [Filter::Method("reboot".into()), Filter::Method("ä".into())] {
+        subscriptions.insert(filter, Grant::AtLeastOnce).unwrap();
+    }
+    let named = MethodInterest::Named([reboot.clone()].into());
+    assert_eq!(subscriptions.interests().methods, named);
+    assert_eq!(subscriptions.of_method(&stop), None);
+
+    subscriptions
+        .insert(Filter::Methods, Grant::AtMostOnce)
+        .unwrap();
+    assert_eq!(subscriptions.interests().methods, MethodInterest::All);
+    assert_eq!(subscriptions.of_method(&reboot), Some(Grant::AtLeastOnce));
+    assert_eq!(subscriptions.of_method(&stop), Some(Grant::AtMostOnce));
+}
+
+#[test]
+fn messages_come_by_their_own_filter_and_by_the_one_for_everything() {
+    for filter in [Filter::DeviceBound, Filter::ModuleEverything] {
+        let mut subscriptions = Subscriptions::default();
+        assert_eq!(subscriptions.of_messages(), None);
+
+        subscriptions.insert(filter, Grant::AtMostOnce).unwrap();
+
+        assert_eq!(subscriptions.of_messages(), Some(Grant::AtMostOnce));
+        assert!(subscriptions.interests().messages);
+    }
+}

@@ -15,6 +15,7 @@ use tokio::io::{DuplexStream, duplex};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use twinhub_core::access::{Access, Caller, Peer};
+use twinhub_core::c2d::{Acknowledgement, CloudToDevice, CloudToDeviceSettings, NewMessage};
 use twinhub_core::connection_events::ConnectionEvents;
 use twinhub_core::connections::Connections;
 use twinhub_core::etag::Precondition;
@@ -23,6 +24,8 @@ use twinhub_core::hubs::{Hub, HubSettings, Hubs, Sku, Tier};
 use twinhub_core::identities::{AuthenticationSpec, DeviceSpec, ModuleSpec, Registry, Status};
 use twinhub_core::ids::{DeviceId, HubName, IdentityId, ModuleId};
 use twinhub_core::keys::Key;
+use twinhub_core::messages::Message;
+use twinhub_core::methods::Methods;
 use twinhub_core::ports::EventLog;
 use twinhub_core::presence::{Activity, PresenceBook};
 use twinhub_core::stored_sessions::StoredSessions;
@@ -72,6 +75,8 @@ pub struct TestHub {
     registry: Arc<Registry>,
     sessions: Arc<MeddledSessions>,
     twins: Arc<Twins>,
+    pub c2d: Arc<CloudToDevice>,
+    pub methods: Arc<Methods>,
     presence: Arc<PresenceBook>,
     clock: Arc<TestClock>,
     _folder: tempfile::TempDir,
@@ -150,12 +155,20 @@ impl TestHub {
         ));
         let presence = Arc::new(PresenceBook::new(clock.clone()));
         let twins = Arc::new(Twins::new(engine.clone(), presence.clone(), clock.clone()));
+        let c2d = Arc::new(CloudToDevice::new(
+            engine.clone(),
+            clock.clone(),
+            CloudToDeviceSettings::default(),
+        ));
+        let methods = Arc::new(Methods::new(engine.clone(), sessions.clone()));
         let services = Services {
             hubs: hubs.clone(),
             access: access.clone(),
             twins: twins.clone(),
             connections: Arc::new(Connections::new(sessions.clone(), presence.clone())),
             telemetry: Arc::new(Telemetry::new(events.clone(), clock.clone())),
+            c2d: c2d.clone(),
+            methods: methods.clone(),
             faults: Arc::new(Faults::new(faults, clock.clone())),
             connection_events: Arc::new(ConnectionEvents::new(
                 connection_events,
@@ -182,6 +195,8 @@ impl TestHub {
             hubs,
             access,
             twins,
+            c2d,
+            methods,
             presence,
             clock,
             _folder: folder,
@@ -285,6 +300,27 @@ impl TestHub {
             .twins
             .write(&permit, &who.id, &write, &Precondition::None);
         written.await.unwrap();
+    }
+
+    /// Queues a message with this body.
+    pub async fn send_message(&self, who: &Someone, body: &str) {
+        let permit = self.owner().await.service().unwrap();
+        let message = NewMessage {
+            message: Message {
+                body: body.to_owned().into(),
+                ..Message::default()
+            },
+            ack: Acknowledgement::None,
+            expires: None,
+        };
+        self.c2d.send(&permit, &who.id, message).await.unwrap();
+    }
+
+    /// How many messages are in the queue, locked ones included. They are gone
+    /// then.
+    pub async fn purge(&self, who: &Someone) -> u64 {
+        let permit = self.owner().await.service().unwrap();
+        self.c2d.purge(&permit, &who.id).await.unwrap()
     }
 
     /// The reported properties, as the back end sees them, without metadata.
