@@ -161,6 +161,21 @@ def test_configuration_file_is_read_and_the_command_line_wins(hub_factory):
     assert second.status == 413
 
 
+def test_another_name_for_the_hub_is_refused_and_the_old_one_serves_on(hub_factory):
+    hub = hub_factory().start()
+    device = hub.with_device("one")
+    hub.stop()
+    configuration = hub.data_dir / "twinhub.toml"
+
+    configuration.write_text('[hub]\nname = "plant"\n')
+    with pytest.raises(HubDidNotStart, match="holds the hub localhost"):
+        hub.start()
+    configuration.write_text('[hub]\nname = "localhost"\n')
+    hub.start()
+
+    assert hub.http("GET", device.path).status == 200
+
+
 def test_own_certificate_is_shown_and_reloaded_when_it_changes(hub_factory, tmp_path):
     hub = hub_factory()
     first = SelfSigned(tmp_path, "server", address=hub.host)

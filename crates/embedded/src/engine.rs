@@ -108,6 +108,10 @@ impl Engine {
 
 #[async_trait]
 impl StateStore for Engine {
+    async fn hubs(&self) -> Result<Vec<HubName>, StoreError> {
+        self.readers.read(tables::hubs::names).await
+    }
+
     async fn hub(&self, hub: &HubName) -> Result<Option<Stored<HubRecord>>, StoreError> {
         let hub = hub.clone();
         self.readers

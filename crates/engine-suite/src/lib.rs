@@ -95,7 +95,8 @@ macro_rules! state_store_suite {
                 stocks_tell_how_much_feedback_there_is,
                 the_book_of_batches_is_written_at_its_revision,
                 feedback_of_two_hubs_is_apart;
-            hubs: a_hub_comes_back_with_its_policies_by_name,
+            hubs: the_stored_hubs_are_listed_by_name,
+                a_hub_comes_back_with_its_policies_by_name,
                 the_case_of_a_policy_name_does_not_matter,
                 policies_are_replaced_and_removed_at_their_revision,
                 a_hub_is_inserted_once,

@@ -286,6 +286,9 @@ impl StoreError {
 /// of commits makes `commit` wait.
 #[async_trait]
 pub trait StateStore: QueueStore {
+    /// The hubs that are stored, by name.
+    async fn hubs(&self) -> Result<Vec<HubName>, StoreError>;
+
     /// A hub's record.
     async fn hub(&self, hub: &HubName) -> Result<Option<Stored<HubRecord>>, StoreError>;
 

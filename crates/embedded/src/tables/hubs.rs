@@ -84,6 +84,20 @@ pub(crate) fn remove(connection: &Connection, hub: HubNumber, from: Revision) ->
     Ok(written == 1)
 }
 
+pub(crate) fn names(connection: &Connection) -> std::result::Result<Vec<HubName>, StoreError> {
+    let read = || {
+        connection
+            .prepare_cached("SELECT name FROM hubs ORDER BY name")?
+            .query_map([], |row| row.get(0))?
+            .collect::<Result<Vec<String>>>()
+    };
+    let names = read().map_err(read_failed)?;
+    let parsed = names.iter().map(|name| HubName::parse(name));
+    parsed
+        .collect::<std::result::Result<_, _>>()
+        .map_err(|_| StoreError::corrupt("a stored hub has a name that no hub can have"))
+}
+
 pub(crate) fn read(
     connection: &Connection,
     hub: &HubName,

@@ -24,6 +24,25 @@ async fn policies(store: &dyn StateStore, hub: &HubName) -> Vec<Stored<Policy>> 
     store.policies(hub).await.unwrap()
 }
 
+/// Those that were removed are not.
+pub async fn the_stored_hubs_are_listed_by_name(storage: impl Storage) {
+    let fixture = Fixture::new(storage).await;
+    for name in ["harbour", "Airport"] {
+        fixture.add_hub(&hub_name(name)).await;
+    }
+    let names = ["Airport", "harbour", "plant"].map(hub_name);
+    assert_eq!(fixture.store.hubs().await.unwrap(), names);
+
+    let found = fixture.store.hub(&names[1]).await.unwrap().unwrap();
+    let removal = vec![Change::Remove(RecordKey::Hub, found.revision)];
+    let work = UnitOfWork::new(names[1].clone(), removal);
+    fixture.store.commit(work).await.unwrap();
+
+    let fixture = fixture.reopen().await;
+    let left = ["Airport", "plant"].map(hub_name);
+    assert_eq!(fixture.store.hubs().await.unwrap(), left);
+}
+
 /// Whatever order they were written in; case does not count.
 pub async fn a_hub_comes_back_with_its_policies_by_name(storage: impl Storage) {
     let fixture = Fixture::new(storage).await;

@@ -65,6 +65,7 @@ impl Core {
         let sessions: Arc<dyn Sessions> = Arc::new(LocalSessions::new());
         let engine = Arc::new(Engine::open(&data_dir.state(), sessions.clone())?);
         let store: Arc<dyn StateStore> = engine.clone();
+        refuse_other_hubs(&*store, config).await?;
         let event_log = open_event_log(config, data_dir).await?;
         let (hubs, made) = Hubs::open(store.clone(), vec![hub_of(config)?])
             .await
@@ -170,6 +171,19 @@ async fn open_event_log(config: &Config, data_dir: &DataDir) -> anyhow::Result<A
     let opened =
         tokio::task::spawn_blocking(move || LocalEventLog::open(&folder, [(hub, settings)]));
     Ok(Arc::new(opened.await??))
+}
+
+/// A changed name would start with an empty hub, beside one that nobody serves.
+async fn refuse_other_hubs(store: &dyn StateStore, config: &Config) -> anyhow::Result<()> {
+    let configured = &config.hub.name;
+    let stored = store.hubs().await.context("could not list the hubs")?;
+    match stored.iter().find(|hub| hub.as_str() != configured) {
+        None => Ok(()),
+        Some(other) => anyhow::bail!(
+            "the data folder holds the hub {other}, and [hub] name is {configured}: a hub can't be \
+             renamed. Set name back to {other}, or start {configured} with a --data-dir of its own"
+        ),
+    }
 }
 
 /// The configured hub. It answers to every name and address that it is
