@@ -78,6 +78,8 @@ macro_rules! state_store_suite {
             announcements: announcements_are_made_before_commit_returns,
                 a_refused_unit_announces_nothing,
                 announcements_come_in_the_order_of_commits;
+            authorities: authorities_come_back_as_they_were_written,
+                authorities_are_replaced_and_removed_at_their_revision;
             concurrency: of_those_who_race_for_a_revision_one_wins,
                 a_task_reads_what_it_wrote,
                 refused_units_do_not_hurt_their_neighbours;

@@ -2,6 +2,7 @@
 
 pub mod activity;
 pub mod announcements;
+pub mod authorities;
 pub mod concurrency;
 pub mod counts;
 pub mod documents;

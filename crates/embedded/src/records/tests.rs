@@ -129,12 +129,12 @@ fn a_twin_of_format_1_is_read_and_written_alike() {
 
 #[test]
 fn an_unknown_format_is_named() {
-    let row = PolicyRow {
+    let row = DocumentRow {
         format: 2,
         doc: format!("{{\"key\":\"{KEY}\"}}"),
     };
 
-    let error = row.decode("owner").unwrap_err();
+    let error = row.to_policy("owner").unwrap_err();
 
     assert_eq!(
         error.to_string(),
