@@ -77,7 +77,7 @@ pub async fn run(target: &Target, args: &Args) -> anyhow::Result<Report> {
         .context("the server no longer answers")??;
     let figures = Figures::of_all(&per_pair);
     let what = format!("messages to {} devices", args.devices);
-    Ok(Report::of_rate(what, &figures.over(window.length(), cpu)))
+    Report::of_rate(what, &figures.over(window.length(), cpu))
 }
 
 /// A sender, and the device that it sends to.

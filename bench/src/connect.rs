@@ -49,7 +49,7 @@ pub async fn run(target: &Target, args: &Args) -> anyhow::Result<Report> {
         .context("the server no longer answers")??;
     let figures = Figures::of_all(&per_client);
     let what = format!("new TLS connections, {} at once", args.connections);
-    Ok(Report::of_rate(what, &figures.over(window.length(), cpu)))
+    Report::of_rate(what, &figures.over(window.length(), cpu))
 }
 
 async fn come_and_go(target: &Target, client: String, window: &Window) -> anyhow::Result<Figures> {

@@ -143,6 +143,11 @@ impl Figures {
 }
 
 impl Rate {
+    /// Whether no operation was done.
+    pub fn is_nothing(&self) -> bool {
+        self.figures.latencies.is_empty()
+    }
+
     fn per_second(&self) -> f64 {
         self.figures.latencies.len() as f64 / self.took.as_secs_f64().max(f64::EPSILON)
     }

@@ -97,5 +97,5 @@ impl Fleet {
 
 /// A prefix that no earlier run has used.
 pub fn fresh_prefix() -> String {
-    format!("bench-{}", unix_seconds())
+    format!("bench-{}-{}", unix_seconds(), std::process::id())
 }

@@ -91,7 +91,7 @@ pub async fn run(target: &Target, args: &Args) -> anyhow::Result<Report> {
         Some(_) => format!("direct methods, {} devices", args.devices),
         None => format!("question and answer over MQTT, {} pairs", args.devices),
     };
-    Ok(Report::of_rate(what, &figures.over(window.length(), cpu)))
+    Report::of_rate(what, &figures.over(window.length(), cpu))
 }
 
 /// A caller, and the device that answers it.

@@ -105,7 +105,7 @@ pub async fn run(hub: &Hub, args: &Args) -> anyhow::Result<Report> {
         args.operation.words(),
         args.connections
     );
-    Ok(Report::of_rate(what, &figures.over(window.length(), cpu)))
+    Report::of_rate(what, &figures.over(window.length(), cpu))
 }
 
 impl Operation {

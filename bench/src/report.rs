@@ -3,6 +3,7 @@
 
 use std::io::{self, Write as _};
 
+use anyhow::ensure;
 use serde_json::{Map, Value};
 
 use crate::figures::Rate;
@@ -39,11 +40,13 @@ impl Report {
         report
     }
 
-    /// A report of one rate.
-    pub fn of_rate(what: impl Into<String>, rate: &Rate) -> Self {
+    /// A report of one rate. A rate of nothing is an error: the latencies of
+    /// what was not done look splendid.
+    pub fn of_rate(what: impl Into<String>, rate: &Rate) -> anyhow::Result<Self> {
+        ensure!(!rate.is_nothing(), "nothing was done: {rate}");
         let mut report = Self::default();
         report.add_values(what, rate, rate.values());
-        report
+        Ok(report)
     }
 
     /// Adds a measurement.

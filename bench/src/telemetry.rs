@@ -85,10 +85,7 @@ pub async fn run(target: &Target, args: &Args) -> anyhow::Result<Report> {
             args.connections, args.payload
         ),
     };
-    Ok(Report::of_rate(
-        what,
-        &load.figures.over(window.length(), cpu),
-    ))
+    Report::of_rate(what, &load.figures.over(window.length(), cpu))
 }
 
 /// All publishers.
