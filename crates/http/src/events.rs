@@ -147,7 +147,7 @@ impl Follower {
         match self.state {
             State::Opened => {
                 self.state = State::Following;
-                return Some(Bytes::from_static(b": ready\n\n"));
+                return Some(self.sign_of_life("ready"));
             }
             State::Ended => return None,
             State::Following => {}
@@ -170,11 +170,18 @@ impl Follower {
                     }
                 }
                 _ = self.heartbeat.tick() => {
-                    return Some(Bytes::from_static(b": still here\n\n"));
+                    return Some(self.sign_of_life("still here"));
                 }
                 read = self.reader.next() => return Some(self.frame(read)),
             }
         }
+    }
+
+    /// A comment, with the place to resume at: it is told also while no event
+    /// passes the filter.
+    fn sign_of_life(&self, word: &str) -> Bytes {
+        let id = query::last_event_id(&self.reader.positions());
+        format!(": {word}\nid: {id}\n\n").into()
     }
 
     /// The events that are at hand, as many as fit.

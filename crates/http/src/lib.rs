@@ -24,7 +24,7 @@ pub mod error_codes;
 pub mod errors;
 pub mod events;
 pub mod gateway;
-mod header_case;
+pub mod header_case;
 pub mod health;
 pub mod identities;
 pub mod management;

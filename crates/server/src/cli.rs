@@ -14,6 +14,7 @@ use crate::config::Environment;
 mod access;
 mod answer;
 mod authentication;
+mod c2d_message;
 mod connection_string;
 mod device_identity;
 mod document;
@@ -24,8 +25,10 @@ mod hub;
 mod identity;
 mod management;
 mod module_identity;
+mod monitor_events;
 mod operator_token;
 mod policy;
+mod properties;
 mod refusal;
 mod sas_token;
 mod serve;
@@ -111,6 +114,11 @@ enum ClientCommand {
     /// Show and change the twin of a module
     #[command(subcommand)]
     ModuleTwin(twin::ModuleCommand),
+    /// Send messages to devices and modules, and remove those that wait
+    #[command(subcommand, name = "c2d-message")]
+    CloudToDeviceMessage(c2d_message::Command),
+    /// Follow telemetry and other events as they come
+    MonitorEvents(monitor_events::Args),
     /// Print a shared access signature token
     GenerateSasToken(sas_token::Args),
     /// Show or replace the token that opens the management API
@@ -137,7 +145,9 @@ pub fn main() -> ExitCode {
 impl Cli {
     fn run(self, environment: Environment) -> Result<Answer, Failure> {
         let Global {
-            login, data_dir, ..
+            login,
+            data_dir,
+            output,
         } = self.global;
         let access = Access::choose(login, data_dir, environment)?;
         match self.command {
@@ -145,13 +155,13 @@ impl Cli {
             Command::Client(command) => tokio::runtime::Builder::new_current_thread()
                 .enable_all()
                 .build()?
-                .block_on(command.run(&access)),
+                .block_on(command.run(&access, output)),
         }
     }
 }
 
 impl ClientCommand {
-    async fn run(self, access: &Access) -> Result<Answer, Failure> {
+    async fn run(self, access: &Access, form: Option<Output>) -> Result<Answer, Failure> {
         match self {
             Self::Env(args) => env::run(&args, access).await,
             Self::ConnectionString(args) => connection_string::run(&args, access).await,
@@ -160,6 +170,8 @@ impl ClientCommand {
             Self::ModuleIdentity(command) => module_identity::run(&command, access).await,
             Self::DeviceTwin(command) => twin::run_device(&command, access).await,
             Self::ModuleTwin(command) => twin::run_module(&command, access).await,
+            Self::CloudToDeviceMessage(command) => c2d_message::run(&command, access).await,
+            Self::MonitorEvents(args) => monitor_events::run(&args, access, form).await,
             Self::GenerateSasToken(args) => sas_token::run(&args, access).await,
             Self::OperatorToken(command) => operator_token::run(&command, access).await,
         }

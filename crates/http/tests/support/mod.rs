@@ -306,6 +306,7 @@ impl Follower {
             received: String::new(),
         };
         follower.until(": ready\n").await;
+        follower.until("\n\n").await;
         follower
     }
 

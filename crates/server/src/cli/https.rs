@@ -7,13 +7,18 @@ use std::{fmt, net::SocketAddr, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
-use hyper::{Request, header};
+use hyper::{
+    Request, Response,
+    body::Incoming,
+    client::conn::http1::{self, SendRequest},
+    header,
+};
 use hyper_util::rt::TokioIo;
 use rustls::{
     ClientConfig, RootCertStore,
     pki_types::{CertificateDer, ServerName},
 };
-use tokio::net::TcpStream;
+use tokio::{net::TcpStream, task::JoinHandle};
 use tokio_rustls::{TlsConnector, client::TlsStream};
 
 use super::{failure::Failure, refusal::Refusal};
@@ -100,41 +105,74 @@ impl HttpsClient {
     }
 
     /// Sends a request and returns the body of a successful answer.
-    pub async fn send(&self, mut request: Request<Full<Bytes>>) -> Result<Bytes, Failure> {
+    pub async fn send(&self, request: Request<Full<Bytes>>) -> Result<Bytes, Failure> {
+        self.send_patiently(request, Duration::ZERO).await
+    }
+
+    /// As [`send`](Self::send); the hub may take so much longer to answer.
+    pub async fn send_patiently(
+        &self,
+        request: Request<Full<Bytes>>,
+        patience: Duration,
+    ) -> Result<Bytes, Failure> {
+        let request = self.addressed(request)?;
+        let stream = self.connect_to(self.endpoint.port).await?;
+        within(
+            ANSWER_WITHIN.saturating_add(patience),
+            exchange(stream, request),
+            "gave no answer",
+        )
+        .await
+    }
+
+    /// Sends a request whose answer goes on for long, once it has begun.
+    pub async fn open(&self, request: Request<Full<Bytes>>) -> Result<OpenAnswer, Failure> {
+        let request = self.addressed(request)?;
+        let stream = self.connect_to(self.endpoint.port).await?;
+        within(ANSWER_WITHIN, begin(stream, request), "gave no answer").await
+    }
+
+    fn addressed(
+        &self,
+        mut request: Request<Full<Bytes>>,
+    ) -> Result<Request<Full<Bytes>>, Failure> {
         let host = header::HeaderValue::try_from(self.endpoint.to_string())
             .map_err(|_| Failure::Usage(format!("{} is no host name", self.endpoint)))?;
         request.headers_mut().insert(header::HOST, host);
-        let stream = within(CONNECT_WITHIN, self.connect(), "took no connection").await?;
-        within(ANSWER_WITHIN, exchange(stream, request), "gave no answer").await
+        Ok(request)
     }
 
-    async fn connect(&self) -> Result<TlsStream<TcpStream>, Failure> {
+    /// A connection to a port of the hub, whatever is spoken there.
+    pub async fn connect_to(&self, port: u16) -> Result<TlsStream<TcpStream>, Failure> {
+        let endpoint = Endpoint {
+            port,
+            address: self
+                .endpoint
+                .address
+                .map(|address| SocketAddr::new(address.ip(), port)),
+            hostname: self.endpoint.hostname.clone(),
+        };
+        let connecting = self.connect(&endpoint);
+        within(CONNECT_WITHIN, connecting, "took no connection").await
+    }
+
+    async fn connect(&self, endpoint: &Endpoint) -> Result<TlsStream<TcpStream>, Failure> {
         let Endpoint {
             hostname,
             port,
             address,
-        } = &self.endpoint;
+        } = endpoint;
         let tcp = match address {
             Some(address) => TcpStream::connect(address).await,
             None => TcpStream::connect((hostname.as_str(), *port)).await,
         };
-        let tcp = tcp.map_err(|error| self.unreachable(&error))?;
+        let tcp = tcp.map_err(|error| unreachable(endpoint, &error))?;
         let name = ServerName::try_from(hostname.clone())
             .map_err(|_| Failure::Usage(format!("{hostname:?} is no host name")))?;
         self.tls
             .connect(name, tcp)
             .await
             .map_err(|error| self.untrusted(&error))
-    }
-
-    fn unreachable(&self, error: &std::io::Error) -> Failure {
-        let endpoint = &self.endpoint;
-        let place = endpoint
-            .address
-            .map_or_else(|| endpoint.to_string(), |address| address.to_string());
-        Failure::NoHub(format!(
-            "no hub answers on {place} ({error}): start one with `twinhub serve`"
-        ))
     }
 
     fn untrusted(&self, error: &std::io::Error) -> Failure {
@@ -159,22 +197,90 @@ impl HttpsClient {
     }
 }
 
-async fn exchange(
+fn unreachable(endpoint: &Endpoint, error: &std::io::Error) -> Failure {
+    let place = endpoint
+        .address
+        .map_or_else(|| endpoint.to_string(), |address| address.to_string());
+    Failure::NoHub(format!(
+        "no hub answers on {place} ({error}): start one with `twinhub serve`"
+    ))
+}
+
+/// A successful answer whose body is still to come. Dropping it closes the
+/// connection.
+pub struct OpenAnswer {
+    body: Incoming,
+    driver: JoinHandle<hyper::Result<()>>,
+    _sender: SendRequest<Full<Bytes>>,
+}
+
+impl OpenAnswer {
+    /// The next part of the body; `None` at its end, and when it breaks off.
+    pub async fn next(&mut self) -> Option<Bytes> {
+        loop {
+            let frame = self.body.frame().await?.ok()?;
+            if let Ok(data) = frame.into_data() {
+                return Some(data);
+            }
+        }
+    }
+}
+
+impl Drop for OpenAnswer {
+    fn drop(&mut self) {
+        self.driver.abort();
+    }
+}
+
+async fn begin(
     stream: TlsStream<TcpStream>,
     request: Request<Full<Bytes>>,
-) -> Result<Bytes, Failure> {
-    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
+) -> Result<OpenAnswer, Failure> {
+    let (mut sender, connection) = http1::Builder::new()
+        .preserve_header_case(true)
+        .handshake(TokioIo::new(stream))
         .await
         .map_err(broken)?;
     let driver = tokio::spawn(connection);
     let response = sender.send_request(request).await.map_err(broken)?;
+    if response.status().is_success() {
+        return Ok(OpenAnswer {
+            body: response.into_body(),
+            driver,
+            _sender: sender,
+        });
+    }
+    let refused = whole(response).await;
+    driver.abort();
+    Err(refused
+        .err()
+        .unwrap_or_else(|| Failure::NoHub("the hub answered with what is no refusal".to_owned())))
+}
+
+async fn exchange(
+    stream: TlsStream<TcpStream>,
+    request: Request<Full<Bytes>>,
+) -> Result<Bytes, Failure> {
+    let (mut sender, connection) = http1::Builder::new()
+        .preserve_header_case(true)
+        .handshake(TokioIo::new(stream))
+        .await
+        .map_err(broken)?;
+    let driver = tokio::spawn(connection);
+    let response = sender.send_request(request).await.map_err(broken)?;
+    let answer = whole(response).await;
+    driver.abort();
+    answer
+}
+
+/// The body of a successful answer, or the refusal that the answer is.
+async fn whole(response: Response<Incoming>) -> Result<Bytes, Failure> {
     let (head, body) = response.into_parts();
     let body = Limited::new(body, LONGEST_ANSWER)
         .collect()
         .await
         .map_err(|error| Failure::NoHub(format!("the hub's answer broke off: {error}")))?
         .to_bytes();
-    driver.abort();
     if head.status.is_success() {
         return Ok(body);
     }

@@ -7,9 +7,13 @@ use http_body_util::Full;
 use hyper::{Method, Request, header};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
+use twinhub_http::header_case::learn_also;
 use twinhub_sas::{Credential, SasToken, SigningKey};
 
-use super::{failure::Failure, https::HttpsClient};
+use super::{
+    failure::Failure,
+    https::{HttpsClient, OpenAnswer},
+};
 use crate::clock;
 
 const API_VERSION: &str = "2021-04-12";
@@ -39,6 +43,8 @@ pub struct Call<'a> {
     pub if_match: Option<&'a str>,
     /// The document to send.
     pub body: Option<&'a Value>,
+    /// How long the hub may take beyond what every request may.
+    pub patience: Duration,
 }
 
 impl<'a> Call<'a> {
@@ -50,6 +56,7 @@ impl<'a> Call<'a> {
             query: None,
             if_match: None,
             body: None,
+            patience: Duration::ZERO,
         }
     }
 }
@@ -71,9 +78,51 @@ impl Hub {
 
     /// Sends a call and returns the document of the answer, null when empty.
     pub async fn send(&self, call: Call<'_>) -> Result<Value, Failure> {
+        let patience = call.patience;
         let request = self.request(call)?;
-        let body = self.client.send(request).await?;
+        let body = self.client.send_patiently(request, patience).await?;
         document(&body)
+    }
+
+    /// Sends a message: properties as headers, and a body of bytes.
+    pub async fn post_message(
+        &self,
+        path: &[&str],
+        properties: &[(String, String)],
+        body: Bytes,
+    ) -> Result<(), Failure> {
+        let uri = format!("{}?api-version={API_VERSION}", path_of(path));
+        let mut request = Request::post(uri).header(header::AUTHORIZATION, self.authorization()?);
+        for (name, value) in properties {
+            request = request.header(name, value.as_bytes());
+        }
+        let mut request = request.body(Full::from(body)).map_err(unsendable)?;
+        // Names of properties have a case, though those of headers don't.
+        let names: Vec<&str> = properties.iter().map(|(name, _)| name.as_str()).collect();
+        *request.extensions_mut() = learn_also(&names).await;
+        self.client.send(request).await.map(drop)
+    }
+
+    /// Opens an answer that goes on for long; `resume` is the ID of the last
+    /// event that was seen.
+    pub async fn follow(
+        &self,
+        path: &[&str],
+        query: &str,
+        resume: Option<&str>,
+    ) -> Result<OpenAnswer, Failure> {
+        let uri = format!("{}?{query}", path_of(path));
+        let mut request = Request::get(uri).header(header::AUTHORIZATION, self.authorization()?);
+        if let Some(id) = resume {
+            request = request.header("Last-Event-ID", id);
+        }
+        let request = request.body(Full::default()).map_err(unsendable)?;
+        self.client.open(request).await
+    }
+
+    /// The connections of this client, also for other protocols.
+    pub fn client(&self) -> &HttpsClient {
+        &self.client
     }
 
     fn request(&self, call: Call<'_>) -> Result<Request<Full<Bytes>>, Failure> {
@@ -146,7 +195,16 @@ pub fn with_document(
             .body(Full::from(value.to_string())),
         None => request.body(Full::default()),
     };
-    request.map_err(|error| Failure::Usage(format!("this can't be sent to a hub: {error}")))
+    request.map_err(unsendable)
+}
+
+fn unsendable(error: hyper::http::Error) -> Failure {
+    Failure::Usage(format!("this can't be sent to a hub: {error}"))
+}
+
+/// Text as a part of a query.
+pub fn query_encoded(text: &str) -> String {
+    utf8_percent_encode(text, UNRESERVED).to_string()
 }
 
 /// The document of an answer, null when it is empty.
