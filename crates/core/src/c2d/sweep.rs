@@ -159,3 +159,47 @@ impl CloudToDevice {
         Ok(has_feedback)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::time::Instant;
+
+    use super::*;
+
+    const NOW: Timestamp = Timestamp::from_ticks(638_000_000_000_000_000);
+
+    /// How long a sleep of a minute takes when `due` is set during it.
+    async fn sleep_with(due: Timestamp) -> Duration {
+        let alarm = Arc::new(Alarm::default());
+        alarm.listen();
+        let setter = alarm.clone();
+        tokio::spawn(async move {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            setter.set(Some(due));
+        });
+        let asleep = Instant::now();
+        alarm.sleep(LONGEST_SLEEP, NOW.plus(LONGEST_SLEEP)).await;
+        asleep.elapsed()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn something_nearer_ends_the_sleep_and_something_later_does_not() {
+        let nearer = NOW.plus(Duration::from_secs(5));
+        let later = NOW.plus(LONGEST_SLEEP);
+
+        assert_eq!(sleep_with(nearer).await, Duration::from_secs(1));
+        assert_eq!(sleep_with(later).await, LONGEST_SLEEP);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_set_while_the_sweep_looks_is_not_missed() {
+        let alarm = Alarm::default();
+        alarm.listen();
+        alarm.set(Some(NOW));
+        let asleep = Instant::now();
+
+        alarm.sleep(LONGEST_SLEEP, NOW.plus(LONGEST_SLEEP)).await;
+
+        assert_eq!(asleep.elapsed(), Duration::ZERO);
+    }
+}
