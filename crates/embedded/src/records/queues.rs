@@ -97,3 +97,6 @@ impl FeedbackBookRow {
         decoded.ok_or_else(|| unreadable(format_args!("the feedback book of {hub}"), self.format))
     }
 }
+
+#[cfg(test)]
+mod tests;
