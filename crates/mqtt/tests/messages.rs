@@ -252,6 +252,7 @@ async fn a_clean_session_gives_up_what_an_earlier_one_was_given() {
 
     let again = session.receive_publish().await;
     assert_eq!(body(&again), "hello");
+    assert!(!again.delivery.is_duplicate());
     acknowledge(&mut session, id(&again)).await;
     assert_eq!(hub.purge(&who).await, 0);
 }

@@ -70,7 +70,10 @@ pub struct NewMessage {
     /// What the sender wants to hear of.
     pub ack: Acknowledgement,
     /// When it is of no use any more; the hub's default if the sender does
-    /// not say.
+    /// not say. Receivers see [`SystemProperty::AbsoluteExpiry`] only if it
+    /// does.
+    ///
+    /// [`SystemProperty::AbsoluteExpiry`]: crate::messages::SystemProperty::AbsoluteExpiry
     pub expires: Option<Timestamp>,
 }
 

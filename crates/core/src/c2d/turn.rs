@@ -107,7 +107,16 @@ impl<'r> Turn<'r> {
             handle: None,
         });
         let number = queue.last_sequence_number;
-        self.outcome.added = Some((number, new.message.clone()));
+        let mut message = new.message.clone();
+        // Receivers are told of an expiry only if the sender chose it.
+        message
+            .system
+            .retain(|(property, _)| *property != SystemProperty::AbsoluteExpiry);
+        if new.expires.is_some() {
+            let chosen = (SystemProperty::AbsoluteExpiry, expires.to_string().into());
+            message.system.push(chosen);
+        }
+        self.outcome.added = Some((number, message));
         self.outcome.waiting = true;
         self.outcome.changed = true;
         Ok(number)

@@ -61,7 +61,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> LiveSession<'_, S> {
                 .await?
             {
                 Some(delivery) => {
-                    let again = delivery.redelivered;
+                    // What was given to other sessions is new to this one.
+                    let again = self.in_flight.knows(delivery.sequence_number);
                     self.deliver(delivery, again).await?;
                 }
                 None => break,

@@ -68,6 +68,11 @@ impl InFlight {
         self.messages.len()
     }
 
+    /// Whether the client was given this message and has not acknowledged it.
+    pub(super) fn knows(&self, number: u64) -> bool {
+        self.messages.contains_key(&number)
+    }
+
     /// The identifier that the next message from the cloud will have, as far
     /// as can be told: the oldest one whose lock has run out comes first, and
     /// keeps its own. `None` if there is no room.
