@@ -24,6 +24,7 @@ mod https;
 mod hub;
 mod identity;
 mod management;
+mod method;
 mod module_identity;
 mod monitor_events;
 mod operator_token;
@@ -119,6 +120,10 @@ enum ClientCommand {
     CloudToDeviceMessage(c2d_message::Command),
     /// Follow telemetry and other events as they come
     MonitorEvents(monitor_events::Args),
+    /// Call a method of a device and print its answer
+    InvokeDeviceMethod(method::DeviceMethod),
+    /// Call a method of a module and print its answer
+    InvokeModuleMethod(method::ModuleMethod),
     /// Print a shared access signature token
     GenerateSasToken(sas_token::Args),
     /// Show or replace the token that opens the management API
@@ -172,6 +177,8 @@ impl ClientCommand {
             Self::ModuleTwin(command) => twin::run_module(&command, access).await,
             Self::CloudToDeviceMessage(command) => c2d_message::run(&command, access).await,
             Self::MonitorEvents(args) => monitor_events::run(&args, access, form).await,
+            Self::InvokeDeviceMethod(args) => method::run_device(&args, access).await,
+            Self::InvokeModuleMethod(args) => method::run_module(&args, access).await,
             Self::GenerateSasToken(args) => sas_token::run(&args, access).await,
             Self::OperatorToken(command) => operator_token::run(&command, access).await,
         }

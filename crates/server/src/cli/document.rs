@@ -6,6 +6,16 @@ use super::failure::Failure;
 
 /// Reads an object, given in place or as `@file`.
 pub fn object(option: &str, text: &str) -> Result<Value, Failure> {
+    match any(option, text)? {
+        value @ Value::Object(_) => Ok(value),
+        _ => Err(Failure::Usage(format!(
+            "{option} wants a JSON object, such as '{{\"interval\": 5}}'"
+        ))),
+    }
+}
+
+/// Reads JSON of any kind, given in place or as `@file`.
+pub fn any(option: &str, text: &str) -> Result<Value, Failure> {
     let contents;
     let json = match text.strip_prefix('@') {
         Some(file) => {
@@ -18,15 +28,11 @@ pub fn object(option: &str, text: &str) -> Result<Value, Failure> {
         }
         None => text,
     };
-    match serde_json::from_str(json) {
-        Ok(value @ Value::Object(_)) => Ok(value),
-        Ok(_) => Err(Failure::Usage(format!(
-            "{option} wants a JSON object, such as '{{\"interval\": 5}}'"
-        ))),
-        Err(error) => Err(Failure::Usage(format!(
+    serde_json::from_str(json).map_err(|error| {
+        Failure::Usage(format!(
             "{option} holds no JSON ({error}): quote it for the shell, '{{\"interval\": 5}}', or give a file as @file.json"
-        ))),
-    }
+        ))
+    })
 }
 
 /// Sets the member at a dotted path: `capabilities.iotEdge=true`.

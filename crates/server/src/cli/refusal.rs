@@ -34,11 +34,24 @@ impl Refusal {
         }
     }
 
+    fn is(&self, code: &str) -> bool {
+        self.code.as_deref() == Some(code)
+    }
+
     /// What to do about it, where that is known.
     fn remedy(&self) -> Option<&'static str> {
         Some(match self.status {
+            403 if self.is("DeviceMaximumInflightMethodExceeded") => {
+                "wait until it has answered earlier calls"
+            }
             401 | 403 => {
                 "the policy may lack the right for this, or its key was renewed: `twinhub policy list` shows both"
+            }
+            404 if self.is("DeviceNotOnline") => {
+                "it is not connected, or listens to no such method: --connect-timeout waits for it"
+            }
+            404 if self.is("DeviceConnectionClosedRemotely") => {
+                "it may have carried the call out all the same"
             }
             404 => "check the name: upper and lower case count",
             409 => "it exists already: choose another ID, or update it",
