@@ -251,7 +251,13 @@ impl Access {
                         .await?
             }
         };
-        holds.then_some(()).ok_or(Refused::Signature)
+        match (holds, permit.credential()) {
+            (true, _) => Ok(()),
+            (false, Credential::Certificate { .. }) => Err(CertificateRefused::Withdrawn.into()),
+            (false, Credential::Policy { .. } | Credential::Identity { .. }) => {
+                Err(Refused::Signature)
+            }
+        }
     }
 
     /// Whether the policy that gave a permission would give it now; its

@@ -82,7 +82,7 @@ pub enum InvalidAuthority {
     Malformed(#[from] ParseCertificateError),
     /// Not one of an authority, or not one that counts now.
     #[error("the certificate can't be used: {0}")]
-    Unusable(#[from] ChainError),
+    Unusable(ChainError),
     /// Here already.
     #[error("certificate {0} is the same one")]
     Duplicate(CertificateName),
@@ -109,7 +109,8 @@ impl Authority {
         former: Option<&Authority>,
         now: Timestamp,
     ) -> Result<Self, InvalidAuthority> {
-        twinhub_x509::check_authority(&certificate, now.unix_seconds())?;
+        twinhub_x509::check_authority(&certificate, now.unix_seconds())
+            .map_err(InvalidAuthority::Unusable)?;
         let same = former.filter(|former| former.certificate == certificate);
         Ok(Authority {
             name: former.map_or(name, |former| former.name.clone()),
@@ -137,7 +138,8 @@ impl Authority {
         if proof.common_name().as_ref() != Some(code) {
             return Err(InvalidAuthority::OtherCode);
         }
-        twinhub_x509::is_issued_by(proof, &self.certificate, now.unix_seconds())?;
+        twinhub_x509::is_issued_by(proof, &self.certificate, now.unix_seconds())
+            .map_err(InvalidAuthority::Unusable)?;
         Ok(Authority {
             verified: true,
             code: None,

@@ -15,6 +15,7 @@ mod access;
 mod answer;
 mod authentication;
 mod c2d_message;
+mod certificate;
 mod connection_string;
 mod device_identity;
 mod document;
@@ -103,6 +104,9 @@ enum ClientCommand {
     /// Manage shared access policies
     #[command(subcommand)]
     Policy(policy::Command),
+    /// Manage certificates of authorities that issue devices' certificates
+    #[command(subcommand)]
+    Certificate(certificate::Command),
     /// Manage devices
     #[command(subcommand)]
     DeviceIdentity(device_identity::Command),
@@ -171,6 +175,7 @@ impl ClientCommand {
             Self::Env(args) => env::run(&args, access).await,
             Self::ConnectionString(args) => connection_string::run(&args, access).await,
             Self::Policy(command) => policy::run(&command, access).await,
+            Self::Certificate(command) => certificate::run(&command, access).await,
             Self::DeviceIdentity(command) => device_identity::run(&command, access).await,
             Self::ModuleIdentity(command) => module_identity::run(&command, access).await,
             Self::DeviceTwin(command) => twin::run_device(&command, access).await,

@@ -23,11 +23,14 @@ pub enum CertificateRefused {
     /// Another one than the identity is known by.
     #[error("the certificate has none of the identity's thumbprints")]
     Thumbprint,
+    /// It was good once.
+    #[error("the certificate does not count for the identity any more")]
+    Withdrawn,
     /// For somebody else.
     #[error("the certificate is for {0:?}")]
     CommonName(Option<String>),
     /// No authority stands behind it.
-    #[error("no authority stands behind the certificate: {0}")]
+    #[error("no authority stands behind the certificate")]
     Chain(#[from] ChainError),
     /// An authority stands behind it that nobody has proven to possess.
     #[error("certificate {0}, which stands behind it, is not verified")]

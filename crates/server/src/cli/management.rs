@@ -114,6 +114,18 @@ impl Management {
         self.policies().await
     }
 
+    /// A call about the certificates of authorities, or one of them.
+    pub async fn certificates(
+        &self,
+        method: Method,
+        below: &[&str],
+        if_match: Option<&str>,
+        body: Option<&Value>,
+    ) -> Result<Value, Failure> {
+        let below = [&["certificates"], below].concat();
+        self.send(method, &below, if_match, body).await
+    }
+
     async fn send(
         &self,
         method: Method,
