@@ -29,7 +29,8 @@ def test_policy_opens_what_its_rights_say_and_nothing_else(hub, endpoint, policy
     reply = send(scene, endpoint, policy=policy)
 
     if policy in endpoint["policies"]:
-        assert reply.status in (200, 204), str(reply)
+        # Who is let in may find nobody.
+        assert reply.status in endpoint.get("status", (200, 204)), str(reply)
     else:
         assert (reply.status, reply.error_code) == (401, "IotHubUnauthorizedAccess"), str(reply)
         assert scene.snapshot() == before
