@@ -14,6 +14,7 @@ pub mod amqp;
 pub mod mqtt;
 pub mod sas;
 pub mod topics;
+pub mod x509;
 
 /// A function that panics when its parser breaks a promise over these bytes.
 pub type Target = fn(&[u8]);
@@ -21,6 +22,7 @@ pub type Target = fn(&[u8]);
 /// Every target, by the name of its binary and its corpus.
 pub const TARGETS: &[(&str, Target)] = &[
     ("amqp_frame", amqp::amqp_frame),
+    ("certificate", x509::certificate),
     ("connection_string", sas::connection_string),
     ("ids", topics::ids),
     ("mqtt_packet", mqtt::mqtt_packet),
