@@ -34,6 +34,7 @@ mod properties;
 mod refusal;
 mod sas_token;
 mod serve;
+mod simulate;
 mod twin;
 
 use access::Access;
@@ -128,6 +129,8 @@ enum ClientCommand {
     InvokeDeviceMethod(method::DeviceMethod),
     /// Call a method of a module and print its answer
     InvokeModuleMethod(method::ModuleMethod),
+    /// Run devices that send messages, change twins and answer method calls
+    Simulate(simulate::Args),
     /// Print a shared access signature token
     GenerateSasToken(sas_token::Args),
     /// Show or replace the token that opens the management API
@@ -184,6 +187,7 @@ impl ClientCommand {
             Self::MonitorEvents(args) => monitor_events::run(&args, access, form).await,
             Self::InvokeDeviceMethod(args) => method::run_device(&args, access).await,
             Self::InvokeModuleMethod(args) => method::run_module(&args, access).await,
+            Self::Simulate(args) => simulate::run(&args, access).await,
             Self::GenerateSasToken(args) => sas_token::run(&args, access).await,
             Self::OperatorToken(command) => operator_token::run(&command, access).await,
         }

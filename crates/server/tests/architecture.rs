@@ -32,6 +32,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "twinhub-embedded",
             "twinhub-http",
             "twinhub-mqtt",
+            // For the devices that `simulate` runs.
+            "twinhub-mqtt-codec",
             "twinhub-sas",
             "twinhub-transport",
         ],
