@@ -11,6 +11,7 @@
 //! `corpus/` that get past the first check of the parser.
 
 pub mod amqp;
+pub mod event_log;
 pub mod mqtt;
 pub mod sas;
 pub mod topics;
@@ -24,6 +25,8 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("amqp_frame", amqp::amqp_frame),
     ("certificate", x509::certificate),
     ("connection_string", sas::connection_string),
+    ("event_log_index", event_log::event_log_index),
+    ("event_log_segment", event_log::event_log_segment),
     ("ids", topics::ids),
     ("mqtt_packet", mqtt::mqtt_packet),
     ("mqtt_topic", topics::mqtt_topic),

@@ -75,7 +75,7 @@ pub(crate) fn parse(bytes: &[u8]) -> Parsed {
 
 /// Reads the record that begins the bytes and lies at `offset` of the log;
 /// `None` if there is no whole and sound one.
-pub fn sound(bytes: &[u8], offset: u64) -> Option<Sound<'_>> {
+pub(crate) fn sound(bytes: &[u8], offset: u64) -> Option<Sound<'_>> {
     let Parsed::Head(head) = parse(bytes) else {
         return None;
     };
@@ -88,7 +88,7 @@ pub fn sound(bytes: &[u8], offset: u64) -> Option<Sound<'_>> {
 
 /// A record whose checksum holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Sound<'a> {
+pub(crate) struct Sound<'a> {
     pub(crate) head: Head,
     pub(crate) payload: &'a [u8],
 }

@@ -150,7 +150,7 @@ impl StoredIndex {
                 });
             }
         }
-        Some(StoredIndex {
+        rest.is_empty().then_some(StoredIndex {
             base,
             end,
             partitions,

@@ -25,6 +25,7 @@
 //! | `writer`, `ahead` | the two threads: commits; room ahead of them |
 //! | `view`, [`reader`](Record) | what is committed, and reading it |
 //! | [`retention`](Retention), `recovery` | what goes, and what is found at the start |
+//! | [`inspect`] | what the bytes of a file hold, without a log |
 //! | `frame`, `header`, `index`, `scan`, `disk` | bytes and files |
 
 mod ahead;
@@ -33,6 +34,7 @@ mod error;
 mod frame;
 mod header;
 mod index;
+pub mod inspect;
 mod log;
 mod options;
 mod producer;

@@ -253,9 +253,9 @@ fn rest(file: &File, position: u64, length: u64) -> io::Result<Vec<u8>> {
 
 /// Where in the bytes, which lie at `offset` of the log, a sound record lies
 /// that belongs to a commit that began in them, behind their start.
-pub fn later_commit(bytes: &[u8], offset: u64) -> Option<usize> {
+pub(crate) fn later_commit(bytes: &[u8], offset: u64) -> Option<usize> {
     (0..bytes.len()).find(|at| {
-        frame::sound(&bytes[*at..], offset + *at as u64)
+        frame::sound(&bytes[*at..], offset.saturating_add(*at as u64))
             .is_some_and(|record| (record.head.since_commit as usize) < *at)
     })
 }

@@ -60,6 +60,8 @@ async fn serve(config: &Config, data_dir: &DataDir, open_files: u64) -> anyhow::
     let ports = sockets.ports(config);
     let health = Health::new(metrics::install()?);
     let core = Core::open(config, data_dir, &operator_token).await?;
+    let events = core.event_log.clone();
+    let health = health.unless(move || events.refusing().map(|error| error.to_string()));
 
     let shutdown = CancellationToken::new();
     let mut tasks = JoinSet::new();
