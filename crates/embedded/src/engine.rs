@@ -122,7 +122,7 @@ impl StateStore for Engine {
     async fn policies(&self, hub: &HubName) -> Result<Vec<Stored<Policy>>, StoreError> {
         let hub = hub.clone();
         self.readers
-            .read(move |connection| POLICIES.read_all(connection, &hub, DocumentRow::to_policy))
+            .read(move |connection| POLICIES.read_all(connection, &hub, DocumentRow::into_policy))
             .await
     }
 
@@ -130,7 +130,7 @@ impl StateStore for Engine {
         let hub = hub.clone();
         self.readers
             .read(move |connection| {
-                AUTHORITIES.read_all(connection, &hub, DocumentRow::to_authority)
+                AUTHORITIES.read_all(connection, &hub, DocumentRow::into_authority)
             })
             .await
     }

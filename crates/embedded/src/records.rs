@@ -88,7 +88,7 @@ impl DocumentRow {
         v1::certificates::encode(authority)
     }
 
-    pub(crate) fn to_authority(self, name: &str) -> Result<Authority, StoreError> {
+    pub(crate) fn into_authority(self, name: &str) -> Result<Authority, StoreError> {
         let decoded = match self.format {
             v1::FORMAT => v1::certificates::decode(&self),
             _ => None,
@@ -96,7 +96,7 @@ impl DocumentRow {
         decoded.ok_or_else(|| unreadable(format_args!("certificate {name}"), self.format))
     }
 
-    pub(crate) fn to_policy(self, name: &str) -> Result<Policy, StoreError> {
+    pub(crate) fn into_policy(self, name: &str) -> Result<Policy, StoreError> {
         let decoded = match self.format {
             v1::FORMAT => v1::decode_policy(&self),
             _ => None,

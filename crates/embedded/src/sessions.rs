@@ -27,6 +27,7 @@ const SHARDS: usize = 64;
 pub struct LocalSessions {
     hubs: RwLock<HashMap<HubName, Arc<HubSessions>>>,
     last_number: AtomicU64,
+    revocations: AtomicU64,
 }
 
 struct HubSessions {
@@ -112,6 +113,9 @@ impl Sessions for LocalSessions {
     }
 
     fn announce(&self, hub: &HubName, announcement: &Announcement) {
+        if announcement.may_revoke() {
+            self.revocations.fetch_add(1, Ordering::SeqCst);
+        }
         let Some(hub) = self.hub(hub) else {
             return;
         };
@@ -136,6 +140,10 @@ impl Sessions for LocalSessions {
             }
             Announcement::MessagesWaiting(id) => hub.tell_of_messages(id),
         }
+    }
+
+    fn revocations(&self) -> u64 {
+        self.revocations.load(Ordering::SeqCst)
     }
 
     async fn call(

@@ -12,7 +12,9 @@ use rusqlite::Connection;
 use twinhub_core::hubs::HubRecord;
 use twinhub_core::ids::HubName;
 use twinhub_core::policies::Policy;
-use twinhub_core::ports::{Change, CommitError, Record, QueueStore as _, StateStore as _, UnitOfWork};
+use twinhub_core::ports::{
+    Change, CommitError, QueueStore as _, Record, StateStore as _, UnitOfWork,
+};
 use twinhub_embedded::{Engine, LocalSessions, OpenError};
 
 fn open(folder: &Path) -> Result<Engine, OpenError> {

@@ -129,7 +129,7 @@ impl Plant {
         let permit = permit.await.unwrap();
         Answering {
             methods: self.methods.clone(),
-            connected: self.connections.enter(&permit),
+            connected: self.connections.enter(&permit, self.connections.before()),
             permit,
         }
     }

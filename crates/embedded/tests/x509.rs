@@ -1,5 +1,9 @@
 //! Certificates of devices and of authorities, over this engine.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
+
+#![allow(clippy::unwrap_used)]
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -145,7 +149,7 @@ impl Plant {
         id: &IdentityId,
     ) -> (DevicePermit, Connected) {
         let permit = self.connect(certificate, id).await.unwrap();
-        let connected = self.connections.enter(&permit);
+        let connected = self.connections.enter(&permit, self.connections.before());
         (permit, connected)
     }
 

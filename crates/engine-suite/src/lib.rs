@@ -159,6 +159,7 @@ macro_rules! sessions_suite {
                 a_changed_identity_is_checked_again,
                 a_changed_sponsor_reaches_those_it_let_in,
                 notices_come_in_order,
+                what_may_revoke_is_counted_before_it_is_told,
                 waiting_messages_reach_those_who_listen,
                 waiting_messages_are_told_once_and_end_no_session,
                 hubs_do_not_hear_each_other;

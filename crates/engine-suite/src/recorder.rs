@@ -55,6 +55,11 @@ impl Sessions for Recorder {
         heard.push((hub.clone(), announcement.clone()));
     }
 
+    fn revocations(&self) -> u64 {
+        let heard = &self.noted().heard;
+        heard.iter().filter(|(_, told)| told.may_revoke()).count() as u64
+    }
+
     async fn call(
         &self,
         _: &HubName,

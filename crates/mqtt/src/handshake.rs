@@ -11,7 +11,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_util::sync::CancellationToken;
 use twinhub_core::access::{ClientCertificate, DevicePermit, Proof};
-use twinhub_core::connections::Connected;
+use twinhub_core::connections::{Before, Connected};
 use twinhub_core::faults::Fault;
 use twinhub_core::ports::SessionNumber;
 use twinhub_mqtt_codec::{ConnAck, Connect, DecodeError, Packet, put_connack};
@@ -65,10 +65,11 @@ impl<'g, S: AsyncRead + AsyncWrite + Unpin> Handshake<'g, S> {
             }
             Err(end) => return Err(end),
         };
+        let before = self.gateway.services.connections.before();
         let outcome = match self.authenticate(&connect).await {
             Ok((permit, introduction)) => {
                 admitted();
-                self.open(permit, &connect, introduction).await
+                self.open(permit, before, &connect, introduction).await
             }
             Err(refusal) => Err(refusal),
         };
@@ -133,12 +134,19 @@ impl<'g, S: AsyncRead + AsyncWrite + Unpin> Handshake<'g, S> {
     async fn open(
         &mut self,
         permit: DevicePermit,
+        before: Before,
         connect: &Connect,
         introduction: Introduction<'_>,
     ) -> Result<Admitted, Refusal> {
         let services = &self.gateway.services;
-        let Connected { mailbox, presence } = services.connections.enter(&permit);
-        services.access.still_holds(&permit).await?;
+        let Connected {
+            mailbox,
+            presence,
+            in_doubt,
+        } = services.connections.enter(&permit, before);
+        if in_doubt {
+            services.access.still_holds(&permit).await?;
+        }
 
         let keeping = match connect.clean_session {
             true => Keeping::Nothing,

@@ -39,6 +39,17 @@ pub enum Announcement {
 }
 
 impl Announcement {
+    /// Whether it may take away what let a session in.
+    pub fn may_revoke(&self) -> bool {
+        match self {
+            Announcement::IdentityChanged(_)
+            | Announcement::IdentityRemoved(_)
+            | Announcement::PolicyChanged(_)
+            | Announcement::AuthorityChanged(_) => true,
+            Announcement::DesiredChanged { .. } | Announcement::MessagesWaiting(_) => false,
+        }
+    }
+
     /// Of a twin that was written: what devices see of it, if anything.
     pub fn of_desired(twin: &Twin, seen_by_device: Option<Value>) -> Option<Self> {
         seen_by_device.map(|patch| Announcement::DesiredChanged {
@@ -172,6 +183,11 @@ pub trait Sessions: Send + Sync + 'static {
 
     /// Tells the sessions that an announcement concerns.
     fn announce(&self, hub: &HubName, announcement: &Announcement);
+
+    /// How many announcements came that may have taken away what let a session
+    /// in. It moves before any session is told: what was read while it stood
+    /// still, with a session opened behind it, needs no second look.
+    fn revocations(&self) -> u64;
 
     /// Hands a method call to the identity's session, behind what it was told
     /// before. On an error it was certainly not told.

@@ -20,7 +20,7 @@ fn a_policy_of_format_1_is_read_and_written_alike() {
         doc: doc.clone(),
     };
 
-    let policy = row.to_policy("owner").unwrap();
+    let policy = row.into_policy("owner").unwrap();
 
     assert_eq!(policy.name.as_str(), "Owner");
     assert_eq!(policy.keys.primary.expose(), KEY);
@@ -42,7 +42,7 @@ fn an_authority_of_format_1_is_read_and_written_alike() {
         doc: doc.clone(),
     };
 
-    let authority = row.to_authority("plant").unwrap();
+    let authority = row.into_authority("plant").unwrap();
 
     assert_eq!(authority.certificate.subject(), "O=Plant, CN=Plant root");
     assert_eq!(authority.code.as_deref(), Some("00FF"));
@@ -134,7 +134,7 @@ fn an_unknown_format_is_named() {
         doc: format!("{{\"key\":\"{KEY}\"}}"),
     };
 
-    let error = row.to_policy("owner").unwrap_err();
+    let error = row.into_policy("owner").unwrap_err();
 
     assert_eq!(
         error.to_string(),

@@ -177,7 +177,8 @@ impl Plant {
     }
 
     pub fn enter(&self, receiver: &Receiver) -> Connected {
-        self.connections.enter(&receiver.permit)
+        self.connections
+            .enter(&receiver.permit, self.connections.before())
     }
 
     pub async fn send(&self, to: &IdentityId, message: NewMessage) -> u64 {

@@ -174,3 +174,18 @@ pub async fn waiting_messages_are_told_once_and_end_no_session(sessions: impl Se
     assert_eq!(told, 1);
     hears_nothing_before(&sessions, &hub, &pump(), &mut mailbox).await;
 }
+
+/// Also with nobody there: whoever is being let in looks at the count.
+pub async fn what_may_revoke_is_counted_before_it_is_told(sessions: impl Sessions) {
+    let hub = hub_name("plant");
+    let start = sessions.revocations();
+
+    sessions.announce(&hub, &desired_changed(&pump(), 1));
+    sessions.announce(&hub, &Announcement::MessagesWaiting(pump()));
+    assert_eq!(sessions.revocations(), start);
+
+    sessions.announce(&hub, &Announcement::IdentityChanged(pump()));
+    sessions.announce(&hub, &Announcement::IdentityRemoved(pump()));
+    sessions.announce(&hub, &Announcement::PolicyChanged(policy_name("device")));
+    assert_eq!(sessions.revocations(), start + 3);
+}

@@ -242,7 +242,7 @@ impl TestHub {
         let token = self.policy_token("device");
         let permit = self.access.connect(&hub, Proof::Token(&token), id);
         let permit = permit.await.unwrap();
-        let connected = self.connections.enter(&permit);
+        let connected = self.connections.enter(&permit, self.connections.before());
         (permit, connected)
     }
 

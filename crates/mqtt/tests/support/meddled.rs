@@ -44,6 +44,10 @@ impl Sessions for MeddledSessions {
         self.sessions.announce(hub, announcement);
     }
 
+    fn revocations(&self) -> u64 {
+        self.sessions.revocations()
+    }
+
     async fn call(
         &self,
         hub: &HubName,
