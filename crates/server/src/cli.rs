@@ -120,15 +120,15 @@ enum ClientCommand {
     /// Show and change the twin of a module
     #[command(subcommand)]
     ModuleTwin(twin::ModuleCommand),
+    /// Call a method of a device and print its answer
+    InvokeDeviceMethod(method::DeviceMethod),
+    /// Call a method of a module and print its answer
+    InvokeModuleMethod(method::ModuleMethod),
     /// Send messages to devices and modules, and remove those that wait
     #[command(subcommand, name = "c2d-message")]
     CloudToDeviceMessage(c2d_message::Command),
     /// Follow telemetry and other events as they come
     MonitorEvents(monitor_events::Args),
-    /// Call a method of a device and print its answer
-    InvokeDeviceMethod(method::DeviceMethod),
-    /// Call a method of a module and print its answer
-    InvokeModuleMethod(method::ModuleMethod),
     /// Run devices that send messages, change twins and answer method calls
     Simulate(simulate::Args),
     /// Print a shared access signature token
@@ -183,10 +183,10 @@ impl ClientCommand {
             Self::ModuleIdentity(command) => module_identity::run(&command, access).await,
             Self::DeviceTwin(command) => twin::run_device(&command, access).await,
             Self::ModuleTwin(command) => twin::run_module(&command, access).await,
-            Self::CloudToDeviceMessage(command) => c2d_message::run(&command, access).await,
-            Self::MonitorEvents(args) => monitor_events::run(&args, access, form).await,
             Self::InvokeDeviceMethod(args) => method::run_device(&args, access).await,
             Self::InvokeModuleMethod(args) => method::run_module(&args, access).await,
+            Self::CloudToDeviceMessage(command) => c2d_message::run(&command, access).await,
+            Self::MonitorEvents(args) => monitor_events::run(&args, access, form).await,
             Self::Simulate(args) => simulate::run(&args, access).await,
             Self::GenerateSasToken(args) => sas_token::run(&args, access).await,
             Self::OperatorToken(command) => operator_token::run(&command, access).await,
