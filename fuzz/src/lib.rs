@@ -12,6 +12,7 @@
 
 pub mod amqp;
 pub mod event_log;
+pub mod http;
 pub mod mqtt;
 pub mod sas;
 pub mod topics;
@@ -28,6 +29,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("event_log_index", event_log::event_log_index),
     ("event_log_segment", event_log::event_log_segment),
     ("ids", topics::ids),
+    ("message_batch", http::message_batch),
     ("mqtt_packet", mqtt::mqtt_packet),
     ("mqtt_topic", topics::mqtt_topic),
     ("mqtt_username", topics::mqtt_username),

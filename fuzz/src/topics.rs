@@ -2,6 +2,7 @@
 //! gateway stored of them.
 
 use twinhub_core::ids::{DeviceId, HubName, IdentityId, MAX_ID_LENGTH, ModuleId};
+use twinhub_mqtt::bag::{Bag, BagWriter};
 use twinhub_mqtt::subscriptions::Subscriptions;
 use twinhub_mqtt::topics::{DeviceTopic, Filter, MAX_REQUEST_ID};
 use twinhub_mqtt::username::{MAX_MODEL_ID, Username};
@@ -15,7 +16,7 @@ fn identities() -> [IdentityId; 2] {
     ]
 }
 
-/// Topics, filters and stored subscriptions. What a topic yields stood in it;
+/// Topics, property bags, filters and stored subscriptions. What a topic yields stood in it;
 /// a filter and a record that are read are written as they were.
 pub fn mqtt_topic(bytes: &[u8]) {
     if let Ok(subscriptions) = Subscriptions::from_record(bytes) {
@@ -32,6 +33,7 @@ pub fn mqtt_topic(bytes: &[u8]) {
         let request = match DeviceTopic::parse(text, &identity) {
             Ok(DeviceTopic::Telemetry { properties }) => {
                 assert!(text.ends_with(properties));
+                bag_survives_writing(properties);
                 continue;
             }
             Ok(DeviceTopic::GetTwin { request }) => request,
@@ -46,6 +48,20 @@ pub fn mqtt_topic(bytes: &[u8]) {
         assert!(rid.len() <= MAX_REQUEST_ID);
         assert!(text.contains(&format!("$rid={rid}")));
     }
+}
+
+/// The sender's own properties are written for clients and read as they were.
+fn bag_survives_writing(text: &str) {
+    let bag = Bag::parse(text);
+    let mut written = String::new();
+    let mut writer = BagWriter::new(&mut written);
+    for (name, value) in &bag.application {
+        writer.application(name, value.as_deref());
+    }
+    assert!(!written.contains(['/', '+', '#', '$', ' ']));
+    let again = Bag::parse(&written);
+    assert_eq!(again.application, bag.application);
+    assert!(again.system.is_empty());
 }
 
 /// A user name that is read begins with its host and IDs, and its model is no
