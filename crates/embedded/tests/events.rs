@@ -1,4 +1,6 @@
 //! The engine suite of the event port on this engine, and what is its own.
+
+#![allow(clippy::unwrap_used)]
 #![allow(
     clippy::unwrap_used,
     reason = "a failure is a panic, in helpers as well"

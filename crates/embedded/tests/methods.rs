@@ -1,5 +1,7 @@
 //! Direct methods over this engine, with sessions that answer as told.
 
+#![allow(clippy::unwrap_used)]
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;

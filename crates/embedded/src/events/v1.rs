@@ -292,7 +292,7 @@ mod tests {
             body: b"{}",
         });
 
-        let frozen = b"\x00\x01\x00\x21\xb9\x0f\xb6\xe5\xdb\x08\x06pump-7\x08$edgeHub\
+        let frozen = b"\x00\x01\x00\x00\xe4\xe8\x5e\xe5\xdb\x08\x06pump-7\x08$edgeHub\
             \x13{\"scope\":\"device\"}\x00\x01\x04\x03a/b\x01\x01k\x00{}";
         assert_eq!(
             payload.escape_ascii().to_string(),
