@@ -74,59 +74,58 @@ impl Gateway {
             check_api_version(&asked.query)?;
         }
         let services = &self.services().messages;
+        let c2d = &*services.c2d;
         match endpoint {
             MessageEndpoint::SendTelemetry(device) => {
                 let permit = self.device(&asked, device.into()).await?;
                 let body = read_message(asked.body, MAX_DEVICE_TO_CLOUD).await?;
-                telemetry::accept(
-                    &services.telemetry,
-                    &services.faults,
-                    &permit,
-                    &asked.head,
-                    body,
-                )
-                .await
-            }
-            MessageEndpoint::FollowEvents => {
-                let permit = self.back_end(&asked).await?;
-                let shutdown = asked.connection.shutdown.clone();
-                services
-                    .streams
-                    .follow(permit, &asked.query, &asked.head.headers, shutdown)
-                    .await
+                let (telemetry, faults) = (&*services.telemetry, &*services.faults);
+                let done = telemetry::accept(telemetry, faults, &permit, &asked.head, body).await?;
+                Ok(self.heard_of(&permit, done).await)
             }
             MessageEndpoint::Receive(device) => {
                 let permit = self.device(&asked, device.into()).await?;
-                c2d::receive(&services.c2d, &permit, &asked.query, &asked.head.headers).await
+                let done = c2d::receive(c2d, &permit, &asked.query, &asked.head.headers).await?;
+                Ok(self.heard_of(&permit, done).await)
             }
             MessageEndpoint::CompleteOrReject(device, lock) => {
                 let permit = self.device(&asked, device.into()).await?;
-                c2d::complete_or_reject(&services.c2d, &permit, &lock, &asked.query).await
+                let done = c2d::complete_or_reject(c2d, &permit, &lock, &asked.query).await?;
+                Ok(self.heard_of(&permit, done).await)
             }
             MessageEndpoint::Abandon(device, lock) => {
                 let permit = self.device(&asked, device.into()).await?;
-                c2d::abandon(&services.c2d, &permit, &lock).await
+                let done = c2d::abandon(c2d, &permit, &lock).await?;
+                Ok(self.heard_of(&permit, done).await)
             }
             MessageEndpoint::Send(to) => {
                 let permit = self.back_end(&asked).await?;
                 let body = read_message(asked.body, MAX_CLOUD_TO_DEVICE).await?;
-                c2d::send(&services.c2d, &permit, &to, &asked.head, body).await
+                c2d::send(c2d, &permit, &to, &asked.head, body).await
             }
             MessageEndpoint::Purge(of) => {
                 let permit = self.back_end(&asked).await?;
-                c2d::purge(&services.c2d, &permit, &of).await
+                c2d::purge(c2d, &permit, &of).await
             }
             MessageEndpoint::ReceiveFeedback => {
                 let permit = self.back_end(&asked).await?;
-                c2d::receive_feedback(&services.c2d, &permit).await
+                c2d::receive_feedback(c2d, &permit).await
             }
             MessageEndpoint::CompleteFeedback(lock) => {
                 let permit = self.back_end(&asked).await?;
-                c2d::complete_feedback(&services.c2d, &permit, &lock).await
+                c2d::complete_feedback(c2d, &permit, &lock).await
             }
             MessageEndpoint::AbandonFeedback(lock) => {
                 let permit = self.back_end(&asked).await?;
-                c2d::abandon_feedback(&services.c2d, &permit, &lock).await
+                c2d::abandon_feedback(c2d, &permit, &lock).await
+            }
+            MessageEndpoint::FollowEvents => {
+                let permit = self.back_end(&asked).await?;
+                let stop = asked.connection.shutdown.clone();
+                let streams = &services.streams;
+                streams
+                    .follow(permit, &asked.query, &asked.head.headers, stop)
+                    .await
             }
         }
     }
@@ -138,15 +137,23 @@ impl Gateway {
         Ok(caller.service()?)
     }
 
-    /// Admits a device, and notes that it was heard of.
+    /// Admits a device.
     async fn device(&self, asked: &Asked<'_>, id: IdentityId) -> Result<DevicePermit, Refusal> {
         let services = self.services();
         let hub = self.hub_of(&asked.head.headers)?;
         let proof = proof_of(&asked.head, &asked.connection.peer)?;
         let permit = services.access.connect(&hub, proof, &id).await?;
         asked.connection.admitted();
-        services.registry.heard_of(&permit).await?;
         Ok(permit)
+    }
+
+    /// Notes that a device was heard of, once what it asked for is done: then
+    /// that this can't be noted is no reason to refuse it.
+    async fn heard_of(&self, permit: &DevicePermit, done: Response<Body>) -> Response<Body> {
+        if let Err(error) = self.services().registry.heard_of(permit).await {
+            tracing::warn!(%error, identity = %permit.id(), "could not note the activity");
+        }
+        done
     }
 }
 

@@ -19,7 +19,7 @@ use crate::request::parse_json;
 pub const BATCH_TYPE: &str = "application/vnd.microsoft.iothub.json";
 /// The most messages in a batch.
 /// <https://learn.microsoft.com/azure/iot-hub/iot-hub-devguide-quotas-throttling>
-const MAX_MESSAGES: usize = 500;
+pub const MAX_MESSAGES: usize = 500;
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
