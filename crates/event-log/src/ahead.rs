@@ -3,8 +3,9 @@
 //! waits for the file system to find room; and it stores the index of a sealed
 //! segment and gives back the room behind its end.
 //!
-//! That the disk is full shows here, before anything is written. While a
-//! segment is wanted and can't be made, it is tried again and again.
+//! That the disk is full shows here, before anything is written. Where there is
+//! no room for a large segment, a smaller one is made; while not even that can
+//! be, it is tried again and again.
 
 use std::collections::VecDeque;
 use std::fs::{self, File, OpenOptions};
@@ -25,6 +26,8 @@ pub(crate) const RETRY: Duration = Duration::from_millis(250);
 /// How long the disk is left to commits after each piece of a segment, as long
 /// as nobody waits for it.
 const BREATH: Duration = Duration::from_millis(4);
+/// On a disk that is nearly full, segments are this small.
+const SMALLEST: u64 = 1 << 20;
 pub(crate) const SPARE: &str = "next.tmp";
 
 /// A file full of zeros.
@@ -44,6 +47,8 @@ pub(crate) struct Ahead {
 #[derive(Default)]
 struct State {
     wanted: Option<u64>,
+    /// Smaller ones are of no use.
+    needed: u64,
     ready: Option<Spare>,
     failed: Option<WriteError>,
     sealed: VecDeque<StoredIndex>,
@@ -72,6 +77,7 @@ impl Ahead {
         let mut state = self.lock();
         if state.ready.is_none() {
             state.wanted = Some(size);
+            state.needed = 0;
             self.changed.notify_all();
         }
     }
@@ -88,6 +94,7 @@ impl Ahead {
                 return Err(error);
             }
             state.ready = None;
+            state.needed = at_least;
             let wanted = state.wanted.unwrap_or(0);
             state.wanted = Some(wanted.max(at_least).max(size));
             self.is_urgent.store(true, Ordering::Relaxed);
@@ -165,7 +172,13 @@ impl Ahead {
             Err(error) => {
                 // What it got so far is given back.
                 let _ = fs::remove_file(&path);
-                state.failed = Some(error.into());
+                let error = WriteError::from(error);
+                let smaller = (size / 2).max(SMALLEST);
+                if matches!(error, WriteError::Full) && smaller < size && smaller >= state.needed {
+                    state.wanted = Some(smaller);
+                } else {
+                    state.failed = Some(error);
+                }
             }
         }
         self.changed.notify_all();

@@ -13,6 +13,9 @@ use std::os::windows::fs::FileExt as _;
 /// wait long.
 const FILL_STEP: usize = 1 << 20;
 
+/// What a new segment leaves of the disk.
+const LEFT_TO_OTHERS: u64 = 16 << 20;
+
 /// The log's folder.
 #[derive(Debug, Clone)]
 pub(crate) struct Folder {
@@ -52,6 +55,7 @@ impl Folder {
     pub fn zeroed(&self, path: &Path, size: u64, pause: impl Fn()) -> io::Result<File> {
         #[cfg(test)]
         self.faults.room(size)?;
+        self.require_room(size)?;
         let file = create(path)?;
         let zeros = vec![0; FILL_STEP];
         let mut at = 0;
@@ -64,6 +68,22 @@ impl Folder {
         }
         file.sync_all()?;
         Ok(file)
+    }
+
+    /// Refuses to take the last room there is: others write to the disk, too,
+    /// and what makes room may need some.
+    fn require_room(&self, size: u64) -> io::Result<()> {
+        #[cfg(unix)]
+        {
+            let disk = rustix::fs::statvfs(&self.path)?;
+            let free = disk.f_bavail.saturating_mul(disk.f_frsize);
+            if free < size.saturating_add(LEFT_TO_OTHERS) {
+                return Err(io::ErrorKind::StorageFull.into());
+            }
+        }
+        #[cfg(not(unix))]
+        let _ = size;
+        Ok(())
     }
 
     /// Writes and flushes.
