@@ -1,6 +1,5 @@
 //! The engine suite of the event port on this engine, and what is its own.
 
-#![allow(clippy::unwrap_used)]
 #![allow(
     clippy::unwrap_used,
     reason = "a failure is a panic, in helpers as well"

@@ -1,6 +1,8 @@
 //! Direct methods over this engine, with sessions that answer as told.
-
-#![allow(clippy::unwrap_used)]
+#![allow(
+    clippy::unwrap_used,
+    reason = "a failure is a panic, in helpers as well"
+)]
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
