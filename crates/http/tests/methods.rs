@@ -1,4 +1,8 @@
 //! Direct methods over REST, with sessions that answer as told.
+#![allow(
+    clippy::unwrap_used,
+    reason = "a failure is a panic, in helpers as well"
+)]
 
 mod support;
 
