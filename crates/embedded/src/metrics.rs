@@ -43,9 +43,11 @@ impl EventLogMetrics {
     }
 
     /// A commit is on disk.
+    #[expect(clippy::cast_precision_loss, reason = "a gauge is a float")]
     pub(crate) fn committed(&self, events: u64, bytes: u64, took: Duration) {
         self.events.increment(events);
         self.bytes.increment(bytes);
+        self.held_bytes.increment(bytes as f64);
         self.commits.increment(1);
         self.commit_seconds.record(took.as_secs_f64());
     }

@@ -228,7 +228,11 @@ impl Writer {
     }
 
     fn retry(&mut self) {
-        if self.ready(1).is_err() {
+        // Not for a few records more, or it would refuse again at once.
+        if self
+            .ready(FIRST_SEGMENT.min(self.log.segment_bytes))
+            .is_err()
+        {
             return;
         }
         tracing::info!("the event log takes events again");
