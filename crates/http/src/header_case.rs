@@ -5,6 +5,10 @@
 //! response names, and makes that extension itself when it parses a request
 //! with `preserve_header_case`. So one request with the wanted spellings is
 //! parsed at start, and its extensions go with every answer.
+//!
+//! Names of application properties have a case, too, though they travel as
+//! names of headers: theirs are learnt for the one answer, and read back from
+//! a request by having hyper write it.
 
 use std::convert::Infallible;
 use std::sync::{Arc, OnceLock};
@@ -45,7 +49,7 @@ pub async fn learn_also(more: &[&str]) -> Extensions {
     let mut head = "GET / HTTP/1.1\r\n".to_owned();
     for name in SPELLINGS.iter().chain(more) {
         head.push_str(name);
-        // The one whose value hyper looks at is left without a body.
+        // Whatever the header, hyper takes this for its value.
         head.push_str(": 0\r\n");
     }
     head.push_str("\r\n");
@@ -76,13 +80,16 @@ pub async fn learn_also(more: &[&str]) -> Extensions {
     learnt.get().cloned().unwrap_or_default()
 }
 
+/// A header with its name as it was spelt.
+pub type SpeltHeader = (String, Vec<u8>);
+
 /// The headers of a request that begin with `prefix`, names spelt as they
 /// were sent: hyper keeps the spelling to itself, and writes it where it can.
 pub async fn as_sent(
     headers: &HeaderMap,
     extensions: &Extensions,
     prefix: &str,
-) -> Vec<(String, Vec<u8>)> {
+) -> Vec<SpeltHeader> {
     let mut wanted = HeaderMap::new();
     for (name, value) in headers {
         if name.as_str().starts_with(prefix) {
@@ -142,7 +149,7 @@ mod tests {
     #[tokio::test]
     async fn a_request_tells_how_its_names_were_spelt() {
         let (mut client, server) = tokio::io::duplex(4096);
-        let spelt: Arc<OnceLock<Vec<(String, Vec<u8>)>>> = Arc::default();
+        let spelt: Arc<OnceLock<Vec<SpeltHeader>>> = Arc::default();
         let seen = spelt.clone();
         let service = service_fn(move |request: Request<Incoming>| {
             let seen = seen.clone();

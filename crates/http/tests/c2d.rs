@@ -1,5 +1,7 @@
 //! Messages to devices over REST, from both sides.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
+
 mod support;
 
 use support::{Reply, TestHub};

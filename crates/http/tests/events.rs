@@ -1,5 +1,7 @@
 //! `GET /twinhub/v1/events`
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
+
 mod support;
 
 use std::time::Duration;

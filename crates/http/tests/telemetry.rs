@@ -1,5 +1,7 @@
 //! `POST /devices/{id}/messages/events`
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
+
 mod support;
 
 use support::{Reply, TestHub};

@@ -220,10 +220,8 @@ impl Talk<'_> {
 
     async fn take(&mut self, packet: Packet) -> Result<(), Lost> {
         match packet {
-            Packet::PubAck(id) => {
-                if self.unacknowledged.remove(&id).is_some() {
-                    count(&self.device.counts.acknowledged);
-                }
+            Packet::PubAck(id) if self.unacknowledged.remove(&id).is_some() => {
+                count(&self.device.counts.acknowledged);
             }
             Packet::Publish(publish) => self.hear(publish).await?,
             _ => {}

@@ -83,8 +83,8 @@ fn key_of(document: &Value, id: &str) -> Result<String, Failure> {
 pub async fn delete(hub: &Arc<Hub>, ids: &[String]) -> Result<(), Failure> {
     for chunk in ids.chunks(AT_ONCE) {
         let mut asked = JoinSet::new();
-        for id in chunk.iter().cloned() {
-            let hub = hub.clone();
+        for id in chunk {
+            let (hub, id) = (hub.clone(), id.clone());
             asked.spawn(
                 async move { identity::delete(&hub, &identity::path(&id, None), None).await },
             );
