@@ -12,7 +12,7 @@ use crate::events::{EventSource, Origin};
 use crate::ids::HubName;
 use crate::messages::{MAX_DEVICE_TO_CLOUD, MessageRef};
 use crate::ports::{Busy, EventLog, LogError, Producer};
-use crate::time::Clock;
+use crate::time::{Clock, Timestamp};
 
 /// Why a message was not taken.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -60,6 +60,7 @@ impl Telemetry {
         Ok(TelemetrySender {
             producer: self.log.producer(hub, &origin)?,
             clock: self.clock.clone(),
+            taken_at: None,
         })
     }
 }
@@ -68,6 +69,9 @@ impl Telemetry {
 pub struct TelemetrySender {
     producer: Box<dyn Producer>,
     clock: Arc<dyn Clock>,
+    /// When the first message since the last hand-over was taken: so were the
+    /// others, as far as anybody can tell.
+    taken_at: Option<Timestamp>,
 }
 
 impl TelemetrySender {
@@ -77,11 +81,13 @@ impl TelemetrySender {
         if size > MAX_DEVICE_TO_CLOUD {
             return Err(SendError::TooLarge { size });
         }
-        Ok(self.producer.append(message, self.clock.now())?)
+        let now = *self.taken_at.get_or_insert_with(|| self.clock.now());
+        Ok(self.producer.append(message, now)?)
     }
 
     /// Sends what was taken on its way to the disk.
     pub fn hand_over(&mut self) {
+        self.taken_at = None;
         self.producer.hand_over();
     }
 

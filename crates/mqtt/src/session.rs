@@ -41,6 +41,9 @@ use crate::wire::Wire;
 /// As soon as this much waits to be written, it is: before the next packet.
 const HIGH_WATER: usize = 16 * 1024;
 
+/// How often a busy client is served between two looks at the notices.
+const TURNS_PER_LOOK: u32 = 16;
+
 /// What outlives the connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Keeping {
@@ -174,15 +177,25 @@ impl<'g, S: AsyncRead + AsyncWrite + Unpin> LiveSession<'g, S> {
         self.flush().await?;
         self.listen().await?;
         self.take_packets().await?;
+        // What the client sends comes first: a look at the notices takes
+        // longer than a message. But nobody is starved by a busy client.
+        let mut turns = 0;
         loop {
             self.flush().await?;
             if let Some(notice) = self.postponed.pop_front() {
                 self.take_notice(notice).await?;
                 continue;
             }
+            turns += 1;
+            if turns == TURNS_PER_LOOK {
+                turns = 0;
+                if let Some(notice) = self.guard.waiting()? {
+                    self.take_notice(notice).await?;
+                    continue;
+                }
+            }
             tokio::select! {
                 biased;
-                notice = self.guard.next() => self.take_notice(notice?).await?,
                 durable = telemetry::durable(&mut self.telemetry) => {
                     self.acknowledge(durable?);
                     if self.stalled {
@@ -193,6 +206,10 @@ impl<'g, S: AsyncRead + AsyncWrite + Unpin> LiveSession<'g, S> {
                     0 => return Err(End::Lost(None)),
                     _ => self.take_packets().await?,
                 },
+                notice = self.guard.next() => {
+                    turns = 0;
+                    self.take_notice(notice?).await?;
+                }
             }
         }
     }
@@ -210,18 +227,21 @@ impl<'g, S: AsyncRead + AsyncWrite + Unpin> LiveSession<'g, S> {
             let Some(packet) = self.wire.next_packet(max)? else {
                 break self.stall(false);
             };
-            self.take_packet(packet).await?;
-            self.flush_if_much_waits().await?;
+            // What happened before the client asked is told before the answer.
             while let Some(notice) = self.waiting_notice()? {
                 self.take_notice(notice).await?;
             }
+            self.take_packet(packet).await?;
+            self.flush_if_much_waits().await?;
         }
         if self.wire.unread().len() < unread {
             self.presence.touch();
             self.guard.heard();
-            self.flush().await?;
-            // While we were writing, the client could not be heard.
-            self.guard.heard();
+            if !self.wire.is_flushed() {
+                self.flush().await?;
+                // While we were writing, the client could not be heard.
+                self.guard.heard();
+            }
         }
         Ok(())
     }

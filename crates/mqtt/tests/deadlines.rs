@@ -108,7 +108,7 @@ async fn a_clock_that_was_set_past_the_expiry_ends_a_busy_session() {
 
     hub.set_clock_forward(Duration::from_secs(2 * 3600));
 
-    session.ping().await;
+    session.send(Packet::PingReq).await;
     session.expect_closed().await;
 }
 

@@ -110,13 +110,18 @@ impl<'g> Guard<'g> {
         }
     }
 
-    /// A notice that is there already. Silence and faults are not looked at:
-    /// whoever has packets to handle has heard of the client.
+    /// A notice that is there already. Silence is not looked at: whoever has
+    /// packets to handle has heard of the client.
     pub(super) fn waiting(&mut self) -> Result<Option<Notice>, End> {
         if self.shutdown.is_cancelled() {
             return Err(End::ShuttingDown);
         }
         self.check_expiry()?;
+        if let Some(fault) = &self.fault
+            && fault.due.is_elapsed()
+        {
+            return Err(End::Fault(fault.order));
+        }
         match self.mailbox.next().now_or_never() {
             None => Ok(None),
             Some(notice) => notice.map(Some).map_err(End::Told),
