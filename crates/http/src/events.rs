@@ -30,6 +30,7 @@ use twinhub_core::time::Clock;
 use self::query::Wanted;
 use crate::documents::event::EventDocument;
 use crate::error_codes;
+use crate::metrics::OpenStream;
 use crate::refusal::Refusal;
 use crate::request::Query;
 use crate::response::{Body, streaming};
@@ -92,6 +93,7 @@ impl EventStreams {
             shutdown,
             state: State::Opened,
             _place: place,
+            _counted: OpenStream::count(),
         };
         let frames = stream::unfold(follower, |mut follower| async {
             let frame = follower.next_frame().await?;
@@ -139,6 +141,7 @@ struct Follower {
     shutdown: CancellationToken,
     state: State,
     _place: OwnedSemaphorePermit,
+    _counted: OpenStream,
 }
 
 impl Follower {
