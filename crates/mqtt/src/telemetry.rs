@@ -56,6 +56,8 @@ pub(crate) struct TelemetryStream {
     waiting_bytes: usize,
     max_waiting_bytes: usize,
     topic: LastTopic,
+    /// The sender takes nothing until it says so.
+    busy: bool,
     failed: bool,
 }
 
@@ -83,6 +85,7 @@ impl TelemetryStream {
             waiting_bytes: 0,
             max_waiting_bytes,
             topic: LastTopic::default(),
+            busy: false,
             failed: false,
         })
     }
@@ -126,7 +129,10 @@ impl TelemetryStream {
         };
         match sent {
             Ok(()) => {}
-            Err(SendError::Busy(_)) => return Ok(Taken::Busy),
+            Err(SendError::Busy(_)) => {
+                self.busy = true;
+                return Ok(Taken::Busy);
+            }
             Err(error @ SendError::TooLarge { .. }) => return Err(End::TooLarge(error)),
         }
         self.sent += 1;
@@ -162,10 +168,12 @@ impl TelemetryStream {
         });
     }
 
-    /// Ready once more is durable. Only to be asked while something waits.
+    /// Ready once more is durable, or there is room again. Only to be asked
+    /// while something waits for that.
     fn poll_durable(&mut self, cx: &mut Context<'_>) -> Poll<Result<u64, LogError>> {
         let durable = ready!(self.sender.poll_durable(cx, self.durable));
         self.failed |= durable.is_err();
+        self.busy = false;
         Poll::Ready(durable)
     }
 
@@ -212,11 +220,11 @@ impl TelemetryStream {
     }
 }
 
-/// Ready with how many messages are durable, once those are more; never while
-/// nothing waits.
+/// Ready with how many messages are durable, once those are more or there is
+/// room again; never while nothing waits for either.
 pub(crate) async fn durable(stream: &mut Option<Box<TelemetryStream>>) -> Result<u64, LogError> {
     poll_fn(|cx| match stream {
-        Some(stream) if stream.waits() => stream.poll_durable(cx),
+        Some(stream) if stream.waits() || stream.busy => stream.poll_durable(cx),
         _ => Poll::Pending,
     })
     .await

@@ -202,6 +202,21 @@ async fn a_full_sender_leaves_the_client_unread_and_loses_nothing() {
 }
 
 #[tokio::test]
+async fn a_sender_with_nothing_on_its_way_waits_for_room_that_others_take() {
+    let hub = TestHub::new().await;
+    let who = hub.with_device("pump-7").await;
+    let mut session = hub.session(&who).await;
+    hub.log.has_room_for(0);
+    send_messages(&mut session, &events_of(&who), 1..=3).await;
+    a_moment().await;
+    assert_eq!(hub.log.events(), []);
+
+    hub.log.has_room_for(10);
+
+    expect_pubacks(&mut session, 1..=3).await;
+}
+
+#[tokio::test]
 async fn a_client_has_so_many_bytes_on_their_way_and_no_more() {
     let settings = Settings {
         max_unstored: 2000,

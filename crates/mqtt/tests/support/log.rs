@@ -63,7 +63,9 @@ impl MemoryLog {
 
     /// Each producer may have so many messages waiting, and no more.
     pub fn has_room_for(&self, messages: usize) {
-        self.0.lock().unwrap().room = Some(messages);
+        let mut state = self.0.lock().unwrap();
+        state.room = Some(messages);
+        state.wakers.drain(..).for_each(Waker::wake);
     }
 
     /// Whatever waits becomes durable, and whatever comes.
@@ -108,6 +110,7 @@ struct MemoryProducer {
     origin: Origin,
     taken: Vec<Event>,
     sent: u64,
+    busy: bool,
 }
 
 #[async_trait]
@@ -125,6 +128,7 @@ impl EventLog for MemoryLog {
             origin: origin.clone(),
             taken: Vec::new(),
             sent: 0,
+            busy: false,
         }))
     }
 
@@ -165,6 +169,7 @@ impl Producer for MemoryProducer {
         let mine = state.handed_over.iter();
         let waiting = mine.filter(|(of, _)| *of == self.number).count() + self.taken.len();
         if state.room.is_some_and(|room| waiting >= room) {
+            self.busy = true;
             return Err(Busy);
         }
         self.taken.push(Event {
@@ -192,7 +197,12 @@ impl Producer for MemoryProducer {
         let mut state = self.log.0.lock().unwrap();
         let mine = state.handed_over.iter();
         let waiting = mine.filter(|(of, _)| *of == self.number).count() as u64;
+        let room = state.room.is_none_or(|room| waiting < room as u64);
         match &state.disk {
+            _ if self.busy && room => {
+                self.busy = false;
+                Poll::Ready(Ok(self.sent - waiting))
+            }
             _ if self.sent - waiting > known => Poll::Ready(Ok(self.sent - waiting)),
             Disk::Broken(error) if waiting > 0 => Poll::Ready(Err(error.clone())),
             _ => {
