@@ -20,6 +20,7 @@ use twinhub_core::twins::Twin;
 use crate::checkpointer::{self, CheckpointSignal, Checkpointer};
 use crate::counts::Counts;
 use crate::open::{OpenError, StateFile};
+use crate::point_reads::PointReads;
 use crate::readers::Readers;
 use crate::records::DocumentRow;
 use crate::schema;
@@ -39,6 +40,7 @@ pub struct Engine {
     writer: Writer,
     checkpointer: Checkpointer,
     readers: Readers,
+    point_reads: PointReads,
     counts: Arc<Counts>,
     session_writes: SessionWrites,
 }
@@ -56,6 +58,7 @@ impl Engine {
         let counts = Arc::new(Counts::default());
         counts.load(&connection).map_err(refused)?;
         let readers = Readers::start(&file)?;
+        let point_reads = PointReads::open(&file)?;
         let signal = Arc::new(CheckpointSignal::default());
         // What a crash left in the log.
         signal.written();
@@ -75,12 +78,21 @@ impl Engine {
             writer,
             checkpointer,
             readers,
+            point_reads,
             counts,
             session_writes: SessionWrites::default(),
         })
     }
 
-    /// Reads with one of the connections.
+    /// Reads a row or two, here and now.
+    pub(crate) fn read_point<T>(
+        &self,
+        read: impl FnOnce(&Connection) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        self.point_reads.read(read)
+    }
+
+    /// Reads with one of the connections that have a thread of their own.
     pub(crate) async fn read<T: Send + 'static>(
         &self,
         read: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
@@ -102,6 +114,7 @@ impl Engine {
     pub async fn close(&self) {
         self.writer.close().await;
         self.checkpointer.close().await;
+        self.point_reads.close();
         self.readers.close().await;
     }
 }
@@ -113,17 +126,11 @@ impl StateStore for Engine {
     }
 
     async fn hub(&self, hub: &HubName) -> Result<Option<Stored<HubRecord>>, StoreError> {
-        let hub = hub.clone();
-        self.readers
-            .read(move |connection| tables::hubs::read(connection, &hub))
-            .await
+        self.read_point(|connection| tables::hubs::read(connection, hub))
     }
 
     async fn policies(&self, hub: &HubName) -> Result<Vec<Stored<Policy>>, StoreError> {
-        let hub = hub.clone();
-        self.readers
-            .read(move |connection| POLICIES.read_all(connection, &hub, DocumentRow::into_policy))
-            .await
+        self.read_point(|connection| POLICIES.read_all(connection, hub, DocumentRow::into_policy))
     }
 
     async fn authorities(&self, hub: &HubName) -> Result<Vec<Stored<Authority>>, StoreError> {
@@ -140,10 +147,7 @@ impl StateStore for Engine {
         hub: &HubName,
         device: &DeviceId,
     ) -> Result<Option<Registered<DeviceIdentity>>, StoreError> {
-        let (hub, device) = (hub.clone(), device.clone());
-        self.readers
-            .read(move |connection| tables::identities::read_device(connection, &hub, &device))
-            .await
+        self.read_point(|connection| tables::identities::read_device(connection, hub, device))
     }
 
     async fn module(
@@ -158,12 +162,9 @@ impl StateStore for Engine {
         ),
         StoreError,
     > {
-        let (hub, device, module) = (hub.clone(), device.clone(), module.clone());
-        self.readers
-            .read(move |connection| {
-                tables::identities::read_module(connection, &hub, &device, &module)
-            })
-            .await
+        self.read_point(|connection| {
+            tables::identities::read_module(connection, hub, device, module)
+        })
     }
 
     async fn device_with_modules(
@@ -199,10 +200,7 @@ impl StateStore for Engine {
         hub: &HubName,
         id: &IdentityId,
     ) -> Result<Option<(Registered<Identity>, Stored<Twin>)>, StoreError> {
-        let (hub, id) = (hub.clone(), id.clone());
-        self.readers
-            .read(move |connection| tables::twins::read(connection, &hub, &id))
-            .await
+        self.read_point(|connection| tables::twins::read(connection, hub, id))
     }
 
     async fn counts(&self, hub: &HubName) -> Result<IdentityCounts, StoreError> {
@@ -219,10 +217,7 @@ impl StateStore for Engine {
         if self.session_writes.any() {
             self.pass_queued(hub).await?;
         }
-        let (hub, id) = (hub.clone(), id.clone());
-        self.readers
-            .read(move |connection| tables::sessions::read(connection, &hub, &id))
-            .await
+        self.read_point(|connection| tables::sessions::read(connection, hub, id))
     }
 
     async fn commit(&self, work: UnitOfWork) -> Result<(), CommitError> {

@@ -15,7 +15,7 @@
 //! | `open`, `schema` | connections, and the tables they find |
 //! | `writer`, `unit`, `counts` | group commit, and what it does to the tables |
 //! | `queues` | the port's part for cloud-to-device messages |
-//! | `readers`, `checkpointer` | the other connections |
+//! | `point_reads`, `readers`, `checkpointer` | the other connections |
 //! | `tables`, `records` | rows, and the versioned shapes in them |
 //! | `sessions` | who is connected |
 //! | `events` | the event port, over the segmented log |
@@ -28,6 +28,7 @@ mod errors;
 mod events;
 mod metrics;
 mod open;
+mod point_reads;
 mod queues;
 mod readers;
 mod records;

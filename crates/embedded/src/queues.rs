@@ -16,9 +16,7 @@ impl QueueStore for Engine {
         hub: &HubName,
         id: &IdentityId,
     ) -> Result<Option<OwnedQueue>, StoreError> {
-        let (hub, id) = (hub.clone(), id.clone());
-        self.read(move |connection| queues::read(connection, &hub, &id))
-            .await
+        self.read_point(|connection| queues::read(connection, hub, id))
     }
 
     async fn message(
@@ -27,9 +25,7 @@ impl QueueStore for Engine {
         id: &IdentityId,
         sequence_number: u64,
     ) -> Result<Option<Message>, StoreError> {
-        let (hub, id) = (hub.clone(), id.clone());
-        self.read(move |connection| queues::read_message(connection, &hub, &id, sequence_number))
-            .await
+        self.read_point(|connection| queues::read_message(connection, hub, id, sequence_number))
     }
 
     async fn due_queues(&self, limit: usize) -> Result<Vec<DueQueue>, StoreError> {
@@ -41,9 +37,7 @@ impl QueueStore for Engine {
         &self,
         hub: &HubName,
     ) -> Result<Option<Stored<FeedbackBook>>, StoreError> {
-        let hub = hub.clone();
-        self.read(move |connection| feedback::read_book(connection, &hub))
-            .await
+        self.read_point(|connection| feedback::read_book(connection, hub))
     }
 
     async fn feedback(

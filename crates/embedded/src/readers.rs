@@ -1,6 +1,6 @@
-//! A few connections that read, each on a thread of its own.
+//! A few connections for longer reads, each on a thread of its own.
 //!
-//! Reads wait for the disk, so they don't run where sessions do. One queue
+//! Such reads wait for the disk, so they don't run where sessions do. One queue
 //! feeds all threads, so that a long read holds up one of them only; when it
 //! is full, callers wait. It is one that several threads can wait at: with a
 //! receiver behind a mutex each read woke the next thread in the line for the
