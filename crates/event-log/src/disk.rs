@@ -13,6 +13,10 @@ use std::os::windows::fs::FileExt as _;
 /// wait long.
 const FILL_STEP: usize = 1 << 20;
 
+/// What the system reads and writes at once. A part of a page that is not in
+/// memory would be read before it is written.
+pub(crate) const PAGE: usize = 4096;
+
 /// What a new segment leaves of the disk.
 const LEFT_TO_OTHERS: u64 = 16 << 20;
 
@@ -52,18 +56,34 @@ impl Folder {
 
     /// A new file full of zeros, all of them on disk. What there was under its
     /// name is gone. Calls `pause` every now and then.
+    ///
+    /// The zeros go past the system's cache where that is possible: they are
+    /// not read again, and to find memory for them cost more than all the rest
+    /// of the log.
     pub fn zeroed(&self, path: &Path, size: u64, pause: impl Fn()) -> io::Result<File> {
         #[cfg(test)]
         self.faults.room(size)?;
         self.require_room(size)?;
         let file = create(path)?;
-        let zeros = vec![0; FILL_STEP];
+        let mut direct = open_direct(path);
+        let zeros = vec![0; FILL_STEP + PAGE];
+        let zeros = &zeros[zeros.as_ptr().align_offset(PAGE)..];
         let mut at = 0;
         while at < size {
             let step = usize::try_from(size - at).map_or(FILL_STEP, |left| left.min(FILL_STEP));
-            write_at(&file, &zeros[..step], at)?;
-            at += step as u64;
-            file.sync_data()?;
+            let by = direct.as_ref().filter(|_| step.is_multiple_of(PAGE));
+            match (write_at(by.unwrap_or(&file), &zeros[..step], at), by) {
+                (Ok(()), _) => at += step as u64,
+                // Not every file system can do it.
+                (Err(error), Some(_)) if error.kind() == io::ErrorKind::InvalidInput => {
+                    direct = None;
+                    continue;
+                }
+                (Err(error), _) => return Err(error),
+            }
+            if direct.is_none() {
+                file.sync_data()?;
+            }
             pause();
         }
         file.sync_all()?;
@@ -113,6 +133,22 @@ fn create(path: &Path) -> io::Result<File> {
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     options.open(path)
+}
+
+/// The file, for writes of whole pages that go past the system's cache.
+fn open_direct(path: &Path) -> Option<File> {
+    #[cfg(target_os = "linux")]
+    {
+        let direct = rustix::fs::OFlags::DIRECT.bits().cast_signed();
+        let mut options = OpenOptions::new();
+        std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, direct);
+        options.write(true).open(path).ok()
+    }
+    #[cfg(not(target_os = "linux"))]
+    {
+        let _ = path;
+        None
+    }
 }
 
 /// Reads until the buffer is full or the file ends; tells how much it was.

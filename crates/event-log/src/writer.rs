@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crate::ahead::{SPARE, Spare};
-use crate::disk::write_at;
+use crate::disk::{PAGE, write_at};
 use crate::error::WriteError;
 use crate::frame::{self, Parsed};
 use crate::header::{HEADER, Reached};
@@ -97,12 +97,14 @@ impl Writer {
         self.log.ahead.stop();
     }
 
-    fn write(&mut self, bytes: &mut [u8]) -> Result<(), WriteError> {
-        self.ready(bytes.len() as u64)?;
+    fn write(&mut self, bytes: &mut Vec<u8>) -> Result<(), WriteError> {
+        let length = bytes.len() as u64;
+        self.ready(length)?;
         let active = self.active.as_mut().expect("it is ready");
         self.next
             .place(bytes, active.end, &self.reached, &self.indexed);
         let position = active.end - active.base + HEADER as u64;
+        fill_page(bytes, position);
         let started = Instant::now();
         let written = self.log.folder.commit(&active.file, bytes, position);
         if let Err(error) = written {
@@ -110,10 +112,10 @@ impl Writer {
             self.seal();
             return Err(error.into());
         }
-        active.end += bytes.len() as u64;
+        active.end += length;
         let commit = Commit {
             records: self.next.records,
-            bytes: bytes.len() as u64,
+            bytes: length,
             took: started.elapsed(),
         };
         let end = active.end;
@@ -256,6 +258,15 @@ impl Writer {
             );
         }
     }
+}
+
+/// Goes on with zeros, which are there already, to the end of the last page:
+/// it is not in memory yet.
+fn fill_page(bytes: &mut Vec<u8>, position: u64) {
+    let end = position + bytes.len() as u64;
+    let missing = end.next_multiple_of(PAGE as u64) - end;
+    let missing = usize::try_from(missing).expect("less than a page");
+    bytes.resize(bytes.len() + missing, 0);
 }
 
 impl Placed {
