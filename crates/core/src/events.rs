@@ -5,6 +5,7 @@
 
 use std::fmt;
 
+use crate::access::AuthMethod;
 use crate::ids::{DeviceId, IdentityId, ModuleId};
 use crate::messages::Message;
 use crate::time::Timestamp;
@@ -54,9 +55,8 @@ pub struct Origin {
     pub identity: IdentityId,
     /// Which of its namesakes, as the hub's generation ID.
     pub generation: Timestamp,
-    /// How it proved who it is, as the JSON text that readers see; `None` for
-    /// events that the hub makes.
-    pub auth_method: Option<Box<str>>,
+    /// How it proved who it is; `None` for events that the hub makes.
+    pub auth_method: Option<AuthMethod>,
     /// The plug and play model that it announced.
     pub model_id: Option<Box<str>>,
     /// What its events tell of.

@@ -52,7 +52,7 @@ impl Telemetry {
         let origin = Origin {
             identity: permit.id().clone(),
             generation: permit.generation(),
-            auth_method: Some(permit.auth_method().to_json().into()),
+            auth_method: Some(permit.auth_method()),
             model_id: model_id.map(Into::into),
             source: EventSource::Telemetry,
         };

@@ -5,6 +5,7 @@
 mod support;
 
 use support::{Reply, TestHub};
+use twinhub_core::access::{AuthKind, AuthMethod, AuthScope};
 use twinhub_core::messages::SystemProperty;
 use twinhub_core::ports::LogError;
 
@@ -46,8 +47,11 @@ async fn a_message_is_stored_with_its_properties_before_it_is_answered() {
         Some("application/json")
     );
     assert_eq!(
-        events[0].origin.auth_method.as_deref(),
-        Some(r#"{"scope":"device","type":"sas","issuer":"iothub","acceptingIpFilterRule":null}"#)
+        events[0].origin.auth_method,
+        Some(AuthMethod {
+            scope: AuthScope::Device,
+            kind: AuthKind::Sas,
+        })
     );
 }
 

@@ -9,6 +9,7 @@ use std::time::Duration;
 use support::client::{Client, bytes_of, connect_of, publish};
 use support::{RESPONSES, Someone, TestHub};
 use tokio::time::Instant;
+use twinhub_core::access::AuthScope;
 use twinhub_core::events::{Event, EventSource};
 use twinhub_core::messages::{MAX_DEVICE_TO_CLOUD, SystemProperty};
 use twinhub_core::ports::LogError;
@@ -72,14 +73,8 @@ async fn a_message_arrives_with_its_properties_and_its_sender() {
     assert_eq!(event.origin.identity, who.id);
     assert_eq!(event.origin.generation, who.generation);
     assert_eq!(event.origin.source, EventSource::Telemetry);
-    assert!(
-        event
-            .origin
-            .auth_method
-            .as_ref()
-            .unwrap()
-            .contains("module")
-    );
+    let method = event.origin.auth_method.unwrap();
+    assert_eq!(method.scope, AuthScope::Module);
     assert_eq!(event.message.system(SystemProperty::MessageId), Some("m-1"));
     assert_eq!(
         event.message.system(SystemProperty::ContentType),

@@ -4,7 +4,8 @@
 //! origin    source code, kind of identity (0 device, 1 module)   1 byte each
 //!           generation in ticks                                  i64
 //!           device, module if it is one                          text
-//!           auth method, model                                   optional text
+//!           scope of the auth method (0 none), its kind           1 byte each
+//!           model                                                optional text
 //! message   number of system properties                          1 byte
 //!             each: code 1 byte, value text
 //!           number of application properties                     varint
@@ -17,6 +18,7 @@
 //! are LEB128. Sequence number, offset and enqueued time are the log's own.
 
 use bytes::{Buf as _, Bytes};
+use twinhub_core::access::{AuthKind, AuthMethod, AuthScope};
 use twinhub_core::events::{EventSource, Origin};
 use twinhub_core::ids::{DeviceId, IdentityId, ModuleId};
 use twinhub_core::messages::{Message, MessageRef, SystemProperty};
@@ -36,7 +38,8 @@ pub(crate) fn encode_origin(origin: &Origin) -> Vec<u8> {
     if let Some(module) = module {
         text(&mut out, module.as_str());
     }
-    optional_text(&mut out, origin.auth_method.as_deref());
+    let (scope, kind) = origin.auth_method.map_or((0, 0), codes_of_method);
+    out.extend_from_slice(&[scope, kind]);
     optional_text(&mut out, origin.model_id.as_deref());
     out
 }
@@ -100,7 +103,10 @@ fn origin(input: &mut Input) -> Option<Origin> {
     Some(Origin {
         identity,
         generation,
-        auth_method: input.optional_text()?.map(Into::into),
+        auth_method: match (input.byte()?, input.byte()?) {
+            (0, 0) => None,
+            codes => Some(method_of(codes)?),
+        },
         model_id: input.optional_text()?.map(Into::into),
         source,
     })
@@ -195,6 +201,36 @@ fn source_of(code: u8) -> Option<EventSource> {
     })
 }
 
+fn codes_of_method(method: AuthMethod) -> (u8, u8) {
+    let scope = match method.scope {
+        AuthScope::Hub => 1,
+        AuthScope::Device => 2,
+        AuthScope::Module => 3,
+    };
+    let kind = match method.kind {
+        AuthKind::Sas => 0,
+        AuthKind::X509Thumbprint => 1,
+        AuthKind::X509Ca => 2,
+    };
+    (scope, kind)
+}
+
+fn method_of((scope, kind): (u8, u8)) -> Option<AuthMethod> {
+    let scope = match scope {
+        1 => AuthScope::Hub,
+        2 => AuthScope::Device,
+        3 => AuthScope::Module,
+        _ => return None,
+    };
+    let kind = match kind {
+        0 => AuthKind::Sas,
+        1 => AuthKind::X509Thumbprint,
+        2 => AuthKind::X509Ca,
+        _ => return None,
+    };
+    Some(AuthMethod { scope, kind })
+}
+
 fn code_of_property(property: SystemProperty) -> u8 {
     match property {
         SystemProperty::MessageId => 0,
@@ -236,7 +272,10 @@ mod tests {
                 ModuleId::parse("$edgeHub").unwrap(),
             ),
             generation: Timestamp::from_unix_seconds(1_700_000_000),
-            auth_method: Some("{\"scope\":\"device\"}".into()),
+            auth_method: Some(AuthMethod {
+                scope: AuthScope::Device,
+                kind: AuthKind::X509Ca,
+            }),
             model_id: None,
             source: EventSource::Telemetry,
         }
@@ -293,7 +332,7 @@ mod tests {
         });
 
         let frozen = b"\x00\x01\x00\x00\xe4\xe8\x5e\xe5\xdb\x08\x06pump-7\x08$edgeHub\
-            \x13{\"scope\":\"device\"}\x00\x01\x04\x03a/b\x01\x01k\x00{}";
+            \x02\x02\x00\x01\x04\x03a/b\x01\x01k\x00{}";
         assert_eq!(
             payload.escape_ascii().to_string(),
             frozen.escape_ascii().to_string()

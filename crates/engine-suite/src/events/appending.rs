@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use twinhub_core::access::{AuthKind, AuthMethod, AuthScope};
 use twinhub_core::events::{EventSource, Origin};
 use twinhub_core::ids::{IdentityId, ModuleId};
 use twinhub_core::messages::SystemProperty;
@@ -16,7 +17,10 @@ pub async fn an_event_comes_back_as_it_was_sent(storage: impl EventStorage) {
     let from = Origin {
         identity: IdentityId::module(device("pump"), ModuleId::parse("valve").unwrap()),
         generation: moment(3),
-        auth_method: Some("{\"scope\":\"module\"}".into()),
+        auth_method: Some(AuthMethod {
+            scope: AuthScope::Module,
+            kind: AuthKind::X509Ca,
+        }),
         model_id: Some("dtmi:com:example;1".into()),
         source: EventSource::TwinChange,
     };

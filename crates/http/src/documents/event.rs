@@ -66,8 +66,8 @@ fn hub_properties(event: &Event) -> (Map<String, Value>, Map<String, Value>) {
     if let Some(module) = event.module() {
         annotate("iothub-connection-module-id", module.as_str());
     }
-    if let Some(method) = &origin.auth_method {
-        annotate("iothub-connection-auth-method", method);
+    if let Some(method) = origin.auth_method {
+        annotate("iothub-connection-auth-method", &method.to_json());
     }
     annotate(
         "iothub-connection-auth-generation-id",
@@ -133,6 +133,7 @@ fn readable_body(message: &Message) -> Option<Value> {
 mod tests {
     use bytes::Bytes;
     use serde_json::json;
+    use twinhub_core::access::{AuthKind, AuthMethod, AuthScope};
     use twinhub_core::events::{EventSource, Origin};
     use twinhub_core::ids::{DeviceId, IdentityId, ModuleId};
     use twinhub_core::time::Timestamp;
@@ -148,7 +149,10 @@ mod tests {
             origin: Origin {
                 identity: IdentityId::module(device, ModuleId::parse("sensor").unwrap()),
                 generation: Timestamp::from_ticks(638_000_000_000_000_000),
-                auth_method: Some(r#"{"scope":"module"}"#.into()),
+                auth_method: Some(AuthMethod {
+                    scope: AuthScope::Module,
+                    kind: AuthKind::Sas,
+                }),
                 model_id: Some("dtmi:plant:pump;1".into()),
                 source: EventSource::Telemetry,
             },
@@ -182,7 +186,7 @@ mod tests {
                 "annotations": {
                     "iothub-connection-device-id": "pump-7",
                     "iothub-connection-module-id": "sensor",
-                    "iothub-connection-auth-method": "{\"scope\":\"module\"}",
+                    "iothub-connection-auth-method": "{\"scope\":\"module\",\"type\":\"sas\",\"issuer\":\"iothub\",\"acceptingIpFilterRule\":null}",
                     "iothub-connection-auth-generation-id": "638000000000000000",
                     "iothub-enqueuedtime": "2026-11-21T08:00:00.0000000Z",
                     "iothub-message-source": "Telemetry",
