@@ -128,6 +128,8 @@ pub fn server_config(
     let mut config = builder.with_cert_resolver(certificate);
     config.alpn_protocols = alpn.iter().map(|name| name.as_bytes().to_vec()).collect();
     config.ticketer = rustls::crypto::ring::Ticketer::new()?;
+    // Who comes back gets a new one.
+    config.send_tls13_tickets = 1;
     Ok(Arc::new(config))
 }
 
