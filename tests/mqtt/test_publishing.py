@@ -38,19 +38,6 @@ def test_qos_2_closes(hub: Hub, identity: Identity) -> None:
         session.expect_closed()
 
 
-@pytest.mark.parametrize("qos", [0, 1])
-@pytest.mark.parametrize("bag", ["", "temperature=high", "%24.ct=application%2Fjson/"])
-def test_telemetry_is_refused_by_closing_and_never_acknowledged(
-    hub: Hub, identity: Identity, bag: str, qos: int
-) -> None:
-    path = identity.client_id.replace("/", "/modules/", 1)
-
-    with hub.mqtt_session(identity) as session:
-        session.publish(f"devices/{path}/messages/events/{bag}", b"{}", qos=qos)
-
-        session.expect_closed()
-
-
 def test_pubacks_come_in_publish_order(hub: Hub, identity: Identity) -> None:
     with hub.mqtt_session(identity) as session:
         sent = [session.publish(f"$iothub/twin/GET/?$rid={n}", qos=1) for n in range(50)]
