@@ -22,4 +22,13 @@ function nextEvent(emitter, name, accept = () => true) {
   }));
 }
 
-module.exports = { nextEvent, within };
+/** Asks `probe` again and again until it says yes. */
+async function eventually(what, probe) {
+  const deadline = Date.now() + 10_000;
+  while (!(await probe())) {
+    if (Date.now() > deadline) throw new Error(`no ${what} within 10 s`);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+module.exports = { eventually, nextEvent, within };
