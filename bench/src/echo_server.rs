@@ -68,7 +68,7 @@ fn server_tls(certificate: &Path, key: &Path) -> anyhow::Result<Arc<ServerConfig
         .collect::<Result<_, _>>()?;
     let key = PrivateKeyDer::from_pem_file(key)
         .with_context(|| format!("could not read {}", key.display()))?;
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let config = ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()?
         .with_no_client_auth()

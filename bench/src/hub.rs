@@ -202,7 +202,7 @@ pub fn trusting(ca: &Path) -> anyhow::Result<TlsConnector> {
     for certificate in certificates {
         roots.add(certificate?)?;
     }
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let mut config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()?
         .with_root_certificates(roots)

@@ -127,7 +127,7 @@ pub fn server_config(
     };
     let mut config = builder.with_cert_resolver(certificate);
     config.alpn_protocols = alpn.iter().map(|name| name.as_bytes().to_vec()).collect();
-    config.ticketer = rustls::crypto::ring::Ticketer::new()?;
+    config.ticketer = rustls::crypto::aws_lc_rs::Ticketer::new()?;
     // Who comes back gets a new one.
     config.send_tls13_tickets = 1;
     Ok(Arc::new(config))
@@ -135,7 +135,7 @@ pub fn server_config(
 
 /// The cryptography of every TLS connection, in and out.
 pub fn provider() -> Arc<CryptoProvider> {
-    Arc::new(rustls::crypto::ring::default_provider())
+    Arc::new(rustls::crypto::aws_lc_rs::default_provider())
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use ring::digest::{SHA1_FOR_LEGACY_USE_ONLY, SHA256, digest};
+use aws_lc_rs::digest::{SHA1_FOR_LEGACY_USE_ONLY, SHA256, digest};
 
 /// The SHA-1 and SHA-256 digests of a certificate.
 #[derive(Clone, Copy, PartialEq, Eq)]
