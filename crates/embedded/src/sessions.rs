@@ -151,7 +151,7 @@ impl Sessions for LocalSessions {
         hub: &HubName,
         id: &IdentityId,
         request: Arc<MethodRequest>,
-    ) -> Result<(), NotDelivered> {
+    ) -> Result<SessionNumber, NotDelivered> {
         self.hub(hub)
             .ok_or(NotDelivered::NotConnected)?
             .call(id, request)
@@ -246,14 +246,21 @@ impl HubSessions {
         }
     }
 
-    fn call(&self, id: &IdentityId, request: Arc<MethodRequest>) -> Result<(), NotDelivered> {
+    fn call(
+        &self,
+        id: &IdentityId,
+        request: Arc<MethodRequest>,
+    ) -> Result<SessionNumber, NotDelivered> {
         let shard = self.shard(id);
         let handle = shard.get(id).ok_or(NotDelivered::NotConnected)?;
         if !handle.interests.methods.covers(&request.name) {
             return Err(NotDelivered::NotListening);
         }
         let called = handle.postbox.put(Notice::MethodCalled(request));
-        called.map_err(|MailboxFull| NotDelivered::Full)
+        match called {
+            Ok(()) => Ok(handle.number),
+            Err(MailboxFull) => Err(NotDelivered::Full),
+        }
     }
 
     fn has_listener(&self, id: &IdentityId, method: &MethodName) -> bool {

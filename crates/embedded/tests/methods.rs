@@ -196,6 +196,10 @@ impl Answering {
         }
     }
 
+    fn hang_up(&self) {
+        self.methods.hung_up(&self.permit, self.mailbox().session());
+    }
+
     fn answer(&self, request: &MethodRequest, status: i64, payload: &str) -> bool {
         let reply = MethodReply {
             status,
@@ -461,10 +465,27 @@ async fn who_hangs_up_is_not_waited_for() {
 
     let pending = plant.invoke(call(&pump)).await;
     answering.request().await;
-    plant.methods.hung_up(&answering.permit);
+    answering.hang_up();
 
     let outcome = pending.outcome().await;
     assert!(matches!(outcome, Err(InvokeError::Disconnected(_))));
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_hangs_up_before_it_was_handed_the_call_is_waited_for() {
+    let plant = Plant::new().await;
+    let pump = plant.with_device("pump-7").await;
+
+    let pending = plant.invoke(patient_call(&pump, 20, 30)).await;
+    tokio::task::yield_now().await;
+    let brief = plant.connect(&pump).await;
+    brief.hang_up();
+    drop(brief);
+    let mut answering = plant.listen(&pump).await;
+    let request = answering.request().await;
+    answering.answer(&request, 200, "null");
+
+    assert_eq!(pending.answer().await.0, 200);
 }
 
 #[tokio::test]

@@ -65,7 +65,7 @@ impl Sessions for Recorder {
         _: &HubName,
         _: &IdentityId,
         _: Arc<MethodRequest>,
-    ) -> Result<(), NotDelivered> {
+    ) -> Result<SessionNumber, NotDelivered> {
         Err(NotDelivered::NotConnected)
     }
 

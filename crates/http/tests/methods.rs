@@ -187,7 +187,8 @@ async fn who_disconnects_in_mid_call_is_named() {
 
     let call = plant.calling(PUMP, json!({"methodName": "stop"}));
     answering.request().await;
-    plant.0.methods.hung_up(&answering.permit);
+    let session = answering.connected.mailbox.session();
+    plant.0.methods.hung_up(&answering.permit, session);
     let reply = call.await.unwrap();
 
     assert_eq!(reply.status, 404);

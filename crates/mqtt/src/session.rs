@@ -20,7 +20,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use twinhub_core::access::DevicePermit;
-use twinhub_core::ports::{EndReason, MAILBOX_CAPACITY, Mailbox, Notice};
+use twinhub_core::ports::{EndReason, Interests, MAILBOX_CAPACITY, Mailbox, Notice};
 use twinhub_core::presence::ConnectionEntry;
 use twinhub_mqtt_codec::{ConnAck, Delivery, Publish, TopicName, put_connack};
 
@@ -143,12 +143,15 @@ impl<'g, S: AsyncRead + AsyncWrite + Unpin> LiveSession<'g, S> {
     pub(crate) async fn run(mut self) -> End {
         let Err(end) = self.serve().await;
         let services = &self.gateway.services;
+        // Nobody will take what is handed to the session from now on.
+        self.guard.listens_to(Interests::default());
         if let End::Fault(order) = &end {
             services.faults.begin(self.permit(), order);
         }
         let will = match end {
             End::Disconnected => {
-                services.methods.hung_up(self.permit());
+                let session = self.guard.session();
+                services.methods.hung_up(self.permit(), session);
                 None
             }
             _ => self.will.take(),

@@ -108,6 +108,25 @@ async fn answers_that_nobody_waits_for_are_taken_and_dropped() {
 }
 
 #[tokio::test]
+async fn whoever_takes_its_leave_before_it_listens_does_not_end_the_waiting() {
+    let hub = Arc::new(TestHub::new().await);
+    let who = hub.with_device("pump-7").await;
+    let called = call(&hub, &who, "reboot", 20).await;
+    let mut brief = hub.session(&who).await;
+    brief.ping().await;
+
+    brief.send(Packet::Disconnect).await;
+    brief.expect_closed().await;
+    let mut session = hub.session(&who).await;
+    session.subscribe(&[(ALL, QoS::AtMostOnce)]).await;
+    let (_, rid) = next_call(&mut session, QoS::AtMostOnce).await;
+    let topic = format!("$iothub/methods/res/200/?$rid={rid}");
+    session.publish(&topic, b"").await;
+
+    assert_eq!(called.await.unwrap().unwrap().status, 200);
+}
+
+#[tokio::test]
 async fn whoever_takes_its_leave_answers_no_call() {
     let hub = Arc::new(TestHub::new().await);
     let who = hub.with_device("pump-7").await;

@@ -9,6 +9,7 @@ use tokio::sync::oneshot;
 
 use super::{CallId, MethodReply};
 use crate::ids::{HubName, IdentityId};
+use crate::ports::SessionNumber;
 
 /// How many calls of one identity may wait at once. Azure has a bound, too,
 /// and does not tell it.
@@ -26,6 +27,11 @@ pub(super) struct Replies {
 struct Awaited {
     call: CallId,
     reply: oneshot::Sender<MethodReply>,
+    /// The session that has the request, once that is known.
+    handed_to: Option<SessionNumber>,
+    /// The last session that hung up meanwhile; maybe before it was known to
+    /// have the request.
+    hung_up: Option<SessionNumber>,
 }
 
 /// The identity has too many calls to answer.
@@ -71,6 +77,8 @@ impl Replies {
         calls.push(Awaited {
             call,
             reply: sender,
+            handed_to: None,
+            hung_up: None,
         });
         drop(awaited);
         Ok(Expected {
@@ -93,9 +101,36 @@ impl Replies {
         taken.is_some_and(|awaited| awaited.reply.send(reply).is_ok())
     }
 
-    /// The identity answers nothing that it was asked before.
-    pub(super) fn hang_up(&self, hub: &HubName, id: &IdentityId) {
-        self.awaited().remove(&(hub.clone(), id.clone()));
+    /// The identity answers nothing that this session was handed, or one
+    /// before it.
+    pub(super) fn hang_up(&self, hub: &HubName, id: &IdentityId, session: SessionNumber) {
+        let from = (hub.clone(), id.clone());
+        let mut awaited = self.awaited();
+        let Some(calls) = awaited.get_mut(&from) else {
+            return;
+        };
+        for call in calls.iter_mut() {
+            call.hung_up = call.hung_up.max(Some(session));
+        }
+        calls.retain(|call| !call.is_hung_up());
+        if calls.is_empty() {
+            awaited.remove(&from);
+        }
+    }
+
+    /// A session has a call's request.
+    fn handed_to(&self, from: &Callee, call: CallId, session: SessionNumber) {
+        let mut awaited = self.awaited();
+        let mut calls = awaited.get_mut(from).into_iter().flatten();
+        let Some(waiting) = calls.find(|waiting| waiting.call == call) else {
+            return;
+        };
+        waiting.handed_to = Some(session);
+        let hung_up = waiting.is_hung_up();
+        drop(awaited);
+        if hung_up {
+            self.take(from, call);
+        }
     }
 
     fn take(&self, from: &Callee, call: CallId) -> Option<Awaited> {
@@ -114,9 +149,20 @@ impl Replies {
     }
 }
 
+impl Awaited {
+    fn is_hung_up(&self) -> bool {
+        self.handed_to.is_some() && self.handed_to <= self.hung_up
+    }
+}
+
 impl Expected<'_> {
     pub(super) fn call(&self) -> CallId {
         self.call
+    }
+
+    /// From now on the answer is this session's to give, or a later one's.
+    pub(super) fn handed_to(&self, session: SessionNumber) {
+        self.replies.handed_to(&self.from, self.call, session);
     }
 
     pub(super) async fn reply(&mut self) -> Result<MethodReply, HungUp> {
@@ -198,16 +244,47 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn whoever_hangs_up_answers_nothing_but_what_comes_then() {
+    async fn whoever_hangs_up_answers_nothing_that_it_was_handed() {
         let replies = Replies::new();
         let (hub, id) = (plant(), pump());
-        let mut before = replies.expect_from(&hub, &id).unwrap();
+        let mut lost_before = replies.expect_from(&hub, &id).unwrap();
+        let mut handed = replies.expect_from(&hub, &id).unwrap();
+        lost_before.handed_to(SessionNumber(1));
+        handed.handed_to(SessionNumber(2));
 
-        replies.hang_up(&hub, &id);
-        let mut after = replies.expect_from(&hub, &id).unwrap();
-        replies.accept(&hub, &id, after.call(), reply(1));
+        replies.hang_up(&hub, &id, SessionNumber(2));
 
-        assert_eq!(before.reply().await, Err(HungUp));
-        assert_eq!(after.reply().await, Ok(reply(1)));
+        assert_eq!(lost_before.reply().await, Err(HungUp));
+        assert_eq!(handed.reply().await, Err(HungUp));
+        assert!(replies.awaited().is_empty());
+    }
+
+    #[tokio::test]
+    async fn whoever_hangs_up_leaves_alone_what_others_have_or_will_have() {
+        let replies = Replies::new();
+        let (hub, id) = (plant(), pump());
+        let mut for_the_next = replies.expect_from(&hub, &id).unwrap();
+        let mut with_the_next = replies.expect_from(&hub, &id).unwrap();
+        with_the_next.handed_to(SessionNumber(2));
+
+        replies.hang_up(&hub, &id, SessionNumber(1));
+        for_the_next.handed_to(SessionNumber(2));
+        replies.accept(&hub, &id, for_the_next.call(), reply(1));
+        replies.accept(&hub, &id, with_the_next.call(), reply(2));
+
+        assert_eq!(for_the_next.reply().await, Ok(reply(1)));
+        assert_eq!(with_the_next.reply().await, Ok(reply(2)));
+    }
+
+    #[tokio::test]
+    async fn whoever_hangs_up_may_do_so_before_it_is_known_what_it_was_handed() {
+        let replies = Replies::new();
+        let (hub, id) = (plant(), pump());
+        let mut handed = replies.expect_from(&hub, &id).unwrap();
+
+        replies.hang_up(&hub, &id, SessionNumber(1));
+        handed.handed_to(SessionNumber(1));
+
+        assert_eq!(handed.reply().await, Err(HungUp));
     }
 }

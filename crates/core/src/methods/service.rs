@@ -12,7 +12,7 @@ use super::{CallId, MAX_PAYLOAD, MethodCall, MethodReply, MethodRequest};
 use crate::access::{DevicePermit, ServicePermit};
 use crate::identities::{DeviceIdentity, Status};
 use crate::ids::{HubName, IdentityId};
-use crate::ports::{NotDelivered, Sessions, StateStore, StoreError};
+use crate::ports::{NotDelivered, SessionNumber, Sessions, StateStore, StoreError};
 
 /// Callers are told this much before their time is over: some stop listening
 /// when it is.
@@ -97,7 +97,8 @@ impl Methods {
             name: call.name,
             payload: call.payload.unwrap_or(Bytes::from_static(b"null")),
         });
-        self.hand_over(hub, &id, request, deadline).await?;
+        let session = self.hand_over(hub, &id, request, deadline).await?;
+        expected.handed_to(session);
 
         let patience = Instant::now() + timeouts.response().saturating_sub(EARLY);
         match timeout_at(patience, expected.reply()).await {
@@ -115,11 +116,14 @@ impl Methods {
             .accept(permit.hub().name(), permit.id(), call, reply)
     }
 
-    /// An identity took its leave: it answers no call that it was handed.
+    /// An identity took its leave in a session: it answers no call that was
+    /// handed to that session or to one before. Calls that still wait for a
+    /// session go on waiting.
     ///
     /// Not for connections that are lost: the answer may come over the next.
-    pub fn hung_up(&self, permit: &DevicePermit) {
-        self.replies.hang_up(permit.hub().name(), permit.id());
+    pub fn hung_up(&self, permit: &DevicePermit, session: SessionNumber) {
+        let (hub, id) = (permit.hub().name(), permit.id());
+        self.replies.hang_up(hub, id, session);
     }
 
     /// Hands the request to a session that listens to it; waits for one until
@@ -130,10 +134,10 @@ impl Methods {
         id: &IdentityId,
         request: Arc<MethodRequest>,
         deadline: Instant,
-    ) -> Result<(), InvokeError> {
+    ) -> Result<SessionNumber, InvokeError> {
         loop {
             match self.sessions.call(hub, id, request.clone()).await {
-                Ok(()) => return Ok(()),
+                Ok(session) => return Ok(session),
                 Err(NotDelivered::Full) => return Err(InvokeError::TooManyInFlight(id.clone())),
                 Err(NotDelivered::NotConnected | NotDelivered::NotListening) => {}
             }

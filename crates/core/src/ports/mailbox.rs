@@ -15,7 +15,8 @@ use super::{EndReason, Interests, Notice};
 /// that nothing is lost and no memory grows.
 pub const MAILBOX_CAPACITY: usize = 64;
 
-/// Which session of an engine. Never given twice.
+/// Which session of an engine. Never given twice; an identity's later sessions
+/// have higher ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct SessionNumber(pub u64);
 

@@ -190,13 +190,14 @@ pub trait Sessions: Send + Sync + 'static {
     fn revocations(&self) -> u64;
 
     /// Hands a method call to the identity's session, behind what it was told
-    /// before. On an error it was certainly not told.
+    /// before, and says which session that is. On an error it was certainly not
+    /// told.
     async fn call(
         &self,
         hub: &HubName,
         id: &IdentityId,
         request: Arc<MethodRequest>,
-    ) -> Result<(), NotDelivered>;
+    ) -> Result<SessionNumber, NotDelivered>;
 
     /// Returns once the identity has a session that listens to the method:
     /// at once if it has, else woken by the session that begins to listen.

@@ -7,7 +7,7 @@ use futures_util::FutureExt as _;
 use twinhub_core::ids::{HubName, IdentityId};
 use twinhub_core::methods::{CallId, MethodName, MethodRequest};
 use twinhub_core::ports::{
-    Interests, MAILBOX_CAPACITY, MethodInterest, NotDelivered, Notice, Sessions,
+    Interests, MAILBOX_CAPACITY, MethodInterest, NotDelivered, Notice, SessionNumber, Sessions,
 };
 
 use crate::fixture::{device_id, hub_name};
@@ -51,11 +51,12 @@ async fn invoke(
     sessions: &impl Sessions,
     hub: &HubName,
     request: Arc<MethodRequest>,
-) -> Result<(), NotDelivered> {
+) -> Result<SessionNumber, NotDelivered> {
     sessions.call(hub, &pump(), request).await
 }
 
-/// As long as it listens to the method, in the order of the calls.
+/// As long as it listens to the method, in the order of the calls; the caller is
+/// told which session it was.
 pub async fn a_call_reaches_the_session_that_listens(sessions: impl Sessions) {
     let hub = hub_name("plant");
     let mut mailbox = sessions.open(&hub, &pump(), None);
@@ -65,10 +66,10 @@ pub async fn a_call_reaches_the_session_that_listens(sessions: impl Sessions) {
     let unheard = invoke(&sessions, &hub, second.clone()).await;
     assert_eq!(unheard, Err(NotDelivered::NotListening));
     let heard = invoke(&sessions, &hub, first.clone()).await;
-    assert_eq!(heard, Ok(()));
+    assert_eq!(heard, Ok(mailbox.session()));
     mailbox.listens_to(all());
     let heard = invoke(&sessions, &hub, second.clone()).await;
-    assert_eq!(heard, Ok(()));
+    assert_eq!(heard, Ok(mailbox.session()));
 
     assert_eq!(mailbox.next().await, Ok(Notice::MethodCalled(first)));
     assert_eq!(mailbox.next().await, Ok(Notice::MethodCalled(second)));
@@ -99,7 +100,7 @@ pub async fn a_call_to_a_full_mailbox_is_refused_and_ends_nothing(sessions: impl
     mailbox.listens_to(all());
     for _ in 0..MAILBOX_CAPACITY {
         let call = invoke(&sessions, &hub, request("1", "stop"));
-        assert_eq!(call.await, Ok(()));
+        assert_eq!(call.await, Ok(mailbox.session()));
     }
 
     let call = invoke(&sessions, &hub, request("2", "stop"));
@@ -110,7 +111,7 @@ pub async fn a_call_to_a_full_mailbox_is_refused_and_ends_nothing(sessions: impl
         assert_eq!(mailbox.next().await, Ok(expected));
     }
     let call = invoke(&sessions, &hub, request("2", "stop"));
-    assert_eq!(call.await, Ok(()));
+    assert_eq!(call.await, Ok(mailbox.session()));
 }
 
 /// Not by the connection, but by the interest.
@@ -164,6 +165,7 @@ pub async fn whoever_waits_is_not_woken_by_others(sessions: impl Sessions) {
 pub async fn a_session_that_was_taken_over_is_not_heard(sessions: impl Sessions) {
     let hub = hub_name("plant");
     let older = sessions.open(&hub, &pump(), None);
+    let older_number = older.session();
     older.listens_to(all());
     let newer = sessions.open(&hub, &pump(), None);
 
@@ -174,5 +176,6 @@ pub async fn a_session_that_was_taken_over_is_not_heard(sessions: impl Sessions)
     newer.listens_to(all());
     drop(older);
     let call = invoke(&sessions, &hub, request("1", "stop"));
-    assert_eq!(call.await, Ok(()));
+    assert_eq!(call.await, Ok(newer.session()));
+    assert!(newer.session() > older_number);
 }

@@ -53,7 +53,7 @@ impl Sessions for MeddledSessions {
         hub: &HubName,
         id: &IdentityId,
         request: Arc<MethodRequest>,
-    ) -> Result<(), NotDelivered> {
+    ) -> Result<SessionNumber, NotDelivered> {
         self.sessions.call(hub, id, request).await
     }
 
