@@ -92,14 +92,14 @@ def send(
             connection.putheader(name, value)
         if body is not None or method in ("PUT", "POST", "PATCH"):
             connection.putheader("Content-Length", str(len(body or b"")))
-        connection.endheaders()
-        if body:
-            try:
+        try:
+            connection.endheaders()
+            if body:
                 connection.send(body)
-            except (BrokenPipeError, ConnectionResetError, ssl.SSLError):
-                # The hub may refuse a huge body before it has read all of it;
-                # its answer is already on the way.
-                pass
+        except (BrokenPipeError, ConnectionResetError, ssl.SSLError):
+            # The hub may refuse a huge request before it has read all of it;
+            # its answer is already on the way.
+            pass
         response = connection.getresponse()
         return Reply(response.status, response.getheaders(), response.read())
     finally:
