@@ -1,10 +1,10 @@
 //! The life of a connection and of a request.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use http::{Extensions, HeaderMap, HeaderValue, Method, Request, Response, header};
-use hyper::body::Incoming;
+use hyper::body::{Body as _, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -21,6 +21,7 @@ use twinhub_core::time::Clock;
 use twinhub_core::twins::{TwinWrite, Twins};
 
 use crate::health::Health;
+use crate::linger::{Allowance, Lingering};
 use crate::messages::{Asked, MessageServices};
 use crate::methods::{self, ClientGone, Ends};
 use crate::refusal::Refusal;
@@ -82,19 +83,27 @@ pub(crate) struct Connection {
     pub shutdown: CancellationToken,
     /// The admission of the peer, which happens once.
     admission: Arc<Mutex<Option<Admitted>>>,
+    /// What may still come when the connection is closed.
+    allowance: Allowance,
 }
 
 impl Connection {
     /// The peer has proved who it is.
     pub fn admitted(&self) {
-        let admitted = self
-            .admission
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
+        let admitted = self.admission().take();
         if let Some(admitted) = admitted {
             admitted();
         }
+    }
+
+    fn is_admitted(&self) -> bool {
+        self.admission().is_none()
+    }
+
+    fn admission(&self) -> MutexGuard<'_, Option<Admitted>> {
+        self.admission
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -124,7 +133,10 @@ impl Gateway {
             peer,
             shutdown: shutdown.clone(),
             admission: Arc::new(Mutex::new(Some(Box::new(admitted)))),
+            allowance: Allowance::default(),
         };
+        let allowance = connected.allowance.clone();
+        let stream = Lingering::new(closing_if_unread(stream), allowance.clone());
         let gateway = self.clone();
         // In a task of its own: a client that goes away must not stop a change
         // between the store and what else follows from it.
@@ -148,12 +160,14 @@ impl Gateway {
             .max_buf_size(MAX_HEAD)
             .max_headers(MAX_HEADERS)
             .preserve_header_case(true)
-            .serve_connection(TokioIo::new(closing_if_unread(stream)), service)
+            .serve_connection(TokioIo::new(stream), service)
             .with_upgrades();
         tokio::pin!(connection);
         let served = tokio::select! {
             served = connection.as_mut() => served,
             () = shutdown.cancelled() => {
+                // An answer of before is no reason to wait for an idle client.
+                allowance.nothing();
                 connection.as_mut().graceful_shutdown();
                 connection.await
             }
@@ -172,7 +186,13 @@ impl Gateway {
     async fn answer(&self, request: Request<Incoming>, connection: Connection) -> Response<Body> {
         let started = Instant::now();
         let echo = request_id_to_echo(request.headers());
-        let (operation, response) = self.dispatch(request, connection).await;
+        let has_body = !request.body().is_end_stream();
+        connection.allowance.nothing();
+        let (operation, response) = self.dispatch(request, connection.clone()).await;
+        if has_body && (response.status().is_client_error() || response.status().is_server_error())
+        {
+            connection.allowance.refused(connection.is_admitted());
+        }
         metrics::answered(operation, response.status(), started.elapsed());
         let mut response = finish(response, echo);
         // An answer may have brought spellings of its own.

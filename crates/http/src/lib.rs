@@ -27,6 +27,7 @@ pub mod gateway;
 pub mod header_case;
 pub mod health;
 pub mod identities;
+mod linger;
 pub mod management;
 pub mod messages;
 pub mod methods;

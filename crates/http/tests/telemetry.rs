@@ -97,6 +97,7 @@ async fn too_much_is_refused_and_not_stored() {
     let most = vec![b'x'; limit];
 
     let body = post(&hub, &token, &[], &vec![b'x'; limit + 1]).await;
+    let far_over = post(&hub, &token, &[], &vec![b'x'; 10 * 1024 * 1024]).await;
     let with_properties = post(&hub, &token, &[("iothub-app-a", "b")], &most).await;
     let batch = format!(
         r#"[{{"body": "{}", "base64Encoded": false}}]"#,
@@ -104,11 +105,22 @@ async fn too_much_is_refused_and_not_stored() {
     );
     let batch = post(&hub, &token, &[("content-type", BATCH)], batch.as_bytes()).await;
 
-    for reply in [body, with_properties, batch] {
+    for reply in [body, far_over, with_properties, batch] {
         assert_eq!((reply.status, reply.error()), (413, "MessageTooLarge"));
     }
     assert!(hub.log.events().is_empty());
     assert_eq!(post(&hub, &token, &[], &most).await.status, 204);
+}
+
+#[tokio::test]
+async fn who_may_not_send_is_told_so_also_with_a_large_message() {
+    let hub = TestHub::new().await;
+    hub.with_device("pump-7").await;
+    let other = hub.with_device("valve").await;
+
+    let refused = post(&hub, &other, &[], &vec![b'x'; 256 * 1024]).await;
+
+    assert_eq!(refused.status, 401);
 }
 
 #[tokio::test]
