@@ -154,8 +154,12 @@ impl<'t> BagWriter<'t> {
         self.value(value);
     }
 
-    /// A pair of the sender's own.
+    /// A pair of the sender's own. One whose name a reader would take for the
+    /// hub's is left out: clients let the last of a name count.
     pub fn application(&mut self, name: &str, value: Option<&str>) {
+        if !matches!(meaning(name), Meaning::Application) {
+            return;
+        }
         self.separate();
         self.topic.extend(utf8_percent_encode(name, ENCODED));
         if let Some(value) = value {

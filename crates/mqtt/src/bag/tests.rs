@@ -117,19 +117,37 @@ fn what_is_written_has_no_character_of_a_topic_and_reads_back() {
     let mut writer = BagWriter::new(&mut topic);
     writer.known("%24.to", "/devices/x/messages/devicebound");
     writer.known("iothub-ack", "full");
-    writer.application("$.sneaky", Some("a b&c=d#e+f%g/ä"));
+    writer.application("$own", Some("a b&c=d#e+f%g/ä"));
     writer.application("flag", None);
     writer.application("empty", Some(""));
 
     assert_eq!(
         topic,
         "%24.to=%2Fdevices%2Fx%2Fmessages%2Fdevicebound&iothub-ack=full\
-         &%24.sneaky=a%20b%26c%3Dd%23e%2Bf%25g%2F%C3%A4&flag&empty="
+         &%24own=a%20b%26c%3Dd%23e%2Bf%25g%2F%C3%A4&flag&empty="
     );
     let bag = Bag::parse(&topic);
     assert_eq!(bag.system.len(), 2);
     assert_eq!(
         bag.application,
-        [("flag".into(), None), ("empty".into(), Some("".into()))]
+        [
+            ("$own".into(), Some("a b&c=d#e+f%g/ä".into())),
+            ("flag".into(), None),
+            ("empty".into(), Some("".into())),
+        ]
     );
+}
+
+#[test]
+fn a_sender_cannot_speak_for_the_hub_in_what_is_written() {
+    let mut topic = String::new();
+    let mut writer = BagWriter::new(&mut topic);
+    writer.known("%24.to", "/here");
+
+    for name in ["$.to", "$.made-up", "$.", "iothub-ack", "iothub-operation"] {
+        writer.application(name, Some("evil"));
+        writer.application(name, None);
+    }
+
+    assert_eq!(topic, "%24.to=%2Fhere");
 }
