@@ -94,7 +94,9 @@ impl EventFilter {
 pub enum ReadFrom {
     /// In every partition at the same kind of place.
     Everywhere(StartPosition),
-    /// At these sequence numbers; at the tail of partitions that are not named.
+    /// At these sequence numbers; at the tail of partitions that are not named,
+    /// and of those that are not there yet: such numbers are from a log that
+    /// was replaced, and waiting for them would be silence.
     Positions(Vec<(PartitionId, u64)>),
 }
 
@@ -154,7 +156,11 @@ impl EventReader {
             .ok_or(OpenReaderError::NoSuchHub)?;
         let mut places = Vec::new();
         for partition in filter.partitions(count)? {
-            let next = log.find(&hub, partition, from.of(partition)).await?;
+            let mut next = log.find(&hub, partition, from.of(partition)).await?;
+            if let ReadFrom::Positions(_) = from {
+                let tail = log.find(&hub, partition, StartPosition::Latest).await?;
+                next = next.min(tail);
+            }
             places.push(Place {
                 partition,
                 next,

@@ -220,6 +220,20 @@ async fn positions_resume_where_a_reader_stopped_also_with_events_at_hand() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn positions_of_a_log_that_had_more_go_on_at_the_tail() {
+    let log = MemoryLog::with_partitions(2);
+    log.put(0, "pump", "before", 1);
+    let beyond = ReadFrom::Positions(vec![(PartitionId(0), 99), (PartitionId(1), 99)]);
+    let mut reader = reader(&log, beyond, EventFilter::default()).await;
+
+    assert!(waits(&mut reader).await);
+    log.put(0, "pump", "one", 2);
+    log.put(1, "pump", "two", 3);
+
+    assert_eq!(bodies(&mut reader, 2).await, ["one", "two"]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn filters_let_through_what_fits_all_of_them() {
     let log = MemoryLog::with_partitions(1);
     log.put(0, "pump", "hot", 1);
