@@ -228,7 +228,8 @@ impl EventLog for LocalEventLog {
         blocking(move || {
             let records = log.read(partition.0, sequence_number, max_bytes);
             let records = records.map_err(read_error)?;
-            records.into_iter().map(event).collect()
+            let events = records.into_iter();
+            events.map(|record| event(partition, record)).collect()
         })
         .await?
     }
@@ -312,16 +313,20 @@ fn tell_recovered(hub: &HubName, log: &Log) {
     }
 }
 
-fn event(record: Record) -> Result<Event, LogError> {
+fn event(partition: PartitionId, record: Record) -> Result<Event, LogError> {
     let decoded = match record.tag {
         v1::TAG => v1::decode(record.payload),
         _ => None,
     };
     let Some((origin, message)) = decoded else {
-        return Err(LogError::Damaged(format!(
-            "event {} at offset {} has format {}, which this build can't read",
-            record.sequence_number, record.offset, record.tag
-        )));
+        return Err(LogError::Damaged {
+            partition,
+            sequence_number: record.sequence_number,
+            detail: format!(
+                "event {} of partition {partition} at offset {} has format {}, which this build can't read",
+                record.sequence_number, record.offset, record.tag
+            ),
+        });
     };
     Ok(Event {
         sequence_number: record.sequence_number,
@@ -343,7 +348,15 @@ fn write_error(error: WriteError) -> LogError {
 fn read_error(error: ReadError) -> LogError {
     match &error {
         ReadError::Io { source, .. } => LogError::Failed(format!("{error}: {source}")),
-        ReadError::Damaged { .. } => LogError::Damaged(error.to_string()),
+        ReadError::Damaged {
+            partition,
+            sequence_number,
+            ..
+        } => LogError::Damaged {
+            partition: PartitionId(*partition),
+            sequence_number: *sequence_number,
+            detail: error.to_string(),
+        },
         ReadError::NoPartition(_) => LogError::Failed(error.to_string()),
     }
 }

@@ -6,6 +6,7 @@ mod support;
 
 use support::{Reply, TestHub};
 use twinhub_core::access::{AuthKind, AuthMethod, AuthScope};
+use twinhub_core::events::PartitionId;
 use twinhub_core::messages::SystemProperty;
 use twinhub_core::ports::LogError;
 
@@ -174,10 +175,14 @@ async fn what_the_log_can_not_store_is_refused() {
             "send it again",
         ),
         (
-            LogError::Damaged("secret".to_owned()),
+            LogError::Damaged {
+                partition: PartitionId(3),
+                sequence_number: 321,
+                detail: "secret".to_owned(),
+            },
             500,
             "ServerError",
-            "damaged",
+            "event 321 of partition 3 is damaged",
         ),
     ] {
         let hub = TestHub::new().await;

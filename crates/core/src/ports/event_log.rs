@@ -16,9 +16,17 @@ pub enum LogError {
     /// this was stored; it can be sent again once there is room.
     #[error("there is no room for more events on the disk")]
     Full,
-    /// A record is damaged; what it was is not known.
-    #[error("the event log is damaged: {0}")]
-    Damaged(String),
+    /// An event is damaged; what it was is not known. Readers may begin
+    /// behind it.
+    #[error("the event log is damaged: {detail}")]
+    Damaged {
+        /// Where it was.
+        partition: PartitionId,
+        /// Which it was.
+        sequence_number: u64,
+        /// For the operator: the file and the place in it.
+        detail: String,
+    },
     /// The log failed. What was being stored may or may not be.
     #[error("the event log failed: {0}")]
     Failed(String),

@@ -25,9 +25,18 @@ impl From<LogError> for Refusal {
                     "the hub's event log failed, the message may or may not be stored; send it again",
                 )
             }
-            LogError::Damaged(_) => {
+            LogError::Damaged {
+                partition,
+                sequence_number,
+                ..
+            } => {
                 tracing::error!(%error, "the event log is damaged");
-                Refusal::new(codes::SERVER_ERROR, "the hub's event log is damaged")
+                Refusal::new(
+                    codes::SERVER_ERROR,
+                    format!(
+                        "event {sequence_number} of partition {partition} is damaged and can't be read, the hub's own log names the file; begin at a later time to read what is behind it"
+                    ),
+                )
             }
         }
     }
