@@ -35,6 +35,8 @@ Examples:
   twinhub monitor-events --enqueued-time earliest --message-count 10 --output json
   twinhub monitor-events --source deviceConnectionStateEvents --timeout 0
 
+Events of connections are made only by a hub with connection_events in its
+configuration; those of twins, life cycles and jobs are not made yet.
 With --output json every event is one line, with --output table a row. Ctrl-C
 ends it. When the hub goes away, it is waited for, and no event is missed.")]
 pub struct Args {
@@ -53,7 +55,7 @@ pub struct Args {
     /// Where to begin: a date, milliseconds since 1970, earliest or latest [default: latest]
     #[arg(long, visible_alias = "et", short = 'e', value_name = "TIME")]
     enqueued_time: Option<String>,
-    /// Only these events, such as Telemetry or twinChangeEvents
+    /// Only these events, such as Telemetry or deviceConnectionStateEvents
     #[arg(long, value_name = "SOURCE", value_delimiter = ',')]
     source: Vec<String>,
     /// Only events with this text in their bodies
