@@ -28,8 +28,8 @@ impl Failure {
             Self::NoHub(_) => 6,
             Self::Other(_) => 1,
             Self::Refused(refusal) => match refusal.status {
+                _ if refusal.is_about_rights() => 4,
                 404 => 3,
-                401 | 403 => 4,
                 409 | 412 => 5,
                 _ => 1,
             },

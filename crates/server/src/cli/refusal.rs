@@ -34,6 +34,15 @@ impl Refusal {
         }
     }
 
+    /// Whether whoever asked may not: 403 says other things, too.
+    pub fn is_about_rights(&self) -> bool {
+        match self.status {
+            401 => true,
+            403 => !self.code.as_deref().is_some_and(is_of_limits),
+            _ => false,
+        }
+    }
+
     fn is(&self, code: &str) -> bool {
         self.code.as_deref() == Some(code)
     }
@@ -44,7 +53,11 @@ impl Refusal {
             403 if self.is("DeviceMaximumInflightMethodExceeded") => {
                 "wait until it has answered earlier calls"
             }
-            401 | 403 => {
+            403 if self.is("DeviceMaximumQueueDepthExceeded") => {
+                "wait until it has taken earlier messages, or drop them with `twinhub c2d-message purge`"
+            }
+            403 if self.is("InvalidMessageExpiryTime") => "choose a moment that is still to come",
+            _ if self.is_about_rights() => {
                 "the policy may lack the right for this, or its key was renewed: `twinhub policy list` shows both"
             }
             404 if self.is("DeviceNotOnline") => {
@@ -60,6 +73,17 @@ impl Refusal {
             _ => return None,
         })
     }
+}
+
+/// The codes of 403 that are no question of rights.
+fn is_of_limits(code: &str) -> bool {
+    matches!(
+        code,
+        "IotHubQuotaExceeded"
+            | "DeviceMaximumQueueDepthExceeded"
+            | "InvalidMessageExpiryTime"
+            | "DeviceMaximumInflightMethodExceeded"
+    )
 }
 
 fn envelope(body: &Value) -> (Option<String>, Option<String>) {
@@ -113,6 +137,7 @@ impl fmt::Display for Refusal {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cli::failure::Failure;
 
     #[test]
     fn every_envelope_gives_code_and_text() {
@@ -147,6 +172,27 @@ mod tests {
 
             assert_eq!(refusal.code.as_deref(), Some(code), "for {body}");
             assert_eq!(refusal.message.as_deref(), Some(message), "for {body}");
+        }
+    }
+
+    #[test]
+    fn a_403_that_is_no_question_of_rights_has_a_remedy_of_its_own() {
+        for (code, word) in [
+            ("DeviceMaximumQueueDepthExceeded", "purge"),
+            ("DeviceMaximumInflightMethodExceeded", "earlier calls"),
+            ("InvalidMessageExpiryTime", "still to come"),
+        ] {
+            let refusal = Refusal::read(403, Some(code.to_owned()), b"");
+
+            assert!(refusal.to_string().contains(word), "{refusal}");
+            assert!(!refusal.to_string().contains("policy"), "{refusal}");
+            assert_eq!(Failure::Refused(refusal).exit_code(), 1, "{code}");
+        }
+        for status in [401, 403] {
+            let refusal = Refusal::read(status, Some("Unauthorized".to_owned()), b"");
+
+            assert!(refusal.to_string().contains("policy list"), "{refusal}");
+            assert_eq!(Failure::Refused(refusal).exit_code(), 4, "{status}");
         }
     }
 
