@@ -1,6 +1,6 @@
 //! One simulated device.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -58,7 +58,18 @@ struct Progress {
     /// How often a message was sent, repetitions included.
     sent: u64,
     /// Bodies that wait for their acknowledgement, oldest first.
-    waiting: Vec<String>,
+    waiting: VecDeque<String>,
+}
+
+impl Progress {
+    /// Takes what a connection left unacknowledged, each with the order in
+    /// which it was sent: ahead of what that connection had no time for.
+    fn put_back(&mut self, mut left: Vec<(u64, String)>) {
+        left.sort_by_key(|(order, _)| *order);
+        for (_, body) in left.into_iter().rev() {
+            self.waiting.push_front(body);
+        }
+    }
 }
 
 impl Device {
@@ -119,9 +130,7 @@ impl Device {
         let talked = talk.run(stop).await;
         // What is not acknowledged is sent anew by the next connection.
         let left = std::mem::take(&mut talk.unacknowledged);
-        let mut left: Vec<_> = left.into_values().collect();
-        left.sort_by_key(|(order, _)| *order);
-        talk.progress.waiting = left.into_iter().map(|(_, body)| body).collect();
+        talk.progress.put_back(left.into_values().collect());
         talked?;
         talk.connection.close().await;
         Ok(())
@@ -140,7 +149,7 @@ struct Talk<'a> {
 
 impl Talk<'_> {
     async fn run(&mut self, stop: &CancellationToken) -> Result<(), Lost> {
-        for body in std::mem::take(&mut self.progress.waiting) {
+        while let Some(body) = self.progress.waiting.pop_front() {
             self.send(body).await?;
         }
         let mut due = ticking(self.device.behaviour.interval);
@@ -183,9 +192,10 @@ impl Talk<'_> {
         let number = self.progress.made;
         let time = SystemClock.now().to_string();
         let template = &self.device.behaviour.template;
+        // Counted when it is made: it is sent again until it is acknowledged.
+        count(&self.device.counts.sent);
         self.send(template.fill(&self.device.id, number, &time))
             .await?;
-        count(&self.device.counts.sent);
         if number % REPORTED_EVERY == 1 {
             let report = format!(r#"{{"messages": {number}, "lastMessage": "{time}"}}"#);
             self.report(&report).await?;
@@ -280,6 +290,16 @@ fn count(counter: &AtomicU64) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_connection_left_is_sent_first_and_in_its_order() {
+        let mut progress = Progress::default();
+        progress.waiting.push_back("no time for it".to_owned());
+
+        progress.put_back(vec![(2, "second".to_owned()), (1, "first".to_owned())]);
+
+        assert_eq!(progress.waiting, ["first", "second", "no time for it"]);
+    }
 
     #[test]
     fn desired_properties_are_reported_without_their_version() {
