@@ -241,6 +241,25 @@ async fn removing_the_key_that_signed_cuts_and_removing_the_other_does_not() {
     session.expect_closed().await;
 }
 
+#[tokio::test]
+async fn regenerating_a_devices_keys_cuts_whomever_they_let_in() {
+    let hub = TestHub::new().await;
+    let module = hub.with_module("pump-7", "main").await;
+    let device = hub.with_device("pump-7").await;
+    let by_its_own = hub.with_module("pump-8", "main").await;
+    let mut of_device = hub.session(&device).await;
+    let mut of_module = hub.connection();
+    of_module.connect(&module, &hub.token(&device)).await;
+    let mut of_other = hub.session(&by_its_own).await;
+
+    hub.regenerate_keys(&device).await;
+
+    of_device.expect_closed().await;
+    of_module.expect_closed().await;
+    hub.regenerate_keys(&hub.with_device("pump-8").await).await;
+    of_other.ping().await;
+}
+
 fn key(text: &str) -> Key {
     Key::parse(text).unwrap()
 }

@@ -12,7 +12,7 @@ use super::registry::{DeleteError, Registry};
 use super::{Authentication, Identity, Status};
 use crate::access::RegistryWritePermit;
 use crate::etag::{Etag, Precondition};
-use crate::ids::{DeviceId, IdentityId, ModuleId};
+use crate::ids::{DeviceId, HubName, IdentityId, ModuleId};
 use crate::keys::{KeyName, KeyPair};
 use crate::ports::{Announcement, Change, CommitError, Record, StoreError, Stored, UnitOfWork};
 use crate::time::Timestamp;
@@ -182,7 +182,8 @@ impl Registry {
         join_all(done).await.into_iter().flatten().collect()
     }
 
-    /// Replaces keys by fresh ones.
+    /// Replaces keys by fresh ones. Sessions that the old ones let in end: the
+    /// identity's, and those of a device's modules.
     pub async fn regenerate_keys(
         &self,
         permit: &RegistryWritePermit,
@@ -204,7 +205,7 @@ impl Registry {
                 hub.clone(),
                 vec![Change::Replace(Record::Identity(identity), revision)],
             )
-            .announcing(vec![Announcement::IdentityChanged(id.clone())]);
+            .announcing(self.concerned_by_keys(hub, id).await?);
             match self.store().commit(work).await {
                 Ok(()) => {
                     return Ok(RegeneratedKeys {
@@ -216,6 +217,25 @@ impl Registry {
                 Err(CommitError::Store(error)) => return Err(error.into()),
             }
         }
+    }
+}
+
+impl Registry {
+    /// Whose sessions an identity's keys may have let in.
+    async fn concerned_by_keys(
+        &self,
+        hub: &HubName,
+        id: &IdentityId,
+    ) -> Result<Vec<Announcement>, StoreError> {
+        let mut concerned = vec![id.clone()];
+        if let IdentityId::Device(device) = id
+            && let Some((_, modules)) = self.store().device_with_modules(hub, device).await?
+        {
+            let modules = modules.iter();
+            concerned.extend(modules.map(|module| module.identity.value.identity_id()));
+        }
+        let announcements = concerned.into_iter();
+        Ok(announcements.map(Announcement::IdentityChanged).collect())
     }
 }
 

@@ -21,7 +21,9 @@ use twinhub_core::connections::Connections;
 use twinhub_core::etag::Precondition;
 use twinhub_core::faults::Faults;
 use twinhub_core::hubs::{Hub, HubSettings, Hubs, Sku, Tier};
-use twinhub_core::identities::{AuthenticationSpec, DeviceSpec, ModuleSpec, Registry, Status};
+use twinhub_core::identities::{
+    AuthenticationSpec, DeviceSpec, ModuleSpec, Registry, Status, WhichKeys,
+};
 use twinhub_core::ids::{DeviceId, HubName, IdentityId, ModuleId};
 use twinhub_core::keys::Key;
 use twinhub_core::messages::Message;
@@ -252,6 +254,15 @@ impl TestHub {
         let put = self.registry.put_module(&permit, spec, &Precondition::None);
         let (module, _) = put.await.unwrap();
         someone(id, module.generation, &primary, &secondary)
+    }
+
+    /// Gives an identity two new keys.
+    pub async fn regenerate_keys(&self, who: &Someone) {
+        let permit = self.owner().await.registry_write().unwrap();
+        let regenerated = self
+            .registry
+            .regenerate_keys(&permit, &who.id, WhichKeys::Both);
+        regenerated.await.unwrap();
     }
 
     pub async fn delete(&self, who: &Someone) {
