@@ -37,6 +37,7 @@ Examples:
 
 Events of connections are made only by a hub with connection_events in its
 configuration; those of twins, life cycles and jobs are not made yet.
+
 With --output json every event is one line, with --output table a row. Ctrl-C
 ends it. When the hub goes away, it is waited for, and no event is missed.")]
 pub struct Args {
