@@ -34,7 +34,7 @@ impl Options {
             partitions,
             segment_bytes: 128 << 20,
             queue_bytes: 8 << 20,
-            commit_interval: Duration::from_millis(1),
+            commit_interval: Duration::from_millis(2),
             observer: None,
         }
     }

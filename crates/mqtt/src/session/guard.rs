@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use tokio::time::{Instant, Sleep, sleep, sleep_until};
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 use twinhub_core::access::{Access, DevicePermit};
 use twinhub_core::faults::FaultOrder;
 use twinhub_core::ports::{Interests, Mailbox, Notice, SessionNumber};
@@ -36,6 +36,8 @@ pub(super) struct Guard<'g> {
     hears: bool,
     fault: Option<Box<ArmedFault>>,
     shutdown: CancellationToken,
+    /// One for the whole session: to begin to wait takes longer than to go on.
+    stopping: Pin<Box<WaitForCancellationFutureOwned>>,
 }
 
 impl<'g> Guard<'g> {
@@ -56,6 +58,7 @@ impl<'g> Guard<'g> {
             keep_alive,
             hears: true,
             fault: None,
+            stopping: Box::pin(shutdown.clone().cancelled_owned()),
             shutdown,
         }
     }
@@ -102,7 +105,7 @@ impl<'g> Guard<'g> {
         loop {
             tokio::select! {
                 biased;
-                () = self.shutdown.cancelled() => return Err(End::ShuttingDown),
+                () = self.stopping.as_mut() => return Err(End::ShuttingDown),
                 notice = self.mailbox.next() => return notice.map_err(End::Told),
                 () = self.timer.as_mut() => self.check_deadlines()?,
                 order = due(&mut self.fault) => return Err(End::Fault(order)),
