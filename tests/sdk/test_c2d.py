@@ -11,29 +11,9 @@ from support.waiting import eventually
 pytestmark = pytest.mark.timeout(60)
 
 
-@pytest.fixture(params=[False, True], ids=["mqtt", "websockets"])
-def websockets(request):
-    return request.param
-
-
 @pytest.fixture
 def device(hub):
     return hub.with_device("listens")
-
-
-@pytest.fixture
-def make_client(hub):
-    """Makes clients that are shut down after the test."""
-    clients = []
-
-    def make(identity, **options):
-        client = hub.device_client(identity, **options)
-        clients.append(client)
-        return client
-
-    yield make
-    for client in clients:
-        client.shutdown()
 
 
 def messages_of(client) -> "queue.Queue":

@@ -9,11 +9,6 @@ from support.waiting import eventually
 NEVER = "0001-01-01T00:00:00"
 
 
-@pytest.fixture(params=["device", "module"])
-def identity(request, hub):
-    return hub.with_device("state") if request.param == "device" else hub.with_module("state")
-
-
 def moment(text: str) -> datetime:
     """Parses the hub's dates, which have up to seven fraction digits."""
     head, _, fraction = text.removesuffix("Z").partition(".")

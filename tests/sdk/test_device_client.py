@@ -11,31 +11,6 @@ from support.waiting import eventually
 pytestmark = pytest.mark.timeout(60)
 
 
-@pytest.fixture(params=["device", "module"])
-def identity(request, hub):
-    return hub.with_device("sdk") if request.param == "device" else hub.with_module("sdk")
-
-
-@pytest.fixture(params=[False, True], ids=["mqtt", "websockets"])
-def websockets(request):
-    return request.param
-
-
-@pytest.fixture
-def make_client(hub):
-    """Makes clients that are shut down after the test."""
-    clients = []
-
-    def make(identity, **options):
-        client = hub.device_client(identity, **options)
-        clients.append(client)
-        return client
-
-    yield make
-    for client in clients:
-        client.shutdown()
-
-
 def patches_of(client) -> "queue.Queue[dict]":
     """Subscribes to desired patches; they arrive in the queue."""
     received: queue.Queue[dict] = queue.Queue()

@@ -9,16 +9,6 @@ from azure.iot.device.exceptions import CredentialError
 pytestmark = pytest.mark.timeout(60)
 
 
-@pytest.fixture(params=["device", "module"])
-def identity(request, hub):
-    return hub.with_device("aio") if request.param == "device" else hub.with_module("aio")
-
-
-@pytest.fixture(params=[False, True], ids=["mqtt", "websockets"])
-def websockets(request):
-    return request.param
-
-
 @asynccontextmanager
 async def connected(hub, identity, **options):
     """A connected client that is shut down at the end."""

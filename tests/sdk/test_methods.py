@@ -19,31 +19,6 @@ ALL = "$iothub/methods/POST/#"
 LARGEST = 128 * 1024
 
 
-@pytest.fixture(params=["device", "module"])
-def identity(request, hub):
-    return hub.with_device("methods") if request.param == "device" else hub.with_module("methods")
-
-
-@pytest.fixture(params=[False, True], ids=["mqtt", "websockets"])
-def websockets(request):
-    return request.param
-
-
-@pytest.fixture
-def make_client(hub):
-    """Makes clients that are shut down after the test."""
-    clients = []
-
-    def make(identity, **options):
-        client = hub.device_client(identity, **options)
-        clients.append(client)
-        return client
-
-    yield make
-    for client in clients:
-        client.shutdown()
-
-
 @pytest.fixture
 def invoke(hub):
     """Calls a method by the service SDK."""

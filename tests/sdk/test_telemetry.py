@@ -34,31 +34,6 @@ ODD_PROPERTIES = {
 }
 
 
-@pytest.fixture(params=["device", "module"])
-def identity(request, hub):
-    return hub.with_device("sends") if request.param == "device" else hub.with_module("sends")
-
-
-@pytest.fixture(params=[False, True], ids=["mqtt", "websockets"])
-def websockets(request):
-    return request.param
-
-
-@pytest.fixture
-def make_client(hub):
-    """Makes clients that are shut down after the test."""
-    clients = []
-
-    def make(identity, **options):
-        client = hub.device_client(identity, **options)
-        clients.append(client)
-        return client
-
-    yield make
-    for client in clients:
-        client.shutdown()
-
-
 def full_message() -> Message:
     message = Message(b'{"temperature": 21.5}', message_id="m-1", content_type="application/json")
     message.content_encoding = "utf-8"

@@ -11,11 +11,6 @@ from support.waiting import eventually
 pytestmark = pytest.mark.timeout(60)
 
 
-@pytest.fixture(params=[False, True], ids=["mqtt", "websockets"])
-def websockets(request):
-    return request.param
-
-
 @pytest.fixture(params=["device", "module"])
 def kind(request):
     return request.param
