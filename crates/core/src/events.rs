@@ -1,7 +1,11 @@
 //! Events: what the hub's readers read.
 //!
 //! A device's message becomes an event once the hub has stamped it with who
-//! sent it and when. The hub makes events of its own, too.
+//! sent it and when. The hub makes events of its own, too. Readers are lent
+//! events by the batch; an [`Event`] owns what it holds.
+
+mod batch;
+mod view;
 
 use std::fmt;
 
@@ -9,6 +13,9 @@ use crate::access::AuthMethod;
 use crate::ids::{DeviceId, IdentityId, ModuleId};
 use crate::messages::Message;
 use crate::time::Timestamp;
+
+pub use self::batch::{EventBatch, StoredEvents};
+pub use self::view::{ApplicationPair, Content, EventRef, Listed, StoredContent, SystemPair};
 
 /// What kind of happening an event tells of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
