@@ -88,6 +88,22 @@ impl CloudToDevice {
         .map_err(|error| refused(error, permit))
     }
 
+    /// For a session that ends, or stops to receive: what it was given and has
+    /// not settled is available again, as if it had not been given out. Of
+    /// others, also of later sessions, nothing is touched.
+    pub async fn give_back(
+        &self,
+        permit: &DevicePermit,
+        locks: &[LockToken],
+    ) -> Result<(), ReceiveError> {
+        self.turn(owner(permit), |turn| {
+            turn.give_back(locks);
+            Ok(())
+        })
+        .await
+        .map_err(|error| refused(error, permit))
+    }
+
     async fn settle(
         &self,
         permit: &DevicePermit,

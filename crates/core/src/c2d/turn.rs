@@ -173,6 +173,19 @@ impl<'r> Turn<'r> {
         }
     }
 
+    /// Gives up what these tokens hold; that is not abandonment either. Locks
+    /// that are lost already are passed over.
+    pub(super) fn give_back(&mut self, tokens: &[LockToken]) {
+        for entry in &mut self.outcome.record.queue.entries {
+            if entry.lock.is_some_and(|lock| tokens.contains(&lock.token)) {
+                entry.lock = None;
+                entry.handle = None;
+                self.outcome.changed = true;
+                self.outcome.waiting = true;
+            }
+        }
+    }
+
     /// Settles the message that `token` holds.
     pub(super) fn settle(
         &mut self,

@@ -405,3 +405,22 @@ fn what_is_due_next_is_the_nearest_lock_or_expiry() {
     bench.wait(DEFAULT_LOCK);
     assert_eq!(bench.record.queue.due(), Some(START.plus(HOUR)));
 }
+
+#[test]
+fn what_is_given_back_is_available_at_once_and_does_not_count() {
+    let mut bench = Bench::with_messages(3);
+    let session = Holder::Session { handle: 0 };
+    let first = bench.receive(session).unwrap().lock.unwrap().token;
+    let kept = bench.receive(session).unwrap().lock.unwrap().token;
+    let gone = bench.receive_token();
+    bench.settle(gone, Settlement::Complete);
+
+    let ((), outcome) = bench.turn(|turn| turn.give_back(&[first, gone]));
+
+    assert!(outcome.changed && outcome.waiting);
+    let again = bench.receive(session).unwrap();
+    assert_eq!((again.sequence_number, again.delivery_count), (1, 0));
+    assert!(again.delivered);
+    assert_eq!(bench.receive(session), None);
+    bench.settle(kept, Settlement::Complete);
+}
