@@ -11,8 +11,11 @@ use time::macros::format_description;
 use time::{Date, Month, OffsetDateTime, PrimitiveDateTime, Time, UtcOffset};
 
 const TICKS_PER_SECOND: i64 = 10_000_000;
+const TICKS_PER_MILLISECOND: i64 = 10_000;
 /// Ticks from 0001-01-01 to 1970-01-01.
 const UNIX_EPOCH_TICKS: i64 = 621_355_968_000_000_000;
+/// The last tick of the year 9999.
+const LAST_TICK: i64 = 3_155_378_975_999_999_999;
 
 /// A moment in UTC, in ticks of 100 ns since 0001-01-01 (the unit of the hub's
 /// generation IDs and of the seven fraction digits in its dates).
@@ -44,6 +47,19 @@ impl Timestamp {
     /// Whole seconds since 1970; negative before.
     pub const fn unix_seconds(self) -> i64 {
         (self.0 - UNIX_EPOCH_TICKS).div_euclid(TICKS_PER_SECOND)
+    }
+
+    /// From milliseconds since 1970, negative before; what lies beyond the
+    /// calendar is its beginning or its end.
+    pub fn from_unix_millis(millis: i64) -> Self {
+        let ticks = millis.saturating_mul(TICKS_PER_MILLISECOND);
+        let ticks = ticks.saturating_add(UNIX_EPOCH_TICKS);
+        Timestamp(ticks.clamp(0, LAST_TICK))
+    }
+
+    /// Whole milliseconds since 1970; negative before.
+    pub const fn unix_millis(self) -> i64 {
+        (self.0 - UNIX_EPOCH_TICKS).div_euclid(TICKS_PER_MILLISECOND)
     }
 
     /// How long from `earlier` until this moment; zero if it came first.
@@ -140,6 +156,20 @@ mod tests {
 
         assert_eq!(moment.unix_seconds(), 7);
         assert!(Timestamp::NEVER.unix_seconds() < 0);
+    }
+
+    #[test]
+    fn milliseconds_beyond_the_calendar_are_its_ends() {
+        let moment = Timestamp::from_unix_millis(1_600_000_000_123);
+
+        assert_eq!(moment.to_string(), "2020-09-13T12:26:40.1230000Z");
+        assert_eq!(moment.unix_millis(), 1_600_000_000_123);
+        assert_eq!(Timestamp::from_unix_millis(i64::MIN), Timestamp::NEVER);
+        assert_eq!(Timestamp::NEVER.unix_millis(), -62_135_596_800_000);
+        assert_eq!(
+            Timestamp::from_unix_millis(i64::MAX).to_string(),
+            "9999-12-31T23:59:59.9999999Z"
+        );
     }
 
     #[test]

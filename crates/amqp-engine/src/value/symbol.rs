@@ -28,6 +28,13 @@ impl Symbol {
     }
 }
 
+/// The symbol's text, for keeping: nothing is copied.
+impl From<Symbol> for ByteString {
+    fn from(symbol: Symbol) -> Self {
+        symbol.0
+    }
+}
+
 impl TryFrom<Bytes> for Symbol {
     type Error = NotAscii;
 
