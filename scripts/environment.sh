@@ -41,14 +41,27 @@ python_environment() {
     export PATH=$cache/venv/bin:$PATH
 }
 
-# Makes tests/node/node_modules hold exactly what the lock file names.
+# Adds qpid-proton to the Python packages. It comes as source and is built without
+# TLS and Cyrus SASL, wherever those are, so that it is the same on all machines.
+proton_environment() {
+    local wanted=$repository/tests/amqp/requirements.txt stamp=$cache/venv/amqp-requirements.txt
+    cmp -s "$wanted" "$stamp" && return
+    "$cache/venv/bin/python" -c 'import os, sysconfig; os.stat(sysconfig.get_path("include") + "/Python.h")' ||
+        die "Python.h is missing (Debian: apt install python3-dev)"
+    say "qpid-proton into $cache/venv"
+    PKG_CONFIG_LIBDIR=/nonexistent "$cache/venv/bin/pip" install --quiet --disable-pip-version-check --no-cache-dir \
+        --no-deps -r "$wanted"
+    cp "$wanted" "$stamp"
+}
+
+# Makes node_modules in a folder of tests/ hold exactly what its lock file names.
 node_environment() {
     require npm "install Node.js 20 or newer with npm"
-    local lock=$repository/tests/node/package-lock.json
-    local stamp=$repository/tests/node/node_modules/.package-lock.stamp
+    local folder=$repository/tests/$1
+    local lock=$folder/package-lock.json stamp=$folder/node_modules/.package-lock.stamp
     if ! cmp -s "$lock" "$stamp"; then
-        say "Node packages into tests/node/node_modules"
-        (cd "$repository/tests/node" && npm ci --no-audit --no-fund --loglevel=error)
+        say "Node packages into tests/$1/node_modules"
+        (cd "$folder" && npm ci --no-audit --no-fund --loglevel=error)
         cp "$lock" "$stamp"
     fi
 }

@@ -1,6 +1,6 @@
 """Loopback addresses for hubs under test.
 
-The SDKs have ports 443 and 8883 compiled in, so two hubs can only run side by
+The SDKs have ports 443, 8883 and 5671 compiled in, so two hubs can only run side by
 side on two addresses. All of 127.0.0.0/8 is this machine: each hub gets an
 address of its own, and none clashes with a hub that somebody runs already.
 """
