@@ -66,7 +66,7 @@ impl Replies {
         hub: &HubName,
         id: &IdentityId,
     ) -> Result<Expected<'_>, TooMany> {
-        let call = CallId::new(self.last.fetch_add(1, Ordering::Relaxed).wrapping_add(1));
+        let call = CallId::from_number(self.last.fetch_add(1, Ordering::Relaxed).wrapping_add(1));
         let from = (hub.clone(), id.clone());
         let (sender, reply) = oneshot::channel();
         let mut awaited = self.awaited();

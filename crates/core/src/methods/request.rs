@@ -12,7 +12,13 @@ use super::MethodName;
 pub struct CallId(u64);
 
 impl CallId {
-    pub(super) fn new(number: u64) -> Self {
+    /// Its number, for gateways whose protocol has no text for it.
+    pub fn number(self) -> u64 {
+        self.0
+    }
+
+    /// The call of that number; whether there is one, its answer will show.
+    pub fn from_number(number: u64) -> Self {
         CallId(number)
     }
 }
@@ -68,7 +74,7 @@ mod tests {
 
     #[test]
     fn a_call_is_told_by_the_text_it_was_given() {
-        let call = CallId::new(0xf00d);
+        let call = CallId::from_number(0xf00d);
 
         assert_eq!(call.to_string(), "f00d");
         assert_eq!("f00d".parse(), Ok(call));
