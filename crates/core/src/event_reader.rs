@@ -6,15 +6,15 @@
 //! of each partition at most, so that a slow reader costs memory once and
 //! delays nobody but itself.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 
 use futures_util::future::select_all;
 
 use crate::access::ServicePermit;
-use crate::events::{Event, EventSource, PartitionId};
+use crate::events::{EventBatch, EventRef, EventSource, PartitionId};
 use crate::ids::{DeviceId, HubName, ModuleId};
 use crate::ports::{EventLog, LogError, StartPosition};
+use crate::time::Timestamp;
 
 /// How many bytes of events are read of a partition at once.
 const BATCH_BYTES: usize = 64 * 1024;
@@ -55,21 +55,20 @@ pub struct EventFilter {
 
 impl EventFilter {
     /// Whether it lets an event through, whatever the partition.
-    pub fn lets_through(&self, event: &Event) -> bool {
-        let of_device = self.device.as_ref().is_none_or(|id| event.device() == id);
-        let of_module = self
-            .module
-            .as_ref()
-            .is_none_or(|id| event.module() == Some(id));
-        let of_source = self.sources.is_empty() || self.sources.contains(&event.origin.source);
+    pub fn lets_through(&self, event: &EventRef<'_>) -> bool {
+        let device = self.device.as_ref();
+        let of_device = device.is_none_or(|id| event.device == id.as_str());
+        let module = self.module.as_ref();
+        let of_module = module.is_none_or(|id| event.module == Some(id.as_str()));
+        let of_source = self.sources.is_empty() || self.sources.contains(&event.source);
         of_device && of_module && of_source && self.has_content(event)
     }
 
-    fn has_content(&self, event: &Event) -> bool {
+    fn has_content(&self, event: &EventRef<'_>) -> bool {
         let Some(wanted) = &self.content else {
             return true;
         };
-        std::str::from_utf8(&event.message.body).is_ok_and(|body| body.contains(wanted))
+        std::str::from_utf8(event.body()).is_ok_and(|body| body.contains(wanted))
     }
 
     /// The partitions, of `count`, in which such events can be.
@@ -119,8 +118,58 @@ struct Place {
     partition: PartitionId,
     /// The sequence number that is read next.
     next: u64,
-    /// Read, let through, and not given yet.
-    ready: VecDeque<Event>,
+    /// What was read.
+    batch: EventBatch,
+    /// Which event of the batch is looked at next.
+    at: usize,
+    /// The event before `at`, if it was let through and not given yet.
+    ready: Option<Ready>,
+}
+
+/// An event that is given next of its partition.
+#[derive(Debug, Clone, Copy)]
+struct Ready {
+    sequence_number: u64,
+    enqueued: Timestamp,
+}
+
+impl Place {
+    fn new(partition: PartitionId, next: u64) -> Self {
+        Place {
+            partition,
+            next,
+            batch: EventBatch::empty(),
+            at: 0,
+            ready: None,
+        }
+    }
+
+    /// Takes what was read; tells whether it is anything.
+    fn take(&mut self, batch: EventBatch, filter: &EventFilter) -> bool {
+        let Some(last) = batch.last().map(|event| event.sequence_number) else {
+            return false;
+        };
+        self.next = last + 1;
+        self.batch = batch;
+        self.at = 0;
+        self.advance(filter);
+        true
+    }
+
+    /// Goes on to the next event of the batch that is let through.
+    fn advance(&mut self, filter: &EventFilter) {
+        self.ready = None;
+        while let Some(event) = self.batch.get(self.at) {
+            self.at += 1;
+            if filter.lets_through(&event) {
+                self.ready = Some(Ready {
+                    sequence_number: event.sequence_number,
+                    enqueued: event.enqueued,
+                });
+                return;
+            }
+        }
+    }
 }
 
 /// Reads the events of a hub, and waits for those to come.
@@ -161,11 +210,7 @@ impl EventReader {
                 let tail = log.find(&hub, partition, StartPosition::Latest).await?;
                 next = next.min(tail);
             }
-            places.push(Place {
-                partition,
-                next,
-                ready: VecDeque::new(),
-            });
+            places.push(Place::new(partition, next));
         }
         Ok(EventReader {
             log,
@@ -176,39 +221,42 @@ impl EventReader {
         })
     }
 
-    /// The next event, once there is one. Safe to cancel.
-    pub async fn next(&mut self) -> Result<(PartitionId, Event), LogError> {
+    /// Returns once there is an event, which [`next_ready`](Self::next_ready)
+    /// gives. Safe to cancel.
+    pub async fn ready(&mut self) -> Result<(), LogError> {
         loop {
-            if let Some(event) = self.next_ready() {
-                return Ok(event);
+            let has_moved = match self.needs_fill {
+                true => self.fill().await?,
+                false => false,
+            };
+            if self.places.iter().any(|place| place.ready.is_some()) {
+                return Ok(());
             }
-            let has_moved = self.fill().await?;
-            if !has_moved && self.places.iter().all(|place| place.ready.is_empty()) {
+            if !has_moved {
                 self.wait().await?;
-                self.needs_fill = true;
             }
+            self.needs_fill = true;
         }
     }
 
     /// The next event, if it is at hand.
-    pub fn next_ready(&mut self) -> Option<(PartitionId, Event)> {
+    pub fn next_ready(&mut self) -> Option<(PartitionId, EventRef<'_>)> {
         if self.needs_fill {
             return None;
         }
-        let oldest = self
-            .places
-            .iter_mut()
-            .filter(|place| !place.ready.is_empty())
-            .min_by_key(|place| place.ready.front().map(|event| event.enqueued))?;
-        let event = oldest.ready.pop_front()?;
-        self.needs_fill = oldest.ready.is_empty();
+        let ready = self.places.iter_mut().filter(|place| place.ready.is_some());
+        let oldest = ready.min_by_key(|place| place.ready.map(|event| event.enqueued))?;
+        let index = oldest.at - 1;
+        oldest.advance(&self.filter);
+        self.needs_fill = oldest.ready.is_none();
+        let event = oldest.batch.get(index)?;
         Some((oldest.partition, event))
     }
 
     /// Where a reader would have to begin to give what this one gives next.
     pub fn positions(&self) -> Vec<(PartitionId, u64)> {
         let position = |place: &Place| {
-            let ready = place.ready.front().map(|event| event.sequence_number);
+            let ready = place.ready.map(|event| event.sequence_number);
             (place.partition, ready.unwrap_or(place.next))
         };
         self.places.iter().map(position).collect()
@@ -219,21 +267,12 @@ impl EventReader {
     async fn fill(&mut self) -> Result<bool, LogError> {
         let mut has_moved = false;
         for place in &mut self.places {
-            if !place.ready.is_empty() {
-                continue;
+            if place.ready.is_none() {
+                let read = self
+                    .log
+                    .read(&self.hub, place.partition, place.next, BATCH_BYTES);
+                has_moved |= place.take(read.await?, &self.filter);
             }
-            let events = self
-                .log
-                .read(&self.hub, place.partition, place.next, BATCH_BYTES)
-                .await?;
-            if let Some(last) = events.last() {
-                place.next = last.sequence_number + 1;
-                has_moved = true;
-            }
-            let wanted = events
-                .into_iter()
-                .filter(|event| self.filter.lets_through(event));
-            place.ready.extend(wanted);
         }
         self.needs_fill = false;
         Ok(has_moved)

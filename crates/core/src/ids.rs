@@ -42,6 +42,11 @@ fn check_id(text: &str) -> Result<(), InvalidId> {
     Ok(())
 }
 
+/// Whether a text is a device's or module's ID, for those who keep it as text.
+pub fn is_valid_id(text: &str) -> bool {
+    check_id(text).is_ok()
+}
+
 macro_rules! name {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*

@@ -11,7 +11,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use twinhub_core::events::{Event, Origin, PartitionId};
+use twinhub_core::events::{EventBatch, EventRef, Origin, PartitionId, StoredEvents};
 use twinhub_core::ids::HubName;
 use twinhub_core::messages::MessageRef;
 use twinhub_core::ports::{Busy, EventLog, LogError, PartitionState, Producer, StartPosition};
@@ -219,17 +219,19 @@ impl EventLog for LocalEventLog {
         partition: PartitionId,
         sequence_number: u64,
         max_bytes: usize,
-    ) -> Result<Vec<Event>, LogError> {
+    ) -> Result<EventBatch, LogError> {
         let log = self.hub(hub)?.log.clone();
         let known = log.partition(partition.0);
         if known.is_some_and(|known| sequence_number >= known.next) {
-            return Ok(Vec::new());
+            return Ok(EventBatch::empty());
         }
         blocking(move || {
             let records = log.read(partition.0, sequence_number, max_bytes);
             let records = records.map_err(read_error)?;
-            let events = records.into_iter();
-            events.map(|record| event(partition, record)).collect()
+            let checked = records.into_iter().map(|record| check(partition, record));
+            Ok(EventBatch::new(ReadEvents(
+                checked.collect::<Result<_, _>>()?,
+            )))
         })
         .await?
     }
@@ -313,27 +315,31 @@ fn tell_recovered(hub: &HubName, log: &Log) {
     }
 }
 
-fn event(partition: PartitionId, record: Record) -> Result<Event, LogError> {
-    let decoded = match record.tag {
-        v1::TAG => v1::decode(record.payload),
+/// What one read gave.
+struct ReadEvents(Vec<v1::Checked>);
+
+impl StoredEvents for ReadEvents {
+    fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    fn get(&self, index: usize) -> EventRef<'_> {
+        self.0[index].event()
+    }
+}
+
+fn check(partition: PartitionId, record: Record) -> Result<v1::Checked, LogError> {
+    let (sequence_number, offset, tag) = (record.sequence_number, record.offset, record.tag);
+    let checked = match tag {
+        v1::TAG => v1::Checked::new(record),
         _ => None,
     };
-    let Some((origin, message)) = decoded else {
-        return Err(LogError::Damaged {
-            partition,
-            sequence_number: record.sequence_number,
-            detail: format!(
-                "event {} of partition {partition} at offset {} has format {}, which this build can't read",
-                record.sequence_number, record.offset, record.tag
-            ),
-        });
-    };
-    Ok(Event {
-        sequence_number: record.sequence_number,
-        offset: record.offset,
-        enqueued: Timestamp::from_ticks(record.enqueued),
-        origin,
-        message,
+    checked.ok_or_else(|| LogError::Damaged {
+        partition,
+        sequence_number,
+        detail: format!(
+            "event {sequence_number} of partition {partition} at offset {offset} has format {tag}, which this build can't read"
+        ),
     })
 }
 

@@ -91,12 +91,12 @@ async fn events_from(log: &dyn EventLog, device_id: &str, from: u64) -> Vec<Even
     let mut next = from;
     loop {
         let read = log.read(&hub, partition, next, 4096);
-        let events = read.await.unwrap();
-        let Some(last) = events.last() else {
+        let batch = read.await.unwrap();
+        let Some(last) = batch.last() else {
             return all;
         };
         next = last.sequence_number + 1;
-        all.extend(events);
+        all.extend(batch.events());
     }
 }
 

@@ -23,7 +23,7 @@ use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
 use tokio_util::sync::CancellationToken;
 use twinhub_core::access::{Access, ServicePermit};
 use twinhub_core::event_reader::EventReader;
-use twinhub_core::events::{Event, EventSource, PartitionId};
+use twinhub_core::events::EventSource;
 use twinhub_core::ports::{EventLog, LogError};
 use twinhub_core::time::Clock;
 
@@ -175,7 +175,7 @@ impl Follower {
                 _ = self.heartbeat.tick() => {
                     return Some(self.sign_of_life("still here"));
                 }
-                read = self.reader.next() => return Some(self.frame(read)),
+                read = self.reader.ready() => return Some(self.frame(read)),
             }
         }
     }
@@ -188,36 +188,31 @@ impl Follower {
     }
 
     /// The events that are at hand, as many as fit.
-    fn frame(&mut self, first: Result<(PartitionId, Event), LogError>) -> Bytes {
+    fn frame(&mut self, read: Result<(), LogError>) -> Bytes {
         if !self.access.service_still_holds(&self.permit) {
             return self.end(": the key is no longer good\n\n");
         }
-        let mut next = match first {
-            Ok(event) => Some(event),
-            Err(error) => return self.end(&failure(&error)),
-        };
+        if let Err(error) = read {
+            return self.end(&failure(&error));
+        }
         let mut frame = String::new();
-        while let Some((partition, event)) = next {
-            self.write(&mut frame, partition, &event);
-            self.remaining = self.remaining.map(|remaining| remaining - 1);
-            if frame.len() >= FRAME_BYTES || self.remaining == Some(0) {
+        while frame.len() < FRAME_BYTES && self.remaining != Some(0) {
+            let Some((partition, event)) = self.reader.next_ready() else {
                 break;
+            };
+            let data = serde_json::to_string(&EventDocument::of(partition, &event));
+            let name = event_name(event.source);
+            self.remaining = self.remaining.map(|remaining| remaining - 1);
+            match data {
+                Ok(data) => {
+                    let id = query::last_event_id(&self.reader.positions());
+                    frame.push_str(&format!("id: {id}\nevent: {name}\ndata: {data}\n\n"));
+                }
+                Err(error) => tracing::error!(%error, "could not write an event as JSON"),
             }
-            next = self.reader.next_ready();
         }
         self.heartbeat.reset();
         frame.into()
-    }
-
-    fn write(&self, frame: &mut String, partition: PartitionId, event: &Event) {
-        match serde_json::to_string(&EventDocument::of(partition, event)) {
-            Ok(data) => {
-                let id = query::last_event_id(&self.reader.positions());
-                let name = event_name(event.origin.source);
-                frame.push_str(&format!("id: {id}\nevent: {name}\ndata: {data}\n\n"));
-            }
-            Err(error) => tracing::error!(%error, "could not write an event as JSON"),
-        }
     }
 
     fn end(&mut self, last: &str) -> Bytes {

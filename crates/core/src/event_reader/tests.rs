@@ -7,7 +7,7 @@ use tokio::sync::Notify;
 use tokio::time::timeout;
 
 use super::*;
-use crate::events::Origin;
+use crate::events::{Event, EventBatch, Origin};
 use crate::ids::IdentityId;
 use crate::messages::{Message, MessageRef};
 use crate::ports::{Busy, PartitionState, Producer};
@@ -93,14 +93,15 @@ impl EventLog for MemoryLog {
         partition: PartitionId,
         sequence_number: u64,
         _: usize,
-    ) -> Result<Vec<Event>, LogError> {
+    ) -> Result<EventBatch, LogError> {
         let partitions = self.partitions.lock().unwrap();
         let events = partitions[usize::from(partition.0)].iter();
-        Ok(events
+        let some: Vec<Event> = events
             .skip_while(|event| event.sequence_number < sequence_number)
             .take(2)
             .cloned()
-            .collect())
+            .collect();
+        Ok(some.into())
     }
 
     async fn wait_for(
@@ -148,17 +149,18 @@ fn earliest() -> ReadFrom {
 async fn bodies(reader: &mut EventReader, count: usize) -> Vec<String> {
     let mut bodies = Vec::new();
     for _ in 0..count {
-        let (_, event) = timeout(Duration::from_secs(5), reader.next())
+        timeout(Duration::from_secs(5), reader.ready())
             .await
             .unwrap()
             .unwrap();
-        bodies.push(String::from_utf8(event.message.body.to_vec()).unwrap());
+        let (_, event) = reader.next_ready().unwrap();
+        bodies.push(String::from_utf8(event.body().to_vec()).unwrap());
     }
     bodies
 }
 
 async fn waits(reader: &mut EventReader) -> bool {
-    timeout(Duration::from_millis(1), reader.next())
+    timeout(Duration::from_millis(1), reader.ready())
         .await
         .is_err()
 }

@@ -4,7 +4,7 @@ use std::task::{Context, Poll};
 
 use async_trait::async_trait;
 
-use crate::events::{Event, Origin, PartitionId};
+use crate::events::{EventBatch, Origin, PartitionId};
 use crate::ids::HubName;
 use crate::messages::MessageRef;
 use crate::time::Timestamp;
@@ -104,14 +104,15 @@ pub trait EventLog: Send + Sync + 'static {
     ) -> Result<u64, LogError>;
 
     /// The events from `sequence_number` on, or from the oldest there is: some
-    /// `max_bytes` of them, at least one if there is one.
+    /// `max_bytes` of them, at least one if there is one. All of them are
+    /// sound: one that is not is [`LogError::Damaged`].
     async fn read(
         &self,
         hub: &HubName,
         partition: PartitionId,
         sequence_number: u64,
         max_bytes: usize,
-    ) -> Result<Vec<Event>, LogError>;
+    ) -> Result<EventBatch, LogError>;
 
     /// Returns once the partition has the event of this sequence number, or
     /// the log is closing. Safe to cancel.

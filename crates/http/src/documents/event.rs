@@ -4,8 +4,8 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use serde::Serialize;
 use serde_json::{Map, Value};
-use twinhub_core::events::{Event, PartitionId};
-use twinhub_core::messages::{Message, SystemProperty};
+use twinhub_core::events::{EventRef, PartitionId};
+use twinhub_core::messages::SystemProperty;
 
 /// An event of `GET /twinhub/v1/events`.
 #[derive(Debug, Serialize)]
@@ -29,65 +29,59 @@ pub struct EventDocument<'a> {
 
 impl<'a> EventDocument<'a> {
     /// An event of a partition.
-    pub fn of(partition: PartitionId, event: &'a Event) -> Self {
+    pub fn of(partition: PartitionId, event: &EventRef<'a>) -> Self {
         let (annotations, system_properties) = hub_properties(event);
-        let application = event.message.application.iter();
         EventDocument {
             partition: partition.0,
             sequence_number: event.sequence_number,
             offset: event.offset.to_string(),
             enqueued_time: event.enqueued.to_string(),
-            device_id: event.device().as_str(),
-            module_id: event.module().map(|module| module.as_str()),
-            source: event.origin.source.name(),
+            device_id: event.device,
+            module_id: event.module,
+            source: event.source.name(),
             annotations,
             system_properties,
-            properties: application
-                .map(|(name, value)| {
-                    let value = value.as_deref().map_or(Value::Null, Value::from);
-                    (name.to_string(), value)
-                })
+            properties: event
+                .application()
+                .map(|(name, value)| (name.to_owned(), value.map_or(Value::Null, Value::from)))
                 .collect(),
-            body: readable_body(&event.message),
-            body_base64: BASE64_STANDARD.encode(&event.message.body),
+            body: readable_body(event),
+            body_base64: BASE64_STANDARD.encode(event.body()),
         }
     }
 }
 
 /// Annotations and system properties, as readers of the built-in endpoint
 /// tell them apart.
-fn hub_properties(event: &Event) -> (Map<String, Value>, Map<String, Value>) {
-    let origin = &event.origin;
+fn hub_properties(event: &EventRef<'_>) -> (Map<String, Value>, Map<String, Value>) {
     let mut annotations = Map::new();
     let mut annotate = |name: &str, value: &str| {
         annotations.insert(name.to_owned(), value.into());
     };
-    annotate("iothub-connection-device-id", event.device().as_str());
-    if let Some(module) = event.module() {
-        annotate("iothub-connection-module-id", module.as_str());
+    annotate("iothub-connection-device-id", event.device);
+    if let Some(module) = event.module {
+        annotate("iothub-connection-module-id", module);
     }
-    if let Some(method) = origin.auth_method {
+    if let Some(method) = event.auth_method {
         annotate("iothub-connection-auth-method", &method.to_json());
     }
     annotate(
         "iothub-connection-auth-generation-id",
-        &origin.generation.ticks().to_string(),
+        &event.generation.ticks().to_string(),
     );
     annotate("iothub-enqueuedtime", &event.enqueued.to_string());
-    annotate("iothub-message-source", origin.source.name());
-    if let Some(model) = &origin.model_id {
+    annotate("iothub-message-source", event.source.name());
+    if let Some(model) = event.model_id {
         annotate(SystemProperty::ModelId.name(), model);
     }
     let mut system_properties = Map::new();
-    for (property, value) in &event.message.system {
-        let place = if is_annotation(*property) {
+    for (property, value) in event.system() {
+        let place = if is_annotation(property) {
             &mut annotations
         } else {
             &mut system_properties
         };
-        place
-            .entry(property.name())
-            .or_insert_with(|| (&**value).into());
+        place.entry(property.name()).or_insert_with(|| value.into());
     }
     (annotations, system_properties)
 }
@@ -116,11 +110,11 @@ fn is_annotation(property: SystemProperty) -> bool {
 
 /// The body as JSON if its sender says that it is, else as text; bytes that
 /// are no text are left to `bodyBase64`.
-fn readable_body(message: &Message) -> Option<Value> {
-    let text = std::str::from_utf8(&message.body).ok()?;
+fn readable_body(event: &EventRef<'_>) -> Option<Value> {
+    let text = std::str::from_utf8(event.body()).ok()?;
     let is = |property, expected: &str| {
-        message
-            .system(property)
+        event
+            .system_property(property)
             .is_some_and(|value| value.eq_ignore_ascii_case(expected))
     };
     let is_json = is(SystemProperty::ContentType, "application/json")
@@ -134,8 +128,9 @@ mod tests {
     use bytes::Bytes;
     use serde_json::json;
     use twinhub_core::access::{AuthKind, AuthMethod, AuthScope};
-    use twinhub_core::events::{EventSource, Origin};
+    use twinhub_core::events::{Event, EventSource, Origin};
     use twinhub_core::ids::{DeviceId, IdentityId, ModuleId};
+    use twinhub_core::messages::Message;
     use twinhub_core::time::Timestamp;
 
     use super::*;
@@ -161,7 +156,8 @@ mod tests {
     }
 
     fn document(message: Message) -> Value {
-        serde_json::to_value(EventDocument::of(PartitionId(3), &event(message))).unwrap()
+        let event = event(message);
+        serde_json::to_value(EventDocument::of(PartitionId(3), &(&event).into())).unwrap()
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::task::{Context, Poll, Waker};
 
 use async_trait::async_trait;
 use tokio::sync::Notify;
-use twinhub_core::events::{Event, Origin, PartitionId};
+use twinhub_core::events::{Event, EventBatch, Origin, PartitionId};
 use twinhub_core::ids::HubName;
 use twinhub_core::messages::{Message, MessageRef};
 use twinhub_core::ports::{Busy, EventLog, LogError, PartitionState, Producer, StartPosition};
@@ -94,11 +94,12 @@ impl EventLog for MemoryLog {
         partition: PartitionId,
         sequence_number: u64,
         _: usize,
-    ) -> Result<Vec<Event>, LogError> {
+    ) -> Result<EventBatch, LogError> {
         let state = self.state();
         let events = state.partitions[usize::from(partition.0)].iter();
         let from = usize::try_from(sequence_number).unwrap();
-        Ok(events.skip(from).take(4).cloned().collect())
+        let some: Vec<Event> = events.skip(from).take(4).cloned().collect();
+        Ok(some.into())
     }
 
     async fn wait_for(

@@ -5,7 +5,7 @@ use std::task::{Context, Poll, Waker};
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use twinhub_core::events::{Event, Origin, PartitionId};
+use twinhub_core::events::{Event, EventBatch, Origin, PartitionId};
 use twinhub_core::ids::HubName;
 use twinhub_core::messages::{Message, MessageRef};
 use twinhub_core::ports::{Busy, EventLog, LogError, PartitionState, Producer, StartPosition};
@@ -150,7 +150,7 @@ impl EventLog for MemoryLog {
         _: PartitionId,
         _: u64,
         _: usize,
-    ) -> Result<Vec<Event>, LogError> {
+    ) -> Result<EventBatch, LogError> {
         unimplemented_reads()
     }
 
