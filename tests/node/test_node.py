@@ -1,10 +1,11 @@
-"""Microsoft's Node SDKs, service and device side, against the shared hub.
+"""Microsoft's Node SDKs (service, device, Event Hubs) against the shared hub.
 
 Each file of Node tests is one test here. `npm test` runs this file, too, and
 shows all that Node prints.
 """
 
 import os
+import shlex
 import subprocess
 from pathlib import Path
 
@@ -28,6 +29,7 @@ def test_node_sdk(hub: Hub, file: Path) -> None:
         env=os.environ
         | {
             "TWINHUB_TEST_CONNECTION_STRING": hub.connection_string(),
+            "TWINHUB_TEST_EVENTHUB_CONNECTION_STRING": event_hub_connection_string(hub),
             "NODE_EXTRA_CA_CERTS": str(hub.ca_file),
         },
         capture_output=True,
@@ -37,3 +39,9 @@ def test_node_sdk(hub: Hub, file: Path) -> None:
 
     print(done.stdout, done.stderr, sep="\n")
     assert done.returncode == 0, f"exit code {done.returncode}; what failed is in the output"
+
+
+def event_hub_connection_string(hub: Hub) -> str:
+    """What `twinhub env` gives programs that read telemetry."""
+    words = shlex.split(hub.cli("env").stdout)
+    return dict(word.split("=", 1) for word in words if "=" in word)["EVENTHUB_CONNECTION_STRING"]

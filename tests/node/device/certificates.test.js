@@ -10,6 +10,7 @@ const assert = require('node:assert/strict');
 const { test } = require('node:test');
 const { Message, NoRetry } = require('azure-iot-common');
 const { Client } = require('azure-iot-device');
+const { Amqp, AmqpWs } = require('azure-iot-device-amqp');
 const { Http } = require('azure-iot-device-http');
 const { Mqtt, MqttWs } = require('azure-iot-device-mqtt');
 const { createDevice, hostName, openRegistry } = require('../support/hub.js');
@@ -49,7 +50,7 @@ const knownBy = ({ thumbprint }) => ({
   },
 });
 
-for (const [name, transport] of Object.entries({ Mqtt, MqttWs, Http })) {
+for (const [name, transport] of Object.entries({ Mqtt, MqttWs, Amqp, AmqpWs, Http })) {
   test(`${name}: a registered certificate sends a message`, async (t) => {
     const own = selfSigned(t);
     const device = await createDevice(t, registry, knownBy(own));

@@ -1,24 +1,25 @@
-// Telemetry and cloud-to-device messages over MQTT, MQTT over WebSocket and HTTPS.
+// Telemetry and cloud-to-device messages over each of the SDK's transports.
 'use strict';
 
 const assert = require('node:assert/strict');
+const { randomUUID } = require('node:crypto');
 const { on } = require('node:events');
 const { describe, test } = require('node:test');
 const { Message } = require('azure-iot-common');
 const { Client } = require('azure-iot-device');
 const { Http } = require('azure-iot-device-http');
-const { Mqtt, MqttWs } = require('azure-iot-device-mqtt');
 const { connectionString, openRegistry } = require('../support/hub.js');
-const { kinds, openClient } = require('../support/clients.js');
+const clients = require('../support/clients.js');
 const { sendToDevice, telemetryOf } = require('../support/messages.js');
 const { eventually, within } = require('../support/waiting.js');
 
 const registry = openRegistry();
-const transports = { Mqtt, MqttWs, Http };
+const { kinds, openClient } = clients;
+const transports = { ...clients.transports, Http };
 
 const sent = (client, message) => within(20, 'acknowledgement', client.sendEvent(message));
 
-/** A client over any of the three; HTTPS polls when it is told to. */
+/** A client over any of them; HTTPS polls when it is told to. */
 async function open(t, transport, device, receivePolicy) {
   const client = Client.fromConnectionString(connectionString(device), transports[transport]);
   t.after(() => client.close().catch(() => {}));
@@ -58,7 +59,10 @@ for (const transport of Object.keys(transports)) {
       assert.deepEqual(event.properties, { level: 'high', where: 'a/b=c&d?e' });
       assert.equal(event.systemProperties['message-id'], 'm-1');
       assert.equal(event.systemProperties['correlation-id'], 'c-1');
-      assert.equal(event.systemProperties['user-id'], 'someone');
+      // Over AMQP the SDK leaves the user out.
+      if (!transport.startsWith('Amqp')) {
+        assert.equal(event.systemProperties['user-id'], 'someone');
+      }
       assert.equal(event.systemProperties['content-type'], 'application/json');
       assert.equal(event.systemProperties['content-encoding'], 'utf-8');
       assert.equal(event.annotations['iothub-connection-device-id'], device.deviceId);
@@ -143,7 +147,91 @@ describe('only over Http', () => {
   });
 });
 
-for (const transport of ['Mqtt', 'MqttWs']) {
+for (const transport of ['Amqp', 'AmqpWs']) {
+  describe(`only over ${transport}`, () => {
+    test('a message id that is a uuid stays one', async (t) => {
+      const device = await kinds.device.create(t, registry);
+      const client = await open(t, transport, device);
+      const message = new Message('hello');
+      // The SDK gives both the type uuid on the wire.
+      message.messageId = randomUUID();
+      message.correlationId = randomUUID();
+
+      await sent(client, message);
+
+      const [event] = await telemetryOf(device.deviceId, 1);
+      assert.equal(event.systemProperties['message-id'], message.messageId);
+      assert.equal(event.systemProperties['correlation-id'], message.correlationId);
+    });
+
+    test('a large message arrives whole, one that is too large is refused', async (t) => {
+      const device = await kinds.device.create(t, registry);
+      const client = await open(t, transport, device);
+      const large = 'x'.repeat(255 * 1024);
+
+      await assert.rejects(
+        sent(client, new Message('x'.repeat(300 * 1024))), { name: 'MessageTooLargeError' });
+      await sent(client, new Message(large));
+
+      const [event] = await telemetryOf(device.deviceId, 1);
+      assert.ok(event.payload === large);
+    });
+
+    test('many messages at once are all acknowledged', async (t) => {
+      const device = await kinds.device.create(t, registry);
+      const client = await open(t, transport, device);
+      const numbers = [...Array(2500).keys()];
+
+      await Promise.all(numbers.map((n) => sent(client, new Message(String(n)))));
+
+      const events = await telemetryOf(device.deviceId, numbers.length);
+      assert.deepEqual(events.map((event) => Number(event.payload)), numbers);
+    });
+
+    test('a message from the back end says where it goes and when it came', async (t) => {
+      const device = await kinds.device.create(t, registry);
+      const before = Date.now();
+      await sendToDevice(device.deviceId, '{}', {
+        'iothub-ack': 'full', 'iothub-contenttype': 'application/json', 'iothub-contentencoding': 'utf-8',
+      });
+      const client = await open(t, transport, device);
+
+      const message = await inboxOf(client).next();
+      await within(20, 'settlement', client.complete(message));
+
+      assert.equal(message.to, `/devices/${device.deviceId}/messages/deviceBound`);
+      assert.equal(message.ack, 'full');
+      assert.equal(message.contentType, 'application/json');
+      assert.equal(message.contentEncoding, 'utf-8');
+      const enqueued = message.transportObj.message_annotations['iothub-enqueuedtime'];
+      assert.ok(enqueued >= before - 1000 && enqueued <= Date.now() + 1000, `${enqueued}`);
+    });
+
+    test('an abandoned message comes again, a rejected one does not', async (t) => {
+      const device = await kinds.device.create(t, registry);
+      await sendToDevice(device.deviceId, 'first', { 'iothub-messageid': 'm-1' });
+      const client = await open(t, transport, device);
+      const inbox = inboxOf(client);
+      const deliveries = (message) => message.transportObj.message_annotations['iothub-deliverycount'];
+
+      const first = await inbox.next();
+      await within(20, 'settlement', client.abandon(first));
+      const again = await inbox.next();
+      await within(20, 'settlement', client.reject(again));
+
+      assert.equal(again.messageId, 'm-1');
+      assert.equal(deliveries(again), deliveries(first) + 1);
+      await sendToDevice(device.deviceId, 'second', { 'iothub-messageid': 'm-2' });
+      const next = await inbox.next();
+      assert.equal(next.messageId, 'm-2');
+      await within(20, 'settlement', client.complete(next));
+      await eventually('empty queue', async () =>
+        (await kinds.device.readTwin(registry, device)).cloudToDeviceMessageCount === 0);
+    });
+  });
+}
+
+for (const transport of Object.keys(clients.transports)) {
   test(`a module sends to an output over ${transport}`, async (t) => {
     const module = await kinds.module.create(t, registry);
     const client = await openClient(t, 'module', transport, module);

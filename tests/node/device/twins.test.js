@@ -1,4 +1,4 @@
-// The twin as a device or module sees it, over each of the SDK's MQTT transports.
+// The twin as a device or module sees it, over each transport that has twins.
 'use strict';
 
 const assert = require('node:assert/strict');
@@ -89,6 +89,8 @@ for (const kind of Object.keys(kinds)) {
       test('shows as connected while it is, and as disconnected after close', async (t) => {
         const identity = await create(t, registry);
         const client = await openClient(t, kind, transport, identity);
+        // Over AMQP, an identity is connected with its first link.
+        await within(20, 'twin', client.getTwin());
 
         assert.equal((await readTwin(registry, identity)).connectionState, 'Connected');
 

@@ -3,11 +3,12 @@
 
 const { NoRetry } = require('azure-iot-common');
 const { Client, ModuleClient } = require('azure-iot-device');
+const { Amqp, AmqpWs } = require('azure-iot-device-amqp');
 const { Mqtt, MqttWs } = require('azure-iot-device-mqtt');
 const { within } = require('./waiting.js');
 const { connectionString, createDevice, createModule } = require('./hub.js');
 
-const transports = { Mqtt, MqttWs };
+const transports = { Mqtt, MqttWs, Amqp, AmqpWs };
 
 /** How each kind of identity is made, and its twin read and changed from the service. */
 const kinds = {

@@ -60,4 +60,5 @@ module.exports = {
   hostName,
   openRegistry,
   removeQuietly,
+  serviceConnectionString,
 };
