@@ -30,11 +30,13 @@ pub use self::permits::{
     RegistryReadPermit, RegistryWritePermit, ServicePermit,
 };
 pub use self::proof::{ClientCertificate, Peer, Proof};
+pub use self::tokens::TokenFacts;
 
 mod auth_method;
 mod certificate;
 mod permits;
 mod proof;
+mod tokens;
 
 /// Why what a client shows opens no door.
 #[derive(Debug, thiserror::Error)]
@@ -153,24 +155,12 @@ impl Access {
         token: &str,
         path: &[&str],
     ) -> Result<Caller, Refused> {
-        let token = SasToken::parse(token)?;
-        let expires = Timestamp::from_unix_seconds(token.expiry()).plus(self.clock_skew);
-        if expires <= self.clock.now() {
-            return Err(Refused::Expired);
-        }
-        let resource = token.resource_path()?;
+        let read = self.read_token(token)?;
+        let resource = &read.resource;
         if !hub.answers_to(resource.host()) || !resource.covers(resource.host(), path) {
             return Err(Refused::OutOfScope);
         }
-        let signed_for: Vec<&str> = resource.segments().collect();
-        let credential = self.credential(hub, &token, &signed_for).await?;
-        let rights = match &credential {
-            Credential::Policy { name, .. } => hub
-                .policy(name.as_str())
-                .map_or(Rights::empty(), |policy| policy.rights),
-            Credential::Identity { .. } | Credential::Certificate { .. } => Rights::empty(),
-        };
-        Ok(Caller::new(hub.clone(), credential, rights, expires))
+        self.caller(hub, &read).await
     }
 
     /// Lets a device or module connect.

@@ -41,6 +41,11 @@ impl Caller {
         }
     }
 
+    /// What let it in.
+    pub(super) fn credential(&self) -> &Credential {
+        &self.credential
+    }
+
     /// May read all identities.
     pub fn registry_read(&self) -> Result<RegistryReadPermit, MissingRight> {
         self.require(Rights::REGISTRY_READ)?;

@@ -1,0 +1,292 @@
+//! What a connection has proved so far.
+//!
+//! Tokens come over `$cbs` or with SASL PLAIN and are kept by what they were
+//! signed for; a newer one for the same replaces the older. What they open is
+//! asked anew at each attach, and by whoever holds a permit that ends: there
+//! is no permit here that outlives its token.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::watch;
+use twinhub_core::access::{
+    Access, ClientCertificate, DevicePermit, Proof, Refused, ServicePermit, TokenFacts,
+};
+use twinhub_core::hubs::{Hub, Hubs};
+use twinhub_core::ids::IdentityId;
+use twinhub_core::time::Timestamp;
+
+/// How much better a token may cover: the whole hub, a device, a module, and
+/// the same for readers (`{entity}/consumergroups/{group}/partitions/{n}`).
+const LONGEST_RESOURCE: usize = 8;
+
+/// What a connection has proved so far. Cheap to clone.
+#[derive(Clone)]
+pub struct Credentials {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    hubs: Arc<Hubs>,
+    access: Arc<Access>,
+    certificate: Option<Arc<ClientCertificate>>,
+    max_tokens: usize,
+    kept: Mutex<Kept>,
+    /// Counts tokens that were put, and puts that have been decided.
+    changes: watch::Sender<u64>,
+}
+
+#[derive(Default)]
+struct Kept {
+    /// The hub that the connection is for: by the host that it named, or else
+    /// by its first token.
+    hub: Option<Arc<Hub>>,
+    /// By resource, see [`key_of`]; of each signer one.
+    tokens: HashMap<String, Vec<Token>>,
+    count: usize,
+    /// Tokens that are being looked at.
+    undecided: usize,
+}
+
+#[derive(Clone)]
+struct Token {
+    text: Arc<str>,
+    signer: Option<String>,
+    expires: Timestamp,
+}
+
+/// Why a token was not kept.
+#[derive(Debug, thiserror::Error)]
+pub enum NotKept {
+    /// It opens nothing.
+    #[error(transparent)]
+    Refused(#[from] Refused),
+    /// The connection has as many as it may.
+    #[error("this connection has too many tokens; open another one")]
+    TooMany,
+    /// It is for another hub than the connection.
+    #[error("the token is for another hub than this connection")]
+    OtherHub,
+}
+
+/// A token that is being looked at: attaches wait for it.
+struct Undecided<'a>(&'a Shared);
+
+impl<'a> Undecided<'a> {
+    fn new(shared: &'a Shared) -> Self {
+        shared.kept().undecided += 1;
+        Undecided(shared)
+    }
+}
+
+impl Drop for Undecided<'_> {
+    fn drop(&mut self) {
+        self.0.kept().undecided -= 1;
+        self.0.changes.send_modify(|changes| *changes += 1);
+    }
+}
+
+impl Shared {
+    fn kept(&self) -> MutexGuard<'_, Kept> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Credentials {
+    pub(crate) fn new(
+        hubs: Arc<Hubs>,
+        access: Arc<Access>,
+        certificate: Option<Arc<ClientCertificate>>,
+        max_tokens: usize,
+    ) -> Self {
+        Credentials {
+            shared: Arc::new(Shared {
+                hubs,
+                access,
+                certificate,
+                max_tokens,
+                kept: Mutex::default(),
+                changes: watch::Sender::new(0),
+            }),
+        }
+    }
+
+    /// Lets the peer act as an identity, by whichever of its proofs opens the
+    /// most closely fitting door: a token for the module, for its device, for
+    /// the hub, or else the certificate. Waits for tokens that are being
+    /// looked at.
+    pub async fn device(&self, id: &IdentityId) -> Result<DevicePermit, Refused> {
+        self.decided().await;
+        let path = path_of(id);
+        let access = &self.shared.access;
+        let hub = self.hub();
+        let mut last = Refused::Signature;
+        if let Some(hub) = &hub {
+            for token in self.covering(&path) {
+                match access.connect(hub, Proof::Token(&token.text), id).await {
+                    Ok(permit) => return Ok(permit),
+                    Err(refused) => last = refused,
+                }
+            }
+            if let Some(certificate) = &self.shared.certificate {
+                let proof = Proof::Certificate(certificate);
+                return access.connect(hub, proof, id).await;
+            }
+        }
+        Err(last)
+    }
+
+    /// Lets the peer do what back ends do, below `messages`.
+    pub async fn service(&self) -> Result<ServicePermit, Refused> {
+        self.service_for(&["messages"]).await
+    }
+
+    /// Lets the peer do what back ends do, below a path such as
+    /// `["messages", "devicebound"]` or
+    /// `[entity, "consumergroups", group, "partitions", "0"]`; case does not
+    /// matter. Waits for tokens that are being looked at.
+    pub async fn service_for(&self, path: &[&str]) -> Result<ServicePermit, Refused> {
+        self.decided().await;
+        let mut last = Refused::Signature;
+        if let Some(hub) = self.hub() {
+            for token in self.covering(path) {
+                match self.shared.access.serve(&hub, &token.text, path).await {
+                    Ok(permit) => return Ok(permit),
+                    Err(refused) => last = refused,
+                }
+            }
+        }
+        Err(last)
+    }
+
+    /// Resolves once a token was put or renewed after this call. A permit
+    /// need not watch it: once it has expired, asking again gives the permit
+    /// of the newest token.
+    pub fn changed(&self) -> impl Future<Output = ()> + Send + 'static {
+        let mut changes = self.shared.changes.subscribe();
+        async move {
+            if changes.changed().await.is_err() {
+                std::future::pending().await
+            }
+        }
+    }
+
+    /// The hub that the connection is for, once that is known.
+    pub fn hub(&self) -> Option<Arc<Hub>> {
+        // Policies may have changed since.
+        let hub = self.shared.kept().hub.clone()?;
+        self.shared.hubs.by_name(hub.name().as_str())
+    }
+
+    /// The certificate whose key the peer holds, if it has shown one.
+    pub fn certificate(&self) -> Option<&Arc<ClientCertificate>> {
+        self.shared.certificate.as_ref()
+    }
+
+    /// The peer named the host that it means.
+    pub(crate) fn named_host(&self, host: &str) {
+        let host = host.rsplit_once(':').map_or(host, |(name, port)| {
+            match port.bytes().all(|byte| byte.is_ascii_digit()) {
+                true => name,
+                false => host,
+            }
+        });
+        let hub = self.shared.hubs.by_host(host);
+        let mut kept = self.shared.kept();
+        if kept.hub.is_none() {
+            kept.hub = hub;
+        }
+    }
+
+    /// Checks a token and keeps it.
+    pub(crate) async fn put(&self, text: &str) -> Result<TokenFacts, NotKept> {
+        let shared = &*self.shared;
+        let _undecided = Undecided::new(shared);
+        let facts = shared.access.examine(text).await?;
+        let mut kept = shared.kept();
+        match &kept.hub {
+            Some(hub) if hub.name() != facts.hub.name() => return Err(NotKept::OtherHub),
+            Some(_) => {}
+            None => kept.hub = Some(facts.hub.clone()),
+        }
+        let token = Token {
+            text: text.into(),
+            signer: facts.policy.as_ref().map(|policy| policy.folded()),
+            expires: facts.expires,
+        };
+        let may_grow = kept.count < shared.max_tokens;
+        let segments: Vec<&str> = facts.resource.iter().map(String::as_str).collect();
+        let tokens = kept.tokens.entry(key_of(&segments)).or_default();
+        match tokens.iter_mut().find(|old| old.signer == token.signer) {
+            Some(old) => *old = token,
+            None if may_grow => {
+                tokens.push(token);
+                kept.count += 1;
+            }
+            None => return Err(NotKept::TooMany),
+        }
+        Ok(facts)
+    }
+
+    /// Whether the peer has nothing to show, not even a token that is being
+    /// looked at.
+    pub(crate) fn is_empty(&self) -> bool {
+        let kept = self.shared.kept();
+        kept.count == 0 && kept.undecided == 0 && self.shared.certificate.is_none()
+    }
+
+    /// When the last token ends; nothing without tokens.
+    pub(crate) fn last_expiry(&self) -> Option<Timestamp> {
+        let kept = self.shared.kept();
+        let tokens = kept.tokens.values().flatten();
+        tokens.map(|token| token.expires).max()
+    }
+
+    /// Forgets tokens whose time is over.
+    pub(crate) fn forget_expired(&self, now: Timestamp) {
+        let mut kept = self.shared.kept();
+        kept.tokens.retain(|_, tokens| {
+            tokens.retain(|token| token.expires > now);
+            !tokens.is_empty()
+        });
+        kept.count = kept.tokens.values().map(Vec::len).sum();
+    }
+
+    /// Waits until every token that has come was looked at.
+    async fn decided(&self) {
+        let mut changes = self.shared.changes.subscribe();
+        while self.shared.kept().undecided > 0 {
+            if changes.changed().await.is_err() {
+                return;
+            }
+        }
+    }
+
+    /// The tokens whose resource is a beginning of the path, the closest first.
+    fn covering(&self, path: &[&str]) -> Vec<Token> {
+        let kept = self.shared.kept();
+        let longest = path.len().min(LONGEST_RESOURCE);
+        let keys = (0..=longest).rev().map(|length| key_of(&path[..length]));
+        keys.filter_map(|key| kept.tokens.get(&key))
+            .flatten()
+            .cloned()
+            .collect()
+    }
+}
+
+/// IDs have case, the entities of readers have none.
+fn key_of(segments: &[&str]) -> String {
+    let joined = segments.join("/");
+    match segments {
+        ["devices", ..] => joined,
+        _ => joined.to_lowercase(),
+    }
+}
+
+fn path_of(id: &IdentityId) -> Vec<&str> {
+    let device = id.device_id().as_str();
+    match id.module_id() {
+        None => vec!["devices", device],
+        Some(module) => vec!["devices", device, "modules", module.as_str()],
+    }
+}

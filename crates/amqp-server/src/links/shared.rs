@@ -1,0 +1,289 @@
+//! The state that a connection's task and its handles share.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Waker;
+
+use twinhub_amqp_engine::connection::{Connection, IncomingDelivery, LinkId};
+
+use super::{Gone, Settlement};
+use crate::metrics::LinkMetrics;
+
+/// What a settlement that waits to be taken counts, in bytes.
+const SETTLEMENT_BYTES: usize = 128;
+
+/// When a connection stops reading, and when links stop writing.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Limits {
+    pub(crate) max_untaken: usize,
+    pub(crate) high_water: usize,
+}
+
+/// The links of a connection, and the engine below them.
+#[derive(Clone)]
+pub(crate) struct Links {
+    inner: Arc<Mutex<Inner>>,
+}
+
+pub(crate) struct Inner {
+    pub(crate) engine: Connection,
+    pub(super) incoming: HashMap<LinkId, Receiving>,
+    pub(super) outgoing: HashMap<LinkId, Sending>,
+    /// Links that are not gone, pending ones among them.
+    open: HashSet<LinkId>,
+    untaken: usize,
+    limits: Limits,
+    /// The connection's task is polling the handles' futures: it will look at
+    /// what they did without being woken.
+    in_turn: bool,
+    task: Option<Waker>,
+    /// Links that wait until less waits to be written.
+    pub(super) crowded_out: Vec<Waker>,
+    pub(super) metrics: LinkMetrics,
+}
+
+/// A link on which the peer sends.
+pub(super) struct Receiving {
+    pub(super) queue: VecDeque<IncomingDelivery>,
+    pub(super) waker: Option<Waker>,
+    pub(super) gone: Option<Gone>,
+    /// How many deliveries the peer may have under way or untaken.
+    pub(super) window: u32,
+    /// What it may still send of them.
+    pub(super) credit: u32,
+}
+
+/// A link on which we send.
+pub(super) struct Sending {
+    pub(super) settlements: VecDeque<Settlement>,
+    pub(super) ready_waker: Option<Waker>,
+    pub(super) settled_waker: Option<Waker>,
+    pub(super) drain_waker: Option<Waker>,
+    pub(super) draining: bool,
+    pub(super) gone: Option<Gone>,
+}
+
+impl Links {
+    pub(crate) fn new(engine: Connection, limits: Limits, metrics: LinkMetrics) -> Self {
+        Links {
+            inner: Arc::new(Mutex::new(Inner {
+                engine,
+                incoming: HashMap::new(),
+                outgoing: HashMap::new(),
+                open: HashSet::new(),
+                untaken: 0,
+                limits,
+                in_turn: false,
+                task: None,
+                crowded_out: Vec::new(),
+                metrics,
+            })),
+        }
+    }
+
+    /// The lock. Never hold it across an await, or while foreign code runs
+    /// that has handles.
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Inner {
+    /// From now on the task looks by itself at what handles do.
+    pub(crate) fn begin_turn(&mut self) {
+        self.in_turn = true;
+    }
+
+    /// From now on the task must be woken for what handles do.
+    pub(crate) fn end_turn(&mut self, waker: &Waker) {
+        self.in_turn = false;
+        let known = self.task.as_ref();
+        if !known.is_some_and(|known| known.will_wake(waker)) {
+            self.task = Some(waker.clone());
+        }
+    }
+
+    /// There may be something to write or to read again.
+    pub(super) fn wake_task(&mut self) {
+        if !self.in_turn
+            && let Some(task) = &self.task
+        {
+            task.wake_by_ref();
+        }
+    }
+
+    /// Whether so much waits to be taken that the peer is left unread.
+    pub(crate) fn is_stuffed(&self) -> bool {
+        self.untaken > self.limits.max_untaken
+    }
+
+    /// Whether so much waits to be written that no more is put there.
+    pub(super) fn is_crowded(&mut self) -> bool {
+        self.engine.outbox().len() >= self.limits.high_water
+    }
+
+    /// Much of what waited was written.
+    pub(crate) fn uncrowd(&mut self) {
+        if !self.crowded_out.is_empty() && !self.is_crowded() {
+            for waker in self.crowded_out.drain(..) {
+                waker.wake();
+            }
+        }
+    }
+
+    /// A link waits for its answer.
+    pub(super) fn attached(&mut self, link: LinkId) {
+        self.open.insert(link);
+        self.metrics.opened();
+    }
+
+    /// The peer is to send on a link, which may be gone already.
+    pub(super) fn receive_on(&mut self, link: LinkId, window: u32) {
+        let receiving = Receiving {
+            queue: VecDeque::new(),
+            waker: None,
+            gone: self.gone(link),
+            window,
+            credit: window,
+        };
+        self.incoming.insert(link, receiving);
+    }
+
+    /// We are to send on a link, which may be gone already.
+    pub(super) fn send_on(&mut self, link: LinkId) {
+        let sending = Sending {
+            settlements: VecDeque::new(),
+            ready_waker: None,
+            settled_waker: None,
+            drain_waker: None,
+            draining: false,
+            gone: self.gone(link),
+        };
+        self.outgoing.insert(link, sending);
+    }
+
+    fn gone(&self, link: LinkId) -> Option<Gone> {
+        (!self.is_open(link)).then_some(Gone::ByPeer)
+    }
+
+    /// Counts what was taken out of the queues.
+    pub(super) fn took(&mut self, bytes: usize) {
+        let was_stuffed = self.is_stuffed();
+        self.untaken -= bytes;
+        if was_stuffed && !self.is_stuffed() {
+            self.wake_task();
+        }
+    }
+
+    /// A whole delivery has come.
+    pub(crate) fn delivered(&mut self, link: LinkId, delivery: IncomingDelivery) {
+        self.metrics.delivered();
+        let Some(receiving) = self.incoming.get_mut(&link) else {
+            return;
+        };
+        self.untaken += bytes_of(&delivery);
+        receiving.credit = receiving.credit.saturating_sub(1);
+        receiving.queue.push_back(delivery);
+        wake(&mut receiving.waker);
+    }
+
+    /// The peer has settled some of what was sent to it, or wants to.
+    pub(crate) fn settled(&mut self, link: LinkId, settlement: Settlement) {
+        let Some(sending) = self.outgoing.get_mut(&link) else {
+            return;
+        };
+        self.untaken += SETTLEMENT_BYTES;
+        sending.settlements.push_back(settlement);
+        wake(&mut sending.settled_waker);
+    }
+
+    /// A link that we send on may go on, or is to be drained.
+    pub(crate) fn flowed(&mut self, link: LinkId, drain: bool) {
+        let Some(sending) = self.outgoing.get_mut(&link) else {
+            return;
+        };
+        sending.draining = drain;
+        wake(&mut sending.ready_waker);
+        if drain {
+            wake(&mut sending.drain_waker);
+        }
+    }
+
+    /// A link is gone; what has come on it may still be taken.
+    pub(crate) fn detached(&mut self, link: LinkId, why: Gone) {
+        self.close(link);
+        if let Some(receiving) = self.incoming.get_mut(&link) {
+            receiving.gone.get_or_insert(why);
+            wake(&mut receiving.waker);
+        }
+        if let Some(sending) = self.outgoing.get_mut(&link) {
+            sending.gone.get_or_insert(why);
+            wake(&mut sending.ready_waker);
+            wake(&mut sending.settled_waker);
+            wake(&mut sending.drain_waker);
+        }
+    }
+
+    /// The connection is over, and with it all links.
+    pub(crate) fn all_gone(&mut self, why: Gone) {
+        let links: Vec<LinkId> = self.open.iter().copied().collect();
+        for link in links {
+            self.detached(link, why);
+        }
+    }
+
+    /// Whether a link is not gone.
+    pub(super) fn is_open(&self, link: LinkId) -> bool {
+        self.open.contains(&link)
+    }
+
+    /// Counts a link as gone.
+    pub(super) fn close(&mut self, link: LinkId) {
+        if self.open.remove(&link) {
+            self.metrics.closed();
+        }
+    }
+
+    /// Forgets a link whose handle is gone, with what nobody took.
+    pub(super) fn forget_incoming(&mut self, link: LinkId) {
+        if let Some(receiving) = self.incoming.remove(&link) {
+            self.took(receiving.queue.iter().map(bytes_of).sum());
+            self.close(link);
+        }
+    }
+
+    /// Forgets a link whose handle is gone, with what nobody took.
+    pub(super) fn forget_outgoing(&mut self, link: LinkId) {
+        if let Some(sending) = self.outgoing.remove(&link) {
+            self.took(sending.settlements.len() * SETTLEMENT_BYTES);
+            self.close(link);
+        }
+    }
+
+    pub(super) fn took_settlement(&mut self) {
+        self.took(SETTLEMENT_BYTES);
+    }
+
+    pub(super) fn took_delivery(&mut self, delivery: &IncomingDelivery) {
+        self.took(bytes_of(delivery));
+    }
+}
+
+/// What a delivery takes in memory, or nearly so.
+fn bytes_of(delivery: &IncomingDelivery) -> usize {
+    const SELF: usize = size_of::<IncomingDelivery>();
+    SELF + delivery.payload.len() + delivery.tag.len()
+}
+
+fn wake(waker: &mut Option<Waker>) {
+    if let Some(waker) = waker.take() {
+        waker.wake();
+    }
+}
+
+/// Remembers whom to wake.
+pub(super) fn remember(slot: &mut Option<Waker>, waker: &Waker) {
+    if !slot.as_ref().is_some_and(|known| known.will_wake(waker)) {
+        *slot = Some(waker.clone());
+    }
+}
