@@ -126,12 +126,19 @@ pub struct LockedBatch {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct BatchLost;
 
-/// Whether these records, all that are in no batch yet or the first of them,
-/// make a batch now. They are sorted by number.
-pub(super) fn is_ready(waiting: &[NumberedFeedback], now: Timestamp) -> bool {
-    waiting.first().is_some_and(|oldest| {
-        waiting.len() >= MAX_FEEDBACK_BATCH || oldest.record.enqueued.plus(READY_AFTER) <= now
+/// From when on these records, all that are in no batch yet or the first of
+/// them, make a batch. They are sorted by number.
+pub(super) fn ready_at(waiting: &[NumberedFeedback]) -> Option<Timestamp> {
+    let oldest = waiting.first()?.record.enqueued;
+    Some(match waiting.len() >= MAX_FEEDBACK_BATCH {
+        true => oldest,
+        false => oldest.plus(READY_AFTER),
     })
+}
+
+/// Whether they make a batch now.
+pub(super) fn is_ready(waiting: &[NumberedFeedback], now: Timestamp) -> bool {
+    ready_at(waiting).is_some_and(|ready| ready <= now)
 }
 
 impl FeedbackBook {
@@ -163,6 +170,12 @@ impl FeedbackBook {
         Some(batch.clone())
     }
 
+    /// When the first batch is free that nobody holds, or whose lock runs out.
+    pub(super) fn free_at(&self, now: Timestamp) -> Option<Timestamp> {
+        let free = |batch: &LockedBatch| batch.lock.map_or(now, |lock| lock.until);
+        self.batches.iter().map(free).min()
+    }
+
     /// Makes a batch of the records from `first` to `last`.
     pub(super) fn add(&mut self, records: (u64, u64), now: Timestamp) {
         self.batched_through = records.1;
@@ -187,6 +200,16 @@ impl FeedbackBook {
         batch.lock = None;
         batch.delivery_count += 1;
         Ok(())
+    }
+
+    /// Frees those of the batches that are still held with one of these
+    /// tokens, as if they had not been given out.
+    pub(super) fn give_back(&mut self, tokens: &[LockToken]) {
+        for batch in &mut self.batches {
+            if batch.lock.is_some_and(|lock| tokens.contains(&lock.token)) {
+                batch.lock = None;
+            }
+        }
     }
 
     fn held(&self, token: &LockToken) -> Result<usize, BatchLost> {

@@ -1,6 +1,9 @@
 //! Receiving feedback, for back ends.
 
-use super::feedback::{BatchLost, is_ready};
+use std::pin::pin;
+use std::time::Duration;
+
+use super::feedback::{BatchLost, READY_AFTER, is_ready, ready_at};
 use super::{
     CloudToDevice, FeedbackBatch, FeedbackBook, FeedbackError, Lock, LockToken, LockedBatch,
     MAX_FEEDBACK_BATCH, NumberedFeedback,
@@ -8,6 +11,11 @@ use super::{
 use crate::access::ServicePermit;
 use crate::ids::HubName;
 use crate::ports::{Change, CommitError, Record, Revision, StoreError, Stored, UnitOfWork};
+use crate::time::Timestamp;
+
+/// How long feedback may go on coming before somebody who waits for a batch
+/// looks again.
+const GATHER: Duration = Duration::from_millis(250);
 
 /// The book as it was read.
 struct Opened {
@@ -20,6 +28,47 @@ struct Opened {
 }
 
 impl CloudToDevice {
+    /// Returns once a batch of feedback may be ready; of several who wait, the
+    /// first to ask is given it. Safe to cancel.
+    pub async fn feedback_ready(&self, permit: &ServicePermit) -> Result<(), FeedbackError> {
+        let hub = permit.hub().name();
+        loop {
+            // Before the look, so that nothing is missed between the two.
+            let mut told = pin!(self.feedback_news.notified());
+            told.as_mut().enable();
+            let now = self.clock.now();
+            let ready = self.next_batch(hub, now).await?;
+            if ready.is_some_and(|ready| ready <= now) {
+                return Ok(());
+            }
+            // Stores are shared with others, whose news do not come here.
+            let nap = ready.map_or(READY_AFTER, |ready| ready.since(now).min(READY_AFTER));
+            tokio::select! {
+                () = tokio::time::sleep(nap) => {}
+                () = told => tokio::time::sleep(GATHER.min(nap)).await,
+            }
+        }
+    }
+
+    /// When the next batch is ready, as far as is known now.
+    async fn next_batch(
+        &self,
+        hub: &HubName,
+        now: Timestamp,
+    ) -> Result<Option<Timestamp>, StoreError> {
+        let book = self.open_book(hub).await?.book;
+        let free = book.free_at(now);
+        if free.is_some_and(|free| free <= now) {
+            return Ok(free);
+        }
+        let through = book.batched_through;
+        let waiting = self
+            .store
+            .feedback(hub, through, MAX_FEEDBACK_BATCH)
+            .await?;
+        Ok(free.into_iter().chain(ready_at(&waiting)).min())
+    }
+
     /// The oldest batch of feedback that nobody holds, locked; nothing if no
     /// batch is ready.
     pub async fn receive_feedback(
@@ -90,7 +139,25 @@ impl CloudToDevice {
         lock: &LockToken,
     ) -> Result<(), FeedbackError> {
         self.settle_feedback(permit, |opened| opened.book.abandon(lock))
-            .await
+            .await?;
+        self.feedback_news.notify_waiters();
+        Ok(())
+    }
+
+    /// For a reader that goes: the batches that it was given and has not
+    /// settled are for others, as if they had not been given out.
+    pub async fn give_back_feedback(
+        &self,
+        permit: &ServicePermit,
+        locks: &[LockToken],
+    ) -> Result<(), FeedbackError> {
+        self.settle_feedback(permit, |opened| {
+            opened.book.give_back(locks);
+            Ok(())
+        })
+        .await?;
+        self.feedback_news.notify_waiters();
+        Ok(())
     }
 
     async fn settle_feedback(

@@ -3,6 +3,8 @@
 use std::convert::Infallible;
 use std::sync::Arc;
 
+use tokio::sync::Notify;
+
 use super::sweep::Alarm;
 use super::turn::{Outcome, Turn};
 use super::{
@@ -22,6 +24,8 @@ pub struct CloudToDevice {
     pub(super) clock: Arc<dyn Clock>,
     pub(super) settings: CloudToDeviceSettings,
     pub(super) alarm: Alarm,
+    /// Tells who waits for feedback that there is more.
+    pub(super) feedback_news: Notify,
 }
 
 /// Whose queue, in which hub.
@@ -61,6 +65,7 @@ impl CloudToDevice {
             clock,
             settings,
             alarm: Alarm::default(),
+            feedback_news: Notify::new(),
         }
     }
 
@@ -142,10 +147,14 @@ impl CloudToDevice {
             }
 
             let due = outcome.record.queue.due();
+            let has_feedback = !outcome.ends.is_empty();
             let work = work_of(owner, outcome, revision, generation, now);
             match self.store.commit(work).await {
                 Ok(()) => {
                     self.alarm.set(due);
+                    if has_feedback {
+                        self.feedback_news.notify_waiters();
+                    }
                     return Ok(done);
                 }
                 Err(CommitError::Conflict(_)) => {}

@@ -146,3 +146,62 @@ async fn feedback_that_nobody_reads_is_dropped_by_age_and_by_number() {
     assert_eq!(bench.stored().await, 0);
     assert_eq!(bench.receive().await, None);
 }
+
+/// Somebody who waits for feedback, in a task of its own.
+fn waiter(bench: &Bench) -> tokio::task::JoinHandle<()> {
+    let (c2d, reader) = (bench.plant.c2d.clone(), bench.reader.clone());
+    tokio::spawn(async move { c2d.feedback_ready(&reader).await.unwrap() })
+}
+
+async fn is_woken(waiter: tokio::task::JoinHandle<()>) {
+    let patience = Duration::from_secs(10);
+    tokio::time::timeout(patience, waiter)
+        .await
+        .expect("before a look by the clock would find it")
+        .unwrap();
+}
+
+#[tokio::test]
+async fn who_waits_for_feedback_is_woken_by_a_full_batch() {
+    let bench = Bench::new(FeedbackSettings::default()).await;
+    let waiter = waiter(&bench);
+    bench.complete(MAX_FEEDBACK_BATCH - 1).await;
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert!(!waiter.is_finished());
+
+    bench.complete(1).await;
+
+    is_woken(waiter).await;
+    assert!(bench.receive().await.is_some());
+}
+
+#[tokio::test]
+async fn who_waits_for_feedback_is_woken_when_a_reader_gives_a_batch_back() {
+    let bench = Bench::new(FeedbackSettings::default()).await;
+    bench.complete(1).await;
+    bench.clock.advance(QUARTER_MINUTE);
+    let held = bench.receive().await.unwrap();
+    let waiter = waiter(&bench);
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    assert!(!waiter.is_finished());
+
+    let c2d = &bench.plant.c2d;
+    let given_back = c2d.give_back_feedback(&bench.reader, &[held.lock]).await;
+
+    given_back.unwrap();
+    is_woken(waiter).await;
+    let again = bench.receive().await.unwrap();
+    assert_eq!(again.records, held.records);
+    assert_eq!(again.delivery_count, 0);
+    let late = c2d.complete_feedback(&bench.reader, &held.lock).await;
+    assert!(matches!(late, Err(FeedbackError::LockLost)));
+}
+
+#[tokio::test]
+async fn feedback_whose_time_has_come_is_not_waited_for() {
+    let bench = Bench::new(FeedbackSettings::default()).await;
+    bench.complete(1).await;
+    bench.clock.advance(QUARTER_MINUTE);
+
+    is_woken(waiter(&bench)).await;
+}
