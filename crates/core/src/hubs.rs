@@ -1,4 +1,4 @@
-//! Hubs, their shared access policies and their authorities.
+//! Hubs, their shared access policies, authorities and consumer groups.
 //!
 //! A process may hold several hubs; the host name of a connection picks one.
 //! They are few and read at every request, so they are kept in memory, and
@@ -6,8 +6,12 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, RwLock};
+use std::time::Duration;
+
+use tokio::sync::watch;
 
 use crate::certificates::Authority;
+use crate::consumer_groups::ConsumerGroup;
 use crate::ids::HubName;
 use crate::policies::{Policy, PolicyName};
 use crate::ports::{
@@ -16,9 +20,11 @@ use crate::ports::{
 };
 
 pub use self::authorities::ChangeAuthorityError;
+pub use self::consumer_groups::ChangeConsumerGroupError;
 pub use self::tier::{Sku, Tier, UnknownSku};
 
 mod authorities;
+mod consumer_groups;
 mod tier;
 
 /// What a hub is set to; comes from configuration at each start.
@@ -30,6 +36,8 @@ pub struct HubSettings {
     pub tier: Tier,
     /// Modules per device; the edge system modules don't count.
     pub modules_per_device: usize,
+    /// How long events are kept, as long as there are not too many.
+    pub event_retention: Duration,
 }
 
 /// A hub's own stored record.
@@ -41,7 +49,7 @@ pub struct HubRecord {
     pub etag: u64,
 }
 
-/// A hub as it stands: settings, policies and authorities.
+/// A hub as it stands: settings, policies, authorities and consumer groups.
 #[derive(Debug, Clone)]
 pub struct Hub {
     /// Its stored record.
@@ -50,6 +58,9 @@ pub struct Hub {
     pub settings: HubSettings,
     policies: BTreeMap<String, Stored<Policy>>,
     authorities: BTreeMap<String, Stored<Authority>>,
+    default_group: ConsumerGroup,
+    /// All but `$Default`.
+    consumer_groups: BTreeMap<String, Stored<ConsumerGroup>>,
     revision: Revision,
 }
 
@@ -139,6 +150,8 @@ pub struct Hubs {
     by_name: RwLock<HashMap<HubName, Arc<Hub>>>,
     /// One change at a time; changes are rare and read-modify-write.
     changing: tokio::sync::Mutex<()>,
+    /// How often a hub was loaded.
+    loaded: watch::Sender<u64>,
 }
 
 impl Hubs {
@@ -152,6 +165,7 @@ impl Hubs {
             store,
             by_name: RwLock::default(),
             changing: tokio::sync::Mutex::default(),
+            loaded: watch::Sender::default(),
         };
         let mut made = Vec::new();
         for (name, settings) in configured {
@@ -180,6 +194,11 @@ impl Hubs {
         let mut all: Vec<_> = self.snapshot().collect();
         all.sort_by(|a, b| a.name().cmp(b.name()));
         all
+    }
+
+    /// Moves whenever what stands of a hub may have changed.
+    pub fn changes(&self) -> watch::Receiver<u64> {
+        self.loaded.subscribe()
     }
 
     /// Makes the hub's policies exactly those of `wanted`, keeping the keys of
@@ -293,6 +312,7 @@ impl Hubs {
             .ok_or_else(|| StoreError::corrupt(format!("hub {name} has vanished")))?;
         let policies = self.store.policies(name).await?;
         let authorities = self.store.authorities(name).await?;
+        let groups = self.store.consumer_groups(name).await?;
         let hub = Arc::new(Hub {
             revision: record.revision,
             record: record.value,
@@ -305,11 +325,17 @@ impl Hubs {
                 .into_iter()
                 .map(|authority| (authority.value.name.folded(), authority))
                 .collect(),
+            default_group: ConsumerGroup::default_group(),
+            consumer_groups: groups
+                .into_iter()
+                .map(|group| (group.value.name.folded(), group))
+                .collect(),
         });
         self.by_name
             .write()
             .unwrap_or_else(std::sync::PoisonError::into_inner)
             .insert(name.clone(), hub.clone());
+        self.loaded.send_modify(|times| *times += 1);
         Ok(hub)
     }
 

@@ -8,6 +8,7 @@
 //! | [`ids`], [`etag`], [`time`], [`keys`] | names, versions, moments, symmetric keys |
 //! | [`hubs`], [`policies`] | the hubs of this process and their shared access policies |
 //! | [`certificates`] | authorities that issue devices' certificates |
+//! | [`consumer_groups`] | names under which readers keep apart |
 //! | [`access`] | tokens and certificates in, callers and permits out |
 //! | [`identities`] | the identity registry |
 //! | [`twins`] | device and module twins |
@@ -24,6 +25,7 @@ pub mod c2d;
 pub mod certificates;
 pub mod connection_events;
 pub mod connections;
+pub mod consumer_groups;
 pub mod etag;
 pub mod event_reader;
 pub mod events;

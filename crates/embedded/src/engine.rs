@@ -6,6 +6,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use rusqlite::Connection;
 use twinhub_core::certificates::Authority;
+use twinhub_core::consumer_groups::ConsumerGroup;
 use twinhub_core::hubs::HubRecord;
 use twinhub_core::identities::{DeviceIdentity, Identity, ModuleIdentity};
 use twinhub_core::ids::{DeviceId, HubName, IdentityId, ModuleId};
@@ -25,7 +26,7 @@ use crate::readers::Readers;
 use crate::records::DocumentRow;
 use crate::schema;
 use crate::tables;
-use crate::tables::documents::{AUTHORITIES, POLICIES};
+use crate::tables::documents::{AUTHORITIES, CONSUMER_GROUPS, POLICIES};
 use crate::unit::{SessionWrites, Unit};
 use crate::writer::{Workbench, Writer};
 
@@ -138,6 +139,18 @@ impl StateStore for Engine {
         self.readers
             .read(move |connection| {
                 AUTHORITIES.read_all(connection, &hub, DocumentRow::into_authority)
+            })
+            .await
+    }
+
+    async fn consumer_groups(
+        &self,
+        hub: &HubName,
+    ) -> Result<Vec<Stored<ConsumerGroup>>, StoreError> {
+        let hub = hub.clone();
+        self.readers
+            .read(move |connection| {
+                CONSUMER_GROUPS.read_all(connection, &hub, DocumentRow::into_consumer_group)
             })
             .await
     }

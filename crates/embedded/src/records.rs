@@ -7,6 +7,7 @@
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use twinhub_core::certificates::Authority;
+use twinhub_core::consumer_groups::ConsumerGroup;
 use twinhub_core::hubs::HubRecord;
 use twinhub_core::identities::{DeviceIdentity, Identity, ModuleIdentity};
 use twinhub_core::ids::{DeviceId, IdentityId, ModuleId};
@@ -28,7 +29,7 @@ pub(crate) struct HubRow {
     pub etag: i64,
 }
 
-/// A policy's or an authority's columns. May hold keys.
+/// A policy's, an authority's or a consumer group's columns. May hold keys.
 #[derive(Clone)]
 pub(crate) struct DocumentRow {
     pub format: i64,
@@ -94,6 +95,18 @@ impl DocumentRow {
             _ => None,
         };
         decoded.ok_or_else(|| unreadable(format_args!("certificate {name}"), self.format))
+    }
+
+    pub(crate) fn of_consumer_group(group: &ConsumerGroup) -> Self {
+        v1::consumer_groups::encode(group)
+    }
+
+    pub(crate) fn into_consumer_group(self, name: &str) -> Result<ConsumerGroup, StoreError> {
+        let decoded = match self.format {
+            v1::FORMAT => v1::consumer_groups::decode(&self),
+            _ => None,
+        };
+        decoded.ok_or_else(|| unreadable(format_args!("consumer group {name}"), self.format))
     }
 
     pub(crate) fn into_policy(self, name: &str) -> Result<Policy, StoreError> {

@@ -7,8 +7,9 @@
 use rusqlite::{Connection, OptionalExtension as _};
 
 /// The format of the tables. A row's own format is in its `format` column.
-/// 2 added authorities, queues, messages and feedback to what 1 had.
-pub(crate) const FORMAT: i64 = 2;
+/// 2 added authorities, queues, messages and feedback to what 1 had, 3
+/// consumer groups.
+pub(crate) const FORMAT: i64 = 3;
 
 /// "TwHb": marks the file as ours.
 pub(crate) const APPLICATION_ID: i64 = 0x5477_4862;
@@ -45,6 +46,16 @@ CREATE TABLE IF NOT EXISTS policies (
 ) STRICT;
 
 CREATE TABLE IF NOT EXISTS authorities (
+    id INTEGER PRIMARY KEY,
+    hub INTEGER NOT NULL REFERENCES hubs (id),
+    folded_name TEXT NOT NULL,
+    revision INTEGER NOT NULL,
+    format INTEGER NOT NULL,
+    doc TEXT NOT NULL,
+    UNIQUE (hub, folded_name)
+) STRICT;
+
+CREATE TABLE IF NOT EXISTS consumer_groups (
     id INTEGER PRIMARY KEY,
     hub INTEGER NOT NULL REFERENCES hubs (id),
     folded_name TEXT NOT NULL,

@@ -18,7 +18,7 @@ use crate::counts::CountChange;
 use crate::records::{
     DocumentRow, FeedbackBookRow, FeedbackRow, HubRow, IdentityRow, MessageRow, QueueRow, TwinRow,
 };
-use crate::tables::documents::{AUTHORITIES, POLICIES};
+use crate::tables::documents::{AUTHORITIES, CONSUMER_GROUPS, POLICIES};
 use crate::tables::identities::FoundIdentity;
 use crate::tables::{self, HubNumber};
 
@@ -155,6 +155,7 @@ impl Row {
             Record::Hub(hub) => Row::Hub(HubRow::encode(hub)),
             Record::Policy(policy) => Row::Document(DocumentRow::of_policy(policy)),
             Record::Authority(authority) => Row::Document(DocumentRow::of_authority(authority)),
+            Record::ConsumerGroup(group) => Row::Document(DocumentRow::of_consumer_group(group)),
             Record::Identity(identity) => Row::Identity(IdentityRow::encode(identity)),
             Record::Twin(twin) => Row::Twin(TwinRow::encode(twin)),
             Record::Queue(record) => Row::Queue(QueueRow::encode(&record.queue)),
@@ -252,6 +253,9 @@ impl Application<'_> {
             (RecordKey::Authority(name), Row::Document(row)) => {
                 AUTHORITIES.insert(connection, self.hub()?, &name.folded(), row, to)?
             }
+            (RecordKey::ConsumerGroup(name), Row::Document(row)) => {
+                CONSUMER_GROUPS.insert(connection, self.hub()?, &name.folded(), row, to)?
+            }
             (RecordKey::Identity(id), Row::Identity(row)) => {
                 self.counts += CountChange::one(id, row.enabled);
                 tables::identities::insert(connection, self.hub()?, id, row, to)?
@@ -281,6 +285,9 @@ impl Application<'_> {
             }
             (RecordKey::Authority(name), Row::Document(row)) => {
                 AUTHORITIES.replace(connection, self.hub()?, &name.folded(), row, (from, to))?
+            }
+            (RecordKey::ConsumerGroup(name), Row::Document(row)) => {
+                CONSUMER_GROUPS.replace(connection, self.hub()?, &name.folded(), row, (from, to))?
             }
             (RecordKey::Identity(id), Row::Identity(row)) => {
                 let identity = self.at(id, from)?;
@@ -323,6 +330,9 @@ impl Application<'_> {
             RecordKey::Authority(name) => {
                 AUTHORITIES.remove(connection, self.hub()?, &name.folded(), from)?
             }
+            RecordKey::ConsumerGroup(name) => {
+                CONSUMER_GROUPS.remove(connection, self.hub()?, &name.folded(), from)?
+            }
             RecordKey::Identity(id) => {
                 let identity = self.at(id, from)?;
                 self.counts += -CountChange::one(id, identity.enabled);
@@ -354,6 +364,9 @@ impl Application<'_> {
             }
             RecordKey::Authority(name) => {
                 AUTHORITIES.fence(connection, self.hub()?, &name.folded(), (from, to))?
+            }
+            RecordKey::ConsumerGroup(name) => {
+                CONSUMER_GROUPS.fence(connection, self.hub()?, &name.folded(), (from, to))?
             }
             RecordKey::Identity(id) => {
                 let identity = self.at(id, from)?;

@@ -63,6 +63,7 @@ impl Plant {
                 units: 1,
             },
             modules_per_device: 20,
+            event_retention: std::time::Duration::from_secs(24 * 3600),
         };
         let name = HubName::parse("plant").unwrap();
         let hubs = Hubs::open(engine.clone(), vec![(name, settings)]).await;

@@ -83,6 +83,8 @@ macro_rules! state_store_suite {
             concurrency: of_those_who_race_for_a_revision_one_wins,
                 a_task_reads_what_it_wrote,
                 refused_units_do_not_hurt_their_neighbours;
+            consumer_groups: consumer_groups_come_back_as_they_were_written,
+                consumer_groups_are_removed_at_their_revision;
             counts: counts_follow_every_kind_of_change,
                 a_refused_unit_leaves_the_counts_alone,
                 counts_are_per_hub;

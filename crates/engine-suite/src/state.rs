@@ -4,6 +4,7 @@ pub mod activity;
 pub mod announcements;
 pub mod authorities;
 pub mod concurrency;
+pub mod consumer_groups;
 pub mod counts;
 pub mod documents;
 pub mod feedback;

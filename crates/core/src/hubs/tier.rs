@@ -75,4 +75,10 @@ impl Tier {
             _ => 1_000_000,
         }
     }
+
+    /// How many consumer groups the hub's endpoint has at most, `$Default`
+    /// among them: those of an event hub, on every tier.
+    pub fn max_consumer_groups(self) -> usize {
+        20
+    }
 }

@@ -5,6 +5,7 @@ use async_trait::async_trait;
 use super::{Announcement, QueueStore, SessionNumber};
 use crate::c2d::{FeedbackBook, FeedbackRecord, QueueRecord};
 use crate::certificates::{Authority, CertificateName};
+use crate::consumer_groups::{ConsumerGroup, ConsumerGroupName};
 use crate::hubs::HubRecord;
 use crate::identities::{DeviceIdentity, Identity, ModuleIdentity};
 use crate::ids::{DeviceId, HubName, IdentityId, ModuleId};
@@ -58,6 +59,8 @@ pub enum Record {
     Policy(Policy),
     /// An authority that issues devices' certificates.
     Authority(Authority),
+    /// A consumer group, other than `$Default`.
+    ConsumerGroup(ConsumerGroup),
     /// A device or module identity.
     Identity(Identity),
     /// A device or module twin; its identity must exist.
@@ -77,6 +80,8 @@ pub enum RecordKey {
     Policy(PolicyName),
     /// An authority.
     Authority(CertificateName),
+    /// A consumer group.
+    ConsumerGroup(ConsumerGroupName),
     /// An identity.
     Identity(IdentityId),
     /// A twin.
@@ -96,6 +101,7 @@ impl Record {
             Record::Hub(_) => RecordKey::Hub,
             Record::Policy(policy) => RecordKey::Policy(policy.name.clone()),
             Record::Authority(authority) => RecordKey::Authority(authority.name.clone()),
+            Record::ConsumerGroup(group) => RecordKey::ConsumerGroup(group.name.clone()),
             Record::Identity(identity) => RecordKey::Identity(identity.id()),
             Record::Twin(twin) => RecordKey::Twin(twin.id.clone()),
             Record::Queue(record) => RecordKey::Queue(record.identity.clone()),
@@ -109,7 +115,7 @@ impl Record {
 /// A precondition that does not hold is a [`Conflict`] over the record that is
 /// not as expected: the one named, or the identity that a twin or session
 /// lacks, or the hub if it does not exist. A hub is removed last: while it has
-/// policies or identities, its removal conflicts.
+/// policies, authorities, consumer groups or identities, its removal conflicts.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Change {
     /// Adds a record that must be absent.
@@ -297,6 +303,12 @@ pub trait StateStore: QueueStore {
 
     /// A hub's authorities, by name.
     async fn authorities(&self, hub: &HubName) -> Result<Vec<Stored<Authority>>, StoreError>;
+
+    /// A hub's consumer groups other than `$Default`, by name.
+    async fn consumer_groups(
+        &self,
+        hub: &HubName,
+    ) -> Result<Vec<Stored<ConsumerGroup>>, StoreError>;
 
     /// A device identity.
     async fn device(

@@ -51,6 +51,22 @@ fn an_authority_of_format_1_is_read_and_written_alike() {
 }
 
 #[test]
+fn a_consumer_group_of_format_1_is_read_and_written_alike() {
+    let doc = r#"{"name":"Dashboards","created":638000000000000001}"#;
+    let row = DocumentRow {
+        format: 1,
+        doc: doc.to_owned(),
+    };
+
+    let group = row.into_consumer_group("dashboards").unwrap();
+
+    assert_eq!(group.name.as_str(), "Dashboards");
+    let created = Timestamp::from_ticks(638_000_000_000_000_001);
+    assert_eq!(group.created, Some(created));
+    assert_eq!(DocumentRow::of_consumer_group(&group).doc, doc);
+}
+
+#[test]
 fn a_device_of_format_1_is_read_and_written_alike() {
     let doc = r#"{"authentication":{"self_signed":{"primary":"0123456789abcdef0123456789abcdef01234567"}},"status_reason":"worn","status_updated":638000000000000001,"scope":"ms-azure-iot-edge://edge-1","parent_scopes":["ms-azure-iot-edge://edge-1"]}"#;
     let row = IdentityRow {

@@ -14,6 +14,7 @@ use twinhub_core::twins;
 use super::{DocumentRow, HubRow, IdentityRow, SectionRow, TwinRow, from_json, to_json};
 
 pub(super) mod certificates;
+pub(super) mod consumer_groups;
 pub(super) mod feedback;
 pub(super) mod message;
 pub(super) mod queue;

@@ -1,4 +1,5 @@
-//! What is few, named and stored as one document: policies, authorities.
+//! What is few, named and stored as one document: policies, authorities,
+//! consumer groups.
 
 use rusqlite::{Connection, Result, params};
 use twinhub_core::ids::HubName;
@@ -55,6 +56,8 @@ macro_rules! documents {
 pub(crate) const POLICIES: Documents = documents!("policies");
 /// Authorities that issue devices' certificates.
 pub(crate) const AUTHORITIES: Documents = documents!("authorities");
+/// Consumer groups.
+pub(crate) const CONSUMER_GROUPS: Documents = documents!("consumer_groups");
 
 impl Documents {
     pub(crate) fn insert(

@@ -78,6 +78,7 @@ pub(crate) fn remove(connection: &Connection, hub: HubNumber, from: Revision) ->
             "DELETE FROM hubs WHERE id = ?1 AND revision = ?2
              AND NOT EXISTS (SELECT 1 FROM policies WHERE hub = ?1)
              AND NOT EXISTS (SELECT 1 FROM authorities WHERE hub = ?1)
+             AND NOT EXISTS (SELECT 1 FROM consumer_groups WHERE hub = ?1)
              AND NOT EXISTS (SELECT 1 FROM identities WHERE hub = ?1)",
         )?
         .execute([hub.0, to_column(from)])?;

@@ -144,6 +144,7 @@ impl TestHub {
                 units: 1,
             },
             modules_per_device: 20,
+            event_retention: std::time::Duration::from_secs(24 * 3600),
         };
         let name = HubName::parse("plant").unwrap();
         let (hubs, _) = Hubs::open(engine.clone(), vec![(name, hub)]).await.unwrap();

@@ -160,10 +160,9 @@ impl Core {
 
 /// Where the events are, which may take a moment to read after a crash.
 async fn open_event_log(config: &Config, data_dir: &DataDir) -> anyhow::Result<Arc<LocalEventLog>> {
-    const DAY: u64 = 24 * 60 * 60;
     let settings = EventSettings {
         partitions: config.hub.partitions,
-        retention: Duration::from_secs(DAY * u64::from(config.hub.retention_days)),
+        retention: event_retention(config),
         max_bytes: u64::from(config.hub.max_log_gb) * 1_000_000_000,
     };
     let hub = HubName::parse(&config.hub.name)?;
@@ -171,6 +170,11 @@ async fn open_event_log(config: &Config, data_dir: &DataDir) -> anyhow::Result<A
     let opened =
         tokio::task::spawn_blocking(move || LocalEventLog::open(&folder, [(hub, settings)]));
     Ok(Arc::new(opened.await??))
+}
+
+fn event_retention(config: &Config) -> Duration {
+    const DAY: u64 = 24 * 60 * 60;
+    Duration::from_secs(DAY * u64::from(config.hub.retention_days))
 }
 
 /// A changed name would start with an empty hub, beside one that nobody serves.
@@ -201,6 +205,7 @@ fn hub_of(config: &Config) -> anyhow::Result<(HubName, HubSettings)> {
         },
         modules_per_device: usize::try_from(config.limits.modules_per_device)
             .context("limits.modules_per_device is too large")?,
+        event_retention: event_retention(config),
     };
     Ok((name, settings))
 }
