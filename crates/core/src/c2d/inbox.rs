@@ -4,9 +4,10 @@ use std::convert::Infallible;
 use std::time::Duration;
 
 use super::service::{Owner, TurnError};
-use super::turn::{LockLost, Settlement};
+use super::turn::LockLost;
 use super::{
     CloudToDevice, DEFAULT_LOCK, Delivery, Entry, Holder, LockToken, ReceiveError, SettleError,
+    Settlement,
 };
 use crate::access::DevicePermit;
 use crate::messages::Message;
@@ -34,6 +35,52 @@ impl CloudToDevice {
                 return Ok(Some(delivery));
             }
         }
+    }
+
+    /// The oldest messages that are available, at most as many as there are
+    /// holders, locked as by [`receive`](Self::receive) but in one commit.
+    pub async fn receive_several(
+        &self,
+        permit: &DevicePermit,
+        holders: &[Holder],
+        lock: Duration,
+    ) -> Result<Vec<Delivery>, ReceiveError> {
+        let received = self
+            .turn(owner(permit), |turn| {
+                let each = holders.iter();
+                let locked =
+                    each.map_while(|holder| turn.receive(*holder, LockToken::random(), lock));
+                Ok(locked.collect::<Vec<_>>())
+            })
+            .await
+            .map_err(|error| refused(error, permit))?;
+        let mut deliveries = Vec::with_capacity(received.len());
+        for entry in received {
+            deliveries.extend(self.delivery(permit, entry).await?);
+        }
+        Ok(deliveries)
+    }
+
+    /// Settles messages in one commit; tells which locks were lost.
+    pub async fn settle_several(
+        &self,
+        permit: &DevicePermit,
+        settlements: &[(LockToken, Settlement)],
+    ) -> Result<Vec<LockToken>, SettleError> {
+        let settled = self
+            .turn(owner(permit), |turn| {
+                let lost = settlements
+                    .iter()
+                    .filter(|(lock, settlement)| turn.settle(lock, *settlement).is_err())
+                    .map(|(lock, _)| *lock);
+                Ok::<_, Infallible>(lost.collect())
+            })
+            .await;
+        settled.map_err(|error| match error {
+            TurnError::NotRegistered => SettleError::NotRegistered(permit.id().clone()),
+            TurnError::Refused(never) => match never {},
+            TurnError::Store(error) => error.into(),
+        })
     }
 
     /// Completes a message: it leaves the queue.

@@ -90,6 +90,17 @@ pub enum Holder {
     Request,
 }
 
+/// What a receiver does with a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Settlement {
+    /// It leaves the queue.
+    Complete,
+    /// It is dead-lettered.
+    Reject,
+    /// It is available again, or dead-lettered if that happened too often.
+    Abandon,
+}
+
 /// A message that was received, and the lock on it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Delivery {

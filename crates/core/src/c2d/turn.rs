@@ -10,18 +10,10 @@ use std::time::Duration;
 use super::queue::{Entry, Lock, QueueRecord};
 use super::{
     CloudToDeviceSettings, FeedbackStatus, Holder, LockToken, MAX_LOCK, MAX_TTL, MIN_LOCK,
-    NewMessage, SendError,
+    NewMessage, SendError, Settlement,
 };
 use crate::messages::{MAX_CLOUD_TO_DEVICE, Message, SystemProperty};
 use crate::time::Timestamp;
-
-/// What a receiver does with a message.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Settlement {
-    Complete,
-    Reject,
-    Abandon,
-}
 
 /// The token does not hold a lock.
 #[derive(Debug, PartialEq, Eq)]

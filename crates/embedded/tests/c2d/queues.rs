@@ -5,8 +5,8 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use twinhub_core::c2d::{
-    Acknowledgement, CloudToDeviceSettings, Holder, PurgeError, ReceiveError, SendError,
-    SettleError,
+    Acknowledgement, CloudToDeviceSettings, DEFAULT_LOCK, Holder, LockToken, PurgeError,
+    ReceiveError, SendError, SettleError, Settlement,
 };
 use twinhub_core::identities::Status;
 use twinhub_core::ids::{DeviceId, IdentityId, ModuleId};
@@ -213,4 +213,58 @@ async fn a_session_that_listens_is_told_once_however_many_come() {
         pump.complete(&delivery).await;
     }
     assert_eq!(pump.receive().await, None);
+}
+
+#[tokio::test]
+async fn several_are_received_and_settled_at_once_in_their_order() {
+    let plant = plant().await;
+    let pump = plant.with_device("pump-7").await;
+    for id in ["a", "b", "c", "d"] {
+        plant
+            .send(pump.id(), message(id, Acknowledgement::None))
+            .await;
+    }
+    let holders = [1, 2, 3].map(|handle| Holder::Session { handle });
+
+    let received = pump
+        .c2d
+        .receive_several(&pump.permit, &holders, DEFAULT_LOCK)
+        .await
+        .unwrap();
+
+    let bodies: Vec<_> = received
+        .iter()
+        .map(|found| &found.message.body[..])
+        .collect();
+    assert_eq!(bodies, [b"a", b"b", b"c"]);
+    let handles: Vec<_> = received.iter().map(|found| found.handle).collect();
+    assert_eq!(handles, [Some(1), Some(2), Some(3)]);
+
+    let unknown = LockToken::random();
+    let lost = pump
+        .c2d
+        .settle_several(
+            &pump.permit,
+            &[
+                (received[0].lock, Settlement::Complete),
+                (unknown, Settlement::Complete),
+                (received[1].lock, Settlement::Abandon),
+                (received[2].lock, Settlement::Reject),
+            ],
+        )
+        .await
+        .unwrap();
+
+    assert_eq!(lost, [unknown]);
+    let rest = [
+        pump.receive().await,
+        pump.receive().await,
+        pump.receive().await,
+    ];
+    let rest: Vec<_> = rest
+        .iter()
+        .flatten()
+        .map(|found| &found.message.body[..])
+        .collect();
+    assert_eq!(rest, [b"b", b"d"]);
 }
