@@ -14,7 +14,9 @@ use twinhub_core::access::{
 };
 use twinhub_core::hubs::{Hub, Hubs};
 use twinhub_core::ids::IdentityId;
-use twinhub_core::time::Timestamp;
+use twinhub_core::time::{Clock, Timestamp};
+
+use crate::sasl::Username;
 
 /// How much better a token may cover: the whole hub, a device, a module, and
 /// the same for readers (`{entity}/consumergroups/{group}/partitions/{n}`).
@@ -29,6 +31,7 @@ pub struct Credentials {
 struct Shared {
     hubs: Arc<Hubs>,
     access: Arc<Access>,
+    clock: Arc<dyn Clock>,
     certificate: Option<Arc<ClientCertificate>>,
     max_tokens: usize,
     kept: Mutex<Kept>,
@@ -46,6 +49,20 @@ struct Kept {
     count: usize,
     /// Tokens that are being looked at.
     undecided: usize,
+    /// The certificate has let somebody in.
+    certificate_counts: bool,
+    /// Tokens can be put on `$cbs`, and not only one with SASL.
+    renewable: bool,
+}
+
+impl Kept {
+    fn forget_expired(&mut self, now: Timestamp) {
+        self.tokens.retain(|_, tokens| {
+            tokens.retain(|token| token.expires > now);
+            !tokens.is_empty()
+        });
+        self.count = self.tokens.values().map(Vec::len).sum();
+    }
 }
 
 #[derive(Clone)]
@@ -64,6 +81,9 @@ pub enum NotKept {
     /// The connection has as many as it may.
     #[error("this connection has too many tokens; open another one")]
     TooMany,
+    /// It came with another name than it was signed for.
+    #[error("the token is not the one of the user name")]
+    OtherName,
     /// It is for another hub than the connection.
     #[error("the token is for another hub than this connection")]
     OtherHub,
@@ -87,6 +107,13 @@ impl Drop for Undecided<'_> {
 }
 
 impl Shared {
+    fn certificate_counted(&self) {
+        let counted = std::mem::replace(&mut self.kept().certificate_counts, true);
+        if !counted {
+            self.changes.send_modify(|changes| *changes += 1);
+        }
+    }
+
     fn kept(&self) -> MutexGuard<'_, Kept> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -96,6 +123,7 @@ impl Credentials {
     pub(crate) fn new(
         hubs: Arc<Hubs>,
         access: Arc<Access>,
+        clock: Arc<dyn Clock>,
         certificate: Option<Arc<ClientCertificate>>,
         max_tokens: usize,
     ) -> Self {
@@ -103,6 +131,7 @@ impl Credentials {
             shared: Arc::new(Shared {
                 hubs,
                 access,
+                clock,
                 certificate,
                 max_tokens,
                 kept: Mutex::default(),
@@ -130,7 +159,9 @@ impl Credentials {
             }
             if let Some(certificate) = &self.shared.certificate {
                 let proof = Proof::Certificate(certificate);
-                return access.connect(hub, proof, id).await;
+                let permit = access.connect(hub, proof, id).await?;
+                self.shared.certificate_counted();
+                return Ok(permit);
             }
         }
         Err(last)
@@ -200,23 +231,42 @@ impl Credentials {
 
     /// Checks a token and keeps it.
     pub(crate) async fn put(&self, text: &str) -> Result<TokenFacts, NotKept> {
-        let shared = &*self.shared;
-        let _undecided = Undecided::new(shared);
-        let facts = shared.access.examine(text).await?;
-        let mut kept = shared.kept();
+        let _undecided = Undecided::new(&self.shared);
+        let facts = self.shared.access.examine(text).await?;
+        self.keep(text, &facts)?;
+        self.shared.kept().renewable = true;
+        Ok(facts)
+    }
+
+    /// Checks a token that comes with a user name, and keeps it.
+    pub(crate) async fn put_for(&self, username: &Username, text: &str) -> Result<(), NotKept> {
+        let _undecided = Undecided::new(&self.shared);
+        let facts = self.shared.access.examine(text).await?;
+        if !username.fits(&facts) {
+            return Err(NotKept::OtherName);
+        }
+        self.keep(text, &facts)
+    }
+
+    fn keep(&self, text: &str, facts: &TokenFacts) -> Result<(), NotKept> {
+        let now = self.shared.clock.now();
+        let mut kept = self.shared.kept();
         match &kept.hub {
             Some(hub) if hub.name() != facts.hub.name() => return Err(NotKept::OtherHub),
             Some(_) => {}
             None => kept.hub = Some(facts.hub.clone()),
         }
+        if kept.count >= self.shared.max_tokens {
+            kept.forget_expired(now);
+        }
+        let may_grow = kept.count < self.shared.max_tokens;
+        let segments: Vec<&str> = facts.resource.iter().map(String::as_str).collect();
+        let tokens = kept.tokens.entry(key_of(&segments)).or_default();
         let token = Token {
             text: text.into(),
             signer: facts.policy.as_ref().map(|policy| policy.folded()),
             expires: facts.expires,
         };
-        let may_grow = kept.count < shared.max_tokens;
-        let segments: Vec<&str> = facts.resource.iter().map(String::as_str).collect();
-        let tokens = kept.tokens.entry(key_of(&segments)).or_default();
         match tokens.iter_mut().find(|old| old.signer == token.signer) {
             Some(old) => *old = token,
             None if may_grow => {
@@ -225,7 +275,28 @@ impl Credentials {
             }
             None => return Err(NotKept::TooMany),
         }
-        Ok(facts)
+        Ok(())
+    }
+
+    /// Whether the peer has shown a credential that counts.
+    pub(crate) fn count(&self) -> bool {
+        let kept = self.shared.kept();
+        kept.count > 0 || kept.certificate_counts
+    }
+
+    /// Whether the certificate has let somebody in.
+    pub(crate) fn certificate_counts(&self) -> bool {
+        self.shared.kept().certificate_counts
+    }
+
+    /// Whether the peer can put tokens, and does.
+    pub(crate) fn may_be_renewed(&self) -> bool {
+        self.shared.kept().renewable
+    }
+
+    /// Differs whenever something has changed.
+    pub(crate) fn version(&self) -> u64 {
+        *self.shared.changes.borrow()
     }
 
     /// Whether the peer has nothing to show, not even a token that is being
@@ -240,16 +311,6 @@ impl Credentials {
         let kept = self.shared.kept();
         let tokens = kept.tokens.values().flatten();
         tokens.map(|token| token.expires).max()
-    }
-
-    /// Forgets tokens whose time is over.
-    pub(crate) fn forget_expired(&self, now: Timestamp) {
-        let mut kept = self.shared.kept();
-        kept.tokens.retain(|_, tokens| {
-            tokens.retain(|token| token.expires > now);
-            !tokens.is_empty()
-        });
-        kept.count = kept.tokens.values().map(Vec::len).sum();
     }
 
     /// Waits until every token that has come was looked at.

@@ -12,6 +12,8 @@ use twinhub_core::access::{MissingRight, Refused};
 use twinhub_core::ports::StoreError;
 use twinhub_core::time::Timestamp;
 
+use crate::address::Address;
+
 /// The hub's codes that more than one kind of link needs.
 /// <https://learn.microsoft.com/azure/iot-hub/troubleshoot-error-codes>
 pub mod codes {
@@ -23,6 +25,8 @@ pub mod codes {
     pub const GENERIC_NOT_FOUND: u32 = 404_000;
     /// `ServerError`
     pub const SERVER_ERROR: u32 = 500_001;
+    /// `FeatureNotSupported`
+    pub const NOT_IMPLEMENTED: u32 = 501_000;
 }
 
 /// An error of the hub.
@@ -46,12 +50,21 @@ impl HubError {
         }
     }
 
-    /// Nobody serves this address.
-    pub fn no_such_address() -> Self {
+    /// Nobody serves this address. Readers of events know the wording.
+    pub fn no_such_address(address: &Address) -> Self {
         HubError::new(
             condition::NOT_FOUND,
             codes::GENERIC_NOT_FOUND,
-            "the hub has nothing at this address",
+            format!("The messaging entity '{address}' could not be found."),
+        )
+    }
+
+    /// There is no transaction coordinator.
+    pub fn no_transactions() -> Self {
+        HubError::new(
+            condition::NOT_IMPLEMENTED,
+            codes::NOT_IMPLEMENTED,
+            "the hub knows no transactions",
         )
     }
 

@@ -13,10 +13,11 @@
 //! | [`credentials`], [`context`] | what a connection has proved, and what its links know of it |
 //! | [`errors`] | refusals as conditions and descriptions |
 //! | `sasl`, `cbs` | how credentials come in |
-//! | `connection`, `wire` | the task of one connection, its buffers |
+//! | `connection` | the task of one connection |
 //! | [`server`] | what all connections share |
 
 pub mod address;
+mod cbs;
 mod connection;
 pub mod container;
 pub mod context;
@@ -24,6 +25,7 @@ pub mod credentials;
 pub mod errors;
 pub mod links;
 mod metrics;
+mod sasl;
 pub mod server;
 
 pub use address::Address;

@@ -25,7 +25,7 @@ pub use twinhub_amqp_engine::connection::{
 pub use self::incoming::Incoming;
 pub use self::outgoing::{Outgoing, Settlement};
 pub use self::pending::{Direction, PendingLink};
-pub(crate) use self::shared::{Limits, Links};
+pub(crate) use self::shared::{Inner, Limits, Links};
 
 /// Why a link is gone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

@@ -131,6 +131,7 @@ impl Server {
         let credentials = Credentials::new(
             hubs.clone(),
             access.clone(),
+            clock.clone(),
             peer.certificate,
             self.settings.max_tokens,
         );

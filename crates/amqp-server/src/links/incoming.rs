@@ -31,7 +31,7 @@ impl Incoming {
             let mut inner = answer.links.lock();
             inner.receive_on(link, window);
             inner.engine.accept_incoming(link, terms);
-            inner.wake_task();
+            inner.touch();
         }
         Incoming {
             links: answer.links.clone(),
@@ -77,7 +77,7 @@ impl Incoming {
     pub fn settle(&mut self, first: DeliveryId, last: DeliveryId, state: &DeliveryState) {
         let mut inner = self.links.lock();
         inner.engine.settle_incoming(self.link, first, last, state);
-        inner.wake_task();
+        inner.touch();
     }
 
     /// The session that the link belongs to.
@@ -104,13 +104,8 @@ impl Incoming {
     fn detach(&self, error: Option<AmqpError>) {
         let mut inner = self.links.lock();
         inner.engine.detach(self.link, error);
-        inner.wake_task();
+        inner.touch();
         inner.forget_incoming(self.link);
-    }
-
-    fn is_open(&self, inner: &Inner) -> bool {
-        let link = inner.incoming.get(&self.link);
-        link.is_some_and(|link| link.gone.is_none())
     }
 }
 
@@ -132,7 +127,7 @@ fn take(inner: &mut Inner, link: LinkId) -> Option<IncomingDelivery> {
     {
         receiving.credit = renewed;
         inner.engine.grant(link, renewed);
-        inner.wake_task();
+        inner.touch();
     }
     inner.took_delivery(&delivery);
     Some(delivery)

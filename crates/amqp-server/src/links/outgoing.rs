@@ -43,7 +43,7 @@ impl Outgoing {
             let mut inner = answer.links.lock();
             inner.send_on(link);
             inner.engine.accept_outgoing(link, terms);
-            inner.wake_task();
+            inner.touch();
         }
         Outgoing {
             links: answer.links.clone(),
@@ -103,7 +103,7 @@ impl Outgoing {
         }
         let id = inner.engine.send(self.link, delivery, write)?;
         inner.metrics.sent();
-        inner.wake_task();
+        inner.touch();
         Ok(id)
     }
 
@@ -134,7 +134,7 @@ impl Outgoing {
     pub fn settle(&mut self, delivery: DeliveryId, state: &DeliveryState) {
         let mut inner = self.links.lock();
         inner.engine.settle_outgoing(self.link, delivery, state);
-        inner.wake_task();
+        inner.touch();
     }
 
     /// Waits until the peer asks for everything that there is, or for its
@@ -166,7 +166,7 @@ impl Outgoing {
             sending.draining = false;
         }
         inner.engine.drained(self.link);
-        inner.wake_task();
+        inner.touch();
     }
 
     /// The session that the link belongs to.
@@ -193,7 +193,7 @@ impl Outgoing {
     fn detach(&self, error: Option<AmqpError>) {
         let mut inner = self.links.lock();
         inner.engine.detach(self.link, error);
-        inner.wake_task();
+        inner.touch();
         inner.forget_outgoing(self.link);
     }
 

@@ -122,7 +122,7 @@ impl Answer {
         let mut inner = self.links.lock();
         inner.close(self.link);
         inner.engine.refuse(self.link, error);
-        inner.wake_task();
+        inner.touch();
     }
 }
 

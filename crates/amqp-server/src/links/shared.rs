@@ -36,6 +36,8 @@ pub(crate) struct Inner {
     /// The connection's task is polling the handles' futures: it will look at
     /// what they did without being woken.
     in_turn: bool,
+    /// A handle did something that the task must look at.
+    touched: bool,
     task: Option<Waker>,
     /// Links that wait until less waits to be written.
     pub(super) crowded_out: Vec<Waker>,
@@ -74,6 +76,7 @@ impl Links {
                 untaken: 0,
                 limits,
                 in_turn: false,
+                touched: false,
                 task: None,
                 crowded_out: Vec::new(),
                 metrics,
@@ -103,8 +106,14 @@ impl Inner {
         }
     }
 
+    /// Whether a handle did something since this was asked last.
+    pub(crate) fn was_touched(&mut self) -> bool {
+        std::mem::take(&mut self.touched)
+    }
+
     /// There may be something to write or to read again.
-    pub(super) fn wake_task(&mut self) {
+    pub(crate) fn touch(&mut self) {
+        self.touched = true;
         if !self.in_turn
             && let Some(task) = &self.task
         {
@@ -122,13 +131,15 @@ impl Inner {
         self.engine.outbox().len() >= self.limits.high_water
     }
 
-    /// Much of what waited was written.
-    pub(crate) fn uncrowd(&mut self) {
-        if !self.crowded_out.is_empty() && !self.is_crowded() {
-            for waker in self.crowded_out.drain(..) {
-                waker.wake();
-            }
+    /// Some of what waited was written; whether links go on for that.
+    pub(crate) fn uncrowd(&mut self) -> bool {
+        if self.crowded_out.is_empty() || self.is_crowded() {
+            return false;
         }
+        for waker in self.crowded_out.drain(..) {
+            waker.wake();
+        }
+        true
     }
 
     /// A link waits for its answer.
@@ -171,7 +182,7 @@ impl Inner {
         let was_stuffed = self.is_stuffed();
         self.untaken -= bytes;
         if was_stuffed && !self.is_stuffed() {
-            self.wake_task();
+            self.touch();
         }
     }
 
