@@ -181,10 +181,7 @@ pub(crate) fn encode_frame(
     out: &mut BytesMut,
     body: impl FnOnce(&mut BytesMut),
 ) -> Result<(), FrameTooLarge> {
-    let start = out.len();
-    out.put_u32(0);
-    out.put_slice(&[PLAIN_OFFSET, kind.code()]);
-    out.put_u16(channel);
+    let start = begin_frame(kind, channel, out);
     body(out);
 
     let size = out.len() - start;
@@ -198,4 +195,12 @@ pub(crate) fn encode_frame(
             Err(FrameTooLarge { size, limit })
         }
     }
+}
+
+/// Appends a head whose size is still to be written; gives its place.
+pub(crate) fn begin_frame(kind: FrameKind, channel: u16, out: &mut BytesMut) -> usize {
+    let start = out.len();
+    let [high, low] = channel.to_be_bytes();
+    out.put_slice(&[0, 0, 0, 0, PLAIN_OFFSET, kind.code(), high, low]);
+    start
 }

@@ -28,6 +28,7 @@
 //! ```
 
 pub mod composite;
+pub mod connection;
 pub mod decode;
 pub mod descriptor;
 pub mod encode;
@@ -38,3 +39,8 @@ pub mod performatives;
 pub mod protocol_header;
 pub mod sasl;
 pub mod value;
+
+pub use connection::{
+    CannotSend, CloseReason, Connection, DeliveryId, Event, IncomingDelivery, IncomingTerms,
+    LinkId, NewDelivery, OutgoingTerms, SessionId, Settings,
+};
