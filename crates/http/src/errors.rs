@@ -2,7 +2,7 @@
 //! No match has a catch-all arm, so that a new variant stops the build here.
 
 use twinhub_core::access::{MissingRight, Refused};
-use twinhub_core::hubs::{ChangeAuthorityError, ChangeHubError};
+use twinhub_core::hubs::{ChangeAuthorityError, ChangeConsumerGroupError, ChangeHubError};
 use twinhub_core::identities::{
     DeleteError, HubFull, InvalidAuthentication, InvalidScope, ItemError, PutDeviceError,
     PutModuleError, ReadError, RegenerateError,
@@ -238,6 +238,23 @@ impl From<ChangeAuthorityError> for Refusal {
             ChangeAuthorityError::TooMany => Refusal::new(codes::QUOTA_EXCEEDED, message),
             ChangeAuthorityError::Invalid(_) => Refusal::invalid(message),
             ChangeAuthorityError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<ChangeConsumerGroupError> for Refusal {
+    fn from(error: ChangeConsumerGroupError) -> Self {
+        let message = error.to_string();
+        match error {
+            ChangeConsumerGroupError::NoSuchHub(_)
+            | ChangeConsumerGroupError::NoSuchConsumerGroup(_) => {
+                Refusal::new(codes::GENERIC_NOT_FOUND, message)
+            }
+            ChangeConsumerGroupError::Default => Refusal::invalid(message),
+            ChangeConsumerGroupError::TooMany { .. } => {
+                Refusal::new(codes::QUOTA_EXCEEDED, message)
+            }
+            ChangeConsumerGroupError::Store(error) => error.into(),
         }
     }
 }

@@ -4,8 +4,8 @@
 //!
 //! The stream is written as fast as its reader takes it: what waits is in the
 //! log, not in memory. It ends when the hub stops, when the token expires, and
-//! when the policy's key is no longer good. `Last-Event-ID` goes on where
-//! another stream stopped.
+//! when the policy's key is no longer good or the consumer group is deleted.
+//! `Last-Event-ID` goes on where another stream stopped.
 
 mod query;
 
@@ -22,8 +22,11 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
 use tokio_util::sync::CancellationToken;
 use twinhub_core::access::{Access, ServicePermit};
+use twinhub_core::consumer_groups::ConsumerGroup;
 use twinhub_core::event_reader::EventReader;
 use twinhub_core::events::EventSource;
+use twinhub_core::hubs::Hubs;
+use twinhub_core::ids::HubName;
 use twinhub_core::ports::{EventLog, LogError};
 use twinhub_core::time::Clock;
 
@@ -48,6 +51,7 @@ const MAX_STREAMS: usize = 64;
 /// Streams of events.
 pub struct EventStreams {
     log: Arc<dyn EventLog>,
+    hubs: Arc<Hubs>,
     access: Arc<Access>,
     clock: Arc<dyn Clock>,
     places: Arc<Semaphore>,
@@ -55,13 +59,24 @@ pub struct EventStreams {
 
 impl EventStreams {
     /// Streams from a log, for callers that `access` goes on to let in.
-    pub fn new(log: Arc<dyn EventLog>, access: Arc<Access>, clock: Arc<dyn Clock>) -> Self {
+    pub fn new(
+        log: Arc<dyn EventLog>,
+        hubs: Arc<Hubs>,
+        access: Arc<Access>,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
         EventStreams {
             log,
+            hubs,
             access,
             clock,
             places: Arc::new(Semaphore::new(MAX_STREAMS)),
         }
+    }
+
+    /// How many partitions a hub's events have.
+    pub(crate) fn partitions(&self, hub: &HubName) -> u16 {
+        self.log.partitions(hub).unwrap_or_default()
     }
 
     /// `GET /twinhub/v1/events`
@@ -73,6 +88,7 @@ impl EventStreams {
         shutdown: CancellationToken,
     ) -> Result<Response<Body>, Refusal> {
         let wanted = Wanted::read(query, headers)?;
+        let group = query::consumer_group(query, permit.hub())?;
         let place = self.places.clone().try_acquire_owned().map_err(|_| {
             Refusal::new(
                 error_codes::SERVER_BUSY,
@@ -88,6 +104,8 @@ impl EventStreams {
             expires: Instant::now() + left.min(Duration::from_secs(365 * 24 * 3600)),
             heartbeat: ticking(HEARTBEAT),
             check: ticking(CHECK),
+            hubs: self.hubs.clone(),
+            group,
             access: self.access.clone(),
             permit,
             shutdown,
@@ -136,6 +154,8 @@ struct Follower {
     expires: Instant,
     heartbeat: Interval,
     check: Interval,
+    hubs: Arc<Hubs>,
+    group: Option<ConsumerGroup>,
     access: Arc<Access>,
     permit: ServicePermit,
     shutdown: CancellationToken,
@@ -166,6 +186,9 @@ impl Follower {
                 }
                 () = tokio::time::sleep_until(self.expires) => {
                     return Some(self.end(": the token has expired\n\n"));
+                }
+                () = deleted(&self.hubs, self.permit.hub().name(), self.group.as_ref()) => {
+                    return Some(self.end(": the consumer group is deleted\n\n"));
                 }
                 _ = self.check.tick() => {
                     if !self.access.service_still_holds(&self.permit) {
@@ -218,6 +241,14 @@ impl Follower {
     fn end(&mut self, last: &str) -> Bytes {
         self.state = State::Ended;
         Bytes::copy_from_slice(last.as_bytes())
+    }
+}
+
+/// Returns once the group is gone, if there is one.
+async fn deleted(hubs: &Hubs, hub: &HubName, group: Option<&ConsumerGroup>) {
+    match group {
+        Some(group) => hubs.without_consumer_group(hub, group).await,
+        None => std::future::pending().await,
     }
 }
 

@@ -1,15 +1,19 @@
-//! Management: the resource provider's calls for hubs, their policies and
-//! their certificates.
+//! Management: the resource provider's calls for hubs, their policies,
+//! certificates and consumer groups.
 //!
 //! `azure-mgmt-iothub` with its `base_url` set drives a hub; the command line
 //! uses the same calls. The caller shows the operator token. Subscription and
 //! resource group are accepted as sent and given back.
+
+use std::sync::Arc;
+use std::time::{Duration, UNIX_EPOCH};
 
 use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode, header};
 use hyper::body::Incoming;
 use serde_json::{Value, json};
 use twinhub_core::access::OperatorPermit;
+use twinhub_core::hubs::Hub;
 
 use crate::error_codes;
 use crate::gateway::{Services, is_api_version};
@@ -18,6 +22,7 @@ use crate::request::{Query, parse_json, read_body};
 use crate::response::{Body, empty, json as json_response};
 
 mod certificates;
+mod consumer_groups;
 mod hubs;
 mod operation;
 
@@ -92,18 +97,23 @@ async fn act(
         Operation::Operations => Ok(list(hubs::operations())),
         Operation::ListHubs(group) => {
             let hubs = services.hubs.all();
-            Ok(list(
-                hubs.iter().map(|hub| hubs::describe(hub, &group)).collect(),
-            ))
+            let describe = |hub: &Arc<Hub>| hubs::describe(services, hub, &group);
+            Ok(list(hubs.iter().map(describe).collect()))
         }
         Operation::GetHub(group, name) => {
             let hub = hubs::find(services, name)?;
-            Ok(json_response(StatusCode::OK, &hubs::describe(&hub, &group)))
+            Ok(json_response(
+                StatusCode::OK,
+                &hubs::describe(services, &hub, &group),
+            ))
         }
         Operation::PutHub(group, name) => {
             let body = parse_json(body)?;
             let hub = hubs::put(services, permit, name, if_match, &body).await?;
-            Ok(json_response(StatusCode::OK, &hubs::describe(&hub, &group)))
+            Ok(json_response(
+                StatusCode::OK,
+                &hubs::describe(services, &hub, &group),
+            ))
         }
         Operation::DeleteHub(name) => {
             // Deleting what is not there succeeds, as everywhere in Azure.
@@ -133,6 +143,12 @@ async fn act(
             let resource = (&group, hub, name);
             certificates::act(services, permit, resource, call, if_match, body).await
         }
+        Operation::ListConsumerGroups(group, hub) => {
+            consumer_groups::list_all(services, &group, hub)
+        }
+        Operation::ConsumerGroup(group, hub, name, call) => {
+            consumer_groups::act(services, permit, (&group, hub, name), call, body).await
+        }
         Operation::CheckName => {
             let body: Value = parse_json(body)?;
             Ok(json_response(
@@ -161,5 +177,24 @@ impl ResourceGroup<'_> {
             "/subscriptions/{}/resourceGroups/{}/providers/Microsoft.Devices/IotHubs/{name}",
             self.subscription, self.name
         )
+    }
+}
+
+/// The resource provider's dates are those of RFC 1123.
+fn date(unix_seconds: i64) -> String {
+    const END_OF_9999: u64 = 253_402_300_799;
+    let seconds = u64::try_from(unix_seconds).unwrap_or(0).min(END_OF_9999);
+    httpdate::fmt_http_date(UNIX_EPOCH + Duration::from_secs(seconds))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dates_are_those_of_the_resource_provider() {
+        assert_eq!(date(1_600_000_000), "Sun, 13 Sep 2020 12:26:40 GMT");
+        assert_eq!(date(-1), "Thu, 01 Jan 1970 00:00:00 GMT");
+        assert_eq!(date(i64::MAX), "Fri, 31 Dec 9999 23:59:59 GMT");
     }
 }

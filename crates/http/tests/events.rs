@@ -7,7 +7,9 @@ mod support;
 use std::time::Duration;
 
 use support::{Follower, TestHub};
+use twinhub_core::consumer_groups::ConsumerGroupName;
 use twinhub_core::ports::LogError;
+use twinhub_core::time::Timestamp;
 
 async fn send(hub: &TestHub, device: &str, token: &str, body: &str) {
     let target = format!("/devices/{device}/messages/events?api-version=2021-04-12");
@@ -107,6 +109,32 @@ async fn a_stream_ends_when_its_policy_is_gone_and_tells_nothing_more() {
     let rest = follower.end().await;
     assert!(rest.contains(": the key is no longer good\n"), "{rest}");
     assert!(!rest.contains("data:"), "{rest}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_ends_when_its_consumer_group_is_deleted_and_no_other() {
+    let hub = TestHub::new().await;
+    let service = hub.policy_token("service");
+    let name = |text| ConsumerGroupName::parse(text).unwrap();
+    for group in ["reports", "alarms"] {
+        let put = hub
+            .hubs
+            .put_consumer_group("plant", name(group), Timestamp::from_ticks(1));
+        put.await.unwrap();
+    }
+    let headers = [("authorization", service.as_str())];
+    let mut of_group = Follower::begin(&hub, "consumerGroup=Reports", &headers).await;
+    let mut of_default = Follower::begin(&hub, "consumerGroup=%24default", &headers).await;
+
+    let remove = |group| hub.hubs.remove_consumer_group("plant", name(group));
+    remove("alarms").await.unwrap();
+    remove("reports").await.unwrap();
+
+    let rest = of_group.end().await;
+    assert!(rest.contains(": the consumer group is deleted\n"), "{rest}");
+    let device = hub.with_device("pump-7").await;
+    send(&hub, "pump-7", &device, "seen").await;
+    assert_eq!(of_default.next().await["body"], "seen");
 }
 
 #[tokio::test(start_paused = true)]

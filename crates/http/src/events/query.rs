@@ -1,8 +1,10 @@
 //! What a follower asks for.
 
 use http::HeaderMap;
+use twinhub_core::consumer_groups::ConsumerGroup;
 use twinhub_core::event_reader::{EventFilter, ReadFrom};
 use twinhub_core::events::{EventSource, PartitionId};
+use twinhub_core::hubs::Hub;
 use twinhub_core::ids::{DeviceId, ModuleId};
 use twinhub_core::ports::StartPosition;
 use twinhub_core::time::Timestamp;
@@ -12,8 +14,6 @@ use crate::refusal::Refusal;
 use crate::request::Query;
 use crate::router::invalid_id;
 
-/// The one consumer group that every hub has.
-const DEFAULT_GROUP: &str = "$Default";
 /// The longest text that is looked for in bodies, in bytes.
 const MAX_CONTENT: usize = 1024;
 
@@ -26,6 +26,20 @@ const SOURCES: [EventSource; 6] = [
     EventSource::DigitalTwinChange,
 ];
 
+/// The group that a follower names, if it names one. Followers of a group
+/// don't divide its events between them, and each sees all: it only has to be
+/// there.
+pub fn consumer_group(query: &Query, hub: &Hub) -> Result<Option<ConsumerGroup>, Refusal> {
+    let Some(name) = query.get("consumerGroup") else {
+        return Ok(None);
+    };
+    let group = hub.consumer_group(name).cloned().ok_or_else(|| {
+        let message = "the hub has no consumer group of that name; leave it out or create it";
+        Refusal::new(error_codes::GENERIC_NOT_FOUND, message)
+    })?;
+    Ok(Some(group))
+}
+
 /// Which events, from where on, and how many.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Wanted {
@@ -37,16 +51,6 @@ pub struct Wanted {
 impl Wanted {
     /// Reads a query, and the header of a follower that comes back.
     pub fn read(query: &Query, headers: &HeaderMap) -> Result<Self, Refusal> {
-        if let Some(group) = query.get("consumerGroup")
-            && !group.eq_ignore_ascii_case(DEFAULT_GROUP)
-        {
-            return Err(Refusal::new(
-                error_codes::GENERIC_NOT_FOUND,
-                format!(
-                    "there is no consumer group of that name; leave it out or take {DEFAULT_GROUP}"
-                ),
-            ));
-        }
         Ok(Wanted {
             from: from(query, headers)?,
             filter: filter(query)?,
@@ -165,10 +169,7 @@ mod tests {
         };
 
         assert_eq!(read("api-version=2021-04-12").unwrap(), expected);
-        assert_eq!(
-            read("since=latest&consumerGroup=%24default").unwrap(),
-            expected
-        );
+        assert_eq!(read("since=latest&consumerGroup=any").unwrap(), expected);
     }
 
     #[test]
@@ -210,7 +211,6 @@ mod tests {
             ("partition=-1", error_codes::ARGUMENT_INVALID),
             ("partition=70000", error_codes::ARGUMENT_INVALID),
             ("max=many", error_codes::ARGUMENT_INVALID),
-            ("consumerGroup=mine", error_codes::GENERIC_NOT_FOUND),
         ] {
             assert_eq!(read(query).unwrap_err().code, code, "{query}");
         }

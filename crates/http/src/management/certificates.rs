@@ -1,7 +1,5 @@
 //! Certificates of authorities as resources.
 
-use std::time::{Duration, UNIX_EPOCH};
-
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::StatusCode;
@@ -13,7 +11,7 @@ use twinhub_core::etag::Precondition;
 use twinhub_core::hubs::ChangeAuthorityError;
 
 use super::operation::{CertificateCall, ResourceGroup};
-use super::{Answer, hubs, list};
+use super::{Answer, date, hubs, list};
 use crate::gateway::Services;
 use crate::refusal::Refusal;
 use crate::request::parse_document;
@@ -144,23 +142,4 @@ fn describe(authority: &Authority, group: &ResourceGroup<'_>, hub: &str, code: C
         "etag": authority.etag().as_str(),
         "properties": properties,
     })
-}
-
-/// The resource provider's dates are those of RFC 1123.
-fn date(unix_seconds: i64) -> String {
-    const END_OF_9999: u64 = 253_402_300_799;
-    let seconds = u64::try_from(unix_seconds).unwrap_or(0).min(END_OF_9999);
-    httpdate::fmt_http_date(UNIX_EPOCH + Duration::from_secs(seconds))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn dates_are_those_of_the_resource_provider() {
-        assert_eq!(date(1_600_000_000), "Sun, 13 Sep 2020 12:26:40 GMT");
-        assert_eq!(date(-1), "Thu, 01 Jan 1970 00:00:00 GMT");
-        assert_eq!(date(i64::MAX), "Fri, 31 Dec 9999 23:59:59 GMT");
-    }
 }

@@ -16,7 +16,7 @@ use crate::gateway::Services;
 use crate::refusal::Refusal;
 
 /// A hub as the resource provider shows it. Keys are not in it: `listkeys`.
-pub fn describe(hub: &Hub, group: &ResourceGroup<'_>) -> Value {
+pub fn describe(services: &Services, hub: &Hub, group: &ResourceGroup<'_>) -> Value {
     let tier = hub.settings.tier;
     json!({
         "id": group.hub_id(hub.name().as_str()),
@@ -41,7 +41,22 @@ pub fn describe(hub: &Hub, group: &ResourceGroup<'_>) -> Value {
             "disableLocalAuth": false,
             "minTlsVersion": "1.2",
             "features": "None",
+            "eventHubEndpoints": { "events": built_in_endpoint(services, hub) },
         },
+    })
+}
+
+/// Where telemetry and the hub's own events are read.
+fn built_in_endpoint(services: &Services, hub: &Hub) -> Value {
+    const DAY: u64 = 24 * 60 * 60;
+    let partitions = services.messages.streams.partitions(hub.name());
+    let partition_ids = (0..partitions).map(|partition| partition.to_string());
+    json!({
+        "retentionTimeInDays": hub.settings.event_retention.as_secs() / DAY,
+        "partitionCount": partitions,
+        "partitionIds": partition_ids.collect::<Vec<_>>(),
+        "path": hub.name().as_str(),
+        "endpoint": format!("sb://{}/", hub.host_name()),
     })
 }
 
@@ -86,6 +101,7 @@ pub async fn put(
         return Err(Refusal::invalid("a hub is a JSON object"));
     };
     let stands = describe(
+        services,
         &hub,
         &ResourceGroup {
             subscription: "",
@@ -147,13 +163,7 @@ fn require_same_members(name: &str, sent: &Value, stands: &Value) -> Result<(), 
         };
     };
     for (member, value) in sent {
-        let says_nothing = match value {
-            Value::Null => true,
-            Value::Array(items) => items.is_empty(),
-            Value::Object(members) => members.is_empty(),
-            _ => false,
-        };
-        if !says_nothing && *value != stands[member] {
+        if !agrees(value, &stands[member]) {
             let shown: String = member.chars().take(64).collect();
             return Err(Refusal::invalid(format!(
                 "{name}.{shown} can't be changed by this call; what a hub is made of stands in twinhub.toml"
@@ -161,6 +171,18 @@ fn require_same_members(name: &str, sent: &Value, stands: &Value) -> Result<(), 
         }
     }
     Ok(())
+}
+
+/// Whether what is sent says nothing, or nothing else than what stands.
+fn agrees(sent: &Value, stands: &Value) -> bool {
+    match sent {
+        Value::Null => true,
+        Value::Array(items) if items.is_empty() => true,
+        Value::Object(members) => members
+            .iter()
+            .all(|(member, value)| agrees(value, &stands[member])),
+        sent => sent == stands,
+    }
 }
 
 /// A policy as sent.
@@ -231,6 +253,21 @@ pub fn operations() -> Vec<Value> {
             "IotHubs/iotHubKeys/listkeys/Action",
             "IotHubs",
             "Get one policy's keys",
+        ),
+        operation(
+            "IotHubs/eventHubEndpoints/consumerGroups/Read",
+            "ConsumerGroups",
+            "Get a hub's consumer groups",
+        ),
+        operation(
+            "IotHubs/eventHubEndpoints/consumerGroups/Write",
+            "ConsumerGroups",
+            "Create a consumer group",
+        ),
+        operation(
+            "IotHubs/eventHubEndpoints/consumerGroups/Delete",
+            "ConsumerGroups",
+            "Delete a consumer group",
         ),
         operation(
             "IotHubs/certificates/Read",

@@ -33,10 +33,25 @@ pub enum Operation<'a> {
     ListCertificates(ResourceGroup<'a>, &'a str),
     /// `.../IotHubs/{name}/certificates/{certificate}`
     Certificate(ResourceGroup<'a>, &'a str, &'a str, CertificateCall),
+    /// `GET .../IotHubs/{name}/eventHubEndpoints/events/ConsumerGroups`
+    ListConsumerGroups(ResourceGroup<'a>, &'a str),
+    /// `.../IotHubs/{name}/eventHubEndpoints/events/ConsumerGroups/{group}`
+    ConsumerGroup(ResourceGroup<'a>, &'a str, &'a str, ConsumerGroupCall),
     /// `POST .../checkNameAvailability`
     CheckName,
     /// A call that this version does not have.
     NotBuilt(&'static str),
+}
+
+/// A call about one consumer group.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ConsumerGroupCall {
+    /// `GET`
+    Get,
+    /// `PUT`
+    Put,
+    /// `DELETE`
+    Delete,
 }
 
 /// A call about one certificate.
@@ -132,9 +147,42 @@ fn of_hub<'a>(
         [certificates, rest @ ..] if is(certificates, "certificates") => {
             of_certificate(method, group, name, rest)
         }
+        [endpoints, endpoint, groups, rest @ ..]
+            if is(endpoints, "eventHubEndpoints")
+                && is(endpoint, "events")
+                && is(groups, "ConsumerGroups") =>
+        {
+            of_consumer_group(method, group, name, rest)
+        }
         [feature, ..] => not_built(feature)
             .map(Operation::NotBuilt)
             .ok_or_else(unknown),
+    }
+}
+
+fn of_consumer_group<'a>(
+    method: &Method,
+    group: ResourceGroup<'a>,
+    hub: &'a str,
+    rest: &[&'a str],
+) -> Result<Operation<'a>, Refusal> {
+    match rest {
+        [] => only(
+            method,
+            &Method::GET,
+            "GET",
+            Operation::ListConsumerGroups(group, hub),
+        ),
+        [name] => {
+            let call = match *method {
+                Method::GET => ConsumerGroupCall::Get,
+                Method::PUT => ConsumerGroupCall::Put,
+                Method::DELETE => ConsumerGroupCall::Delete,
+                _ => return Err(wrong_method("GET, PUT, DELETE")),
+            };
+            Ok(Operation::ConsumerGroup(group, hub, name, call))
+        }
+        _ => Err(unknown()),
     }
 }
 
@@ -182,7 +230,6 @@ fn not_built(segment: &str) -> Option<&'static str> {
         "quotametrics" => Some("quota metrics"),
         "iothubstats" => Some("hub statistics; GET /statistics/devices has them"),
         "routingendpointshealth" | "routing" => Some("message routing"),
-        "eventhubendpoints" => Some("consumer groups"),
         "jobs" | "exportdevices" | "importdevices" => Some("import and export jobs"),
         "failover" => Some("failover"),
         "privateendpointconnections" | "privatelinkresources" => Some("private links"),

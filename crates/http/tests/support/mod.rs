@@ -142,7 +142,12 @@ impl TestHub {
             telemetry: Arc::new(Telemetry::new(Arc::new(log.clone()), clock.clone())),
             faults: Arc::new(Faults::new(true, clock.clone())),
             c2d: Arc::new(c2d),
-            streams: EventStreams::new(Arc::new(log.clone()), access.clone(), clock.clone()),
+            streams: EventStreams::new(
+                Arc::new(log.clone()),
+                hubs.clone(),
+                access.clone(),
+                clock.clone(),
+            ),
         };
         let methods = Arc::new(Methods::new(engine.clone(), sessions.clone()));
         let connections = Connections::new(sessions, presence.clone());

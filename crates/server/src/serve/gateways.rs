@@ -98,6 +98,7 @@ impl Gateways {
                 c2d: core.cloud_to_device.clone(),
                 streams: EventStreams::new(
                     core.event_log.clone(),
+                    core.hubs.clone(),
                     core.access.clone(),
                     core.clock.clone(),
                 ),
