@@ -1,4 +1,5 @@
-//! The conditions that Event Hubs has beside the standard's.
+//! The conditions that Event Hubs has beside the standard's, and the words
+//! that its clients look for.
 
 use twinhub_amqp_engine::value::Symbol;
 

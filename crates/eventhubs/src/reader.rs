@@ -1,0 +1,308 @@
+//! A reader: a link on which the events of a partition go out.
+//!
+//! Events go as fast as the peer gives credit and takes them; what it does not
+//! take waits in the log. They are sent settled, whatever the peer asked for:
+//! a reader that wants an event again comes back with its position.
+//! The link ends when its permit does, when its consumer group is removed,
+//! when another reader takes its place, and when the log can't be read.
+
+use std::convert::Infallible;
+use std::future::poll_fn;
+use std::sync::Arc;
+
+use tokio::select;
+use twinhub_amqp_engine::performatives::{Attach, SenderSettleMode};
+use twinhub_amqp_engine::value::{Map, Value};
+use twinhub_amqp_server::{
+    ConnectionContext, Gone, HubError, NewDelivery, Outgoing, OutgoingTerms, PendingLink,
+};
+use twinhub_core::events::PartitionId;
+use twinhub_core::hubs::Hub;
+use twinhub_core::ports::LogError;
+
+use crate::beginning::Beginning;
+use crate::container::Shared;
+use crate::cursor::Cursor;
+use crate::node::PartitionNode;
+use crate::permit_watch::PermitWatch;
+use crate::places::{Place, ReaderName, Stand};
+use crate::refusal::Refusal;
+use crate::runtime_info::{self, RuntimeInfo};
+
+const EPOCH: &str = "com.microsoft:epoch";
+const RECEIVER_NAME: &str = "com.microsoft:receiver-name";
+
+/// Serves a reader's link until it ends.
+pub(crate) async fn serve(
+    shared: Arc<Shared>,
+    connection: Arc<ConnectionContext>,
+    link: PendingLink,
+    node: PartitionNode,
+) {
+    let opened = Opened::new(shared, connection.clone(), link.attach(), &node).await;
+    match opened {
+        Ok(opened) => {
+            tracing::debug!(entity = %node, reader = %opened.name, "a reader was opened");
+            opened.follow(link, &node).await;
+        }
+        Err(refusal) => {
+            tracing::debug!(entity = %node, %refusal, "a reader was refused");
+            link.refuse(connection.plain_error(&refusal));
+        }
+    }
+}
+
+/// A reader that may begin.
+struct Opened {
+    shared: Arc<Shared>,
+    connection: Arc<ConnectionContext>,
+    watch: PermitWatch,
+    name: ReaderName,
+    place: Place,
+    cursor: Cursor,
+    wants_runtime_info: bool,
+}
+
+impl Opened {
+    async fn new(
+        shared: Arc<Shared>,
+        connection: Arc<ConnectionContext>,
+        attach: &Attach,
+        node: &PartitionNode,
+    ) -> Result<Self, Refusal> {
+        let services = &shared.services;
+        let access = services.access.clone();
+        let watch = PermitWatch::obtain(access, connection.clone(), &node.path()).await?;
+        let hub = watch.permit().hub();
+        let partition = shared.partition(hub, node)?;
+        let name = name_of(attach)?;
+        let filters = attach.source.as_ref().map(|source| &source.filter);
+        let beginning = Beginning::read(filters.unwrap_or(&Map::new()))?;
+        let (log, hub) = (services.log.clone(), hub.name().clone());
+        let cursor = Cursor::open(log, hub.clone(), partition, beginning).await?;
+        let stand = Stand::new(hub, &node.group, partition);
+        let place = shared.places.enter(stand, name.clone())?;
+        Ok(Opened {
+            watch,
+            place,
+            cursor,
+            wants_runtime_info: attach
+                .desired_capabilities
+                .contains(&runtime_info::CAPABILITY),
+            name,
+            shared,
+            connection,
+        })
+    }
+
+    /// Sends until something ends it.
+    async fn follow(mut self, link: PendingLink, node: &PartitionNode) {
+        let offered = self.wants_runtime_info.then_some(runtime_info::CAPABILITY);
+        let mut link = link.accept_outgoing(OutgoingTerms {
+            settle_mode: Some(SenderSettleMode::Settled),
+            offered_capabilities: offered.into_iter().collect(),
+            ..OutgoingTerms::default()
+        });
+        let mut delivery = Delivery {
+            shared: &self.shared,
+            connection: &self.connection,
+            cursor: &mut self.cursor,
+            wants_runtime_info: self.wants_runtime_info,
+            runtime_info: None,
+        };
+        let end = select! {
+            biased;
+            by = self.place.ousted() => End::Refused(Refusal::Ousted { ousted: self.name, by }),
+            refusal = forbidden(&self.shared, &mut self.watch, node) => End::Refused(refusal),
+            end = delivery.run(&mut link) => end,
+        };
+        match end {
+            End::Gone(why) => {
+                tracing::debug!(entity = %node, %why, "a reader has left");
+            }
+            End::Refused(refusal) => {
+                tracing::debug!(entity = %node, %refusal, "a reader was ended");
+                if let Refusal::Log(error @ (LogError::Damaged { .. } | LogError::Failed(_))) =
+                    &refusal
+                {
+                    tracing::error!(entity = %node, %error, "could not read events");
+                }
+                link.end(Some(self.connection.plain_error(HubError::from(&refusal))));
+            }
+        }
+    }
+}
+
+/// Why a reader ends.
+enum End {
+    Gone(Gone),
+    Refused(Refusal),
+}
+
+impl From<Gone> for End {
+    fn from(gone: Gone) -> Self {
+        End::Gone(gone)
+    }
+}
+
+impl From<LogError> for End {
+    fn from(error: LogError) -> Self {
+        End::Refused(error.into())
+    }
+}
+
+/// Waits until the reader may no longer read.
+async fn forbidden(shared: &Shared, watch: &mut PermitWatch, node: &PartitionNode) -> Refusal {
+    loop {
+        watch.until_next_check().await;
+        if let Err(refused) = watch.check().await {
+            return refused.into();
+        }
+        let name = watch.permit().hub().name();
+        let hub = shared.services.hubs.by_name(name.as_str());
+        if !hub.is_some_and(|hub| has_group(&hub, &node.group)) {
+            return Refusal::NotFound(node.to_string());
+        }
+    }
+}
+
+/// The part of a reader that sends.
+struct Delivery<'r> {
+    shared: &'r Shared,
+    connection: &'r ConnectionContext,
+    cursor: &'r mut Cursor,
+    wants_runtime_info: bool,
+    /// As it was when the batch at hand was read.
+    runtime_info: Option<RuntimeInfo>,
+}
+
+impl Delivery<'_> {
+    async fn run(&mut self, link: &mut Outgoing) -> End {
+        match self.send_all(link).await {
+            Ok(never) => match never {},
+            Err(end) => end,
+        }
+    }
+
+    async fn send_all(&mut self, link: &mut Outgoing) -> Result<Infallible, End> {
+        loop {
+            self.credit(link).await?;
+            if self.cursor.peek().is_none() && !self.fill().await? {
+                self.idle(link).await?;
+                continue;
+            }
+            self.send_some(link);
+        }
+    }
+
+    /// Waits until the peer takes events. Nothing is read from the log for one
+    /// that takes none.
+    async fn credit(&mut self, link: &mut Outgoing) -> Result<(), Gone> {
+        poll_fn(|cx| {
+            let ready = link.poll_ready(cx);
+            if ready.is_pending() && link.poll_draining(cx)?.is_ready() && !link.has_credit() {
+                link.drained();
+            }
+            ready
+        })
+        .await
+    }
+
+    /// Waits for events. A peer that wants no credit left meanwhile has it
+    /// used up.
+    async fn idle(&mut self, link: &mut Outgoing) -> Result<(), End> {
+        select! {
+            arrived = self.cursor.arrival() => arrived?,
+            draining = link.draining() => {
+                draining?;
+                link.drained();
+            }
+        }
+        Ok(())
+    }
+
+    async fn fill(&mut self) -> Result<bool, LogError> {
+        let has_some = self.cursor.fill().await?;
+        if has_some && self.wants_runtime_info {
+            let state = self.cursor.state().await?;
+            let now = self.connection.now();
+            self.runtime_info = state.map(|state| RuntimeInfo::new(&state, now));
+        }
+        Ok(has_some)
+    }
+
+    /// Sends of the batch at hand what the peer takes.
+    fn send_some(&mut self, link: &mut Outgoing) {
+        let runtime_info = self.runtime_info.as_ref();
+        while link.is_ready()
+            && let Some(event) = self.cursor.peek()
+        {
+            let delivery = NewDelivery {
+                tag: &event.sequence_number.to_be_bytes(),
+                settled: true,
+                message_format: 0,
+            };
+            let encoder = &self.shared.encoder;
+            let sent = link.send(delivery, |out| encoder.encode(&event, runtime_info, out));
+            if sent.is_err() {
+                return;
+            }
+            self.cursor.advance();
+        }
+    }
+}
+
+impl Shared {
+    /// The partition that an address names, if it is there.
+    fn partition(&self, hub: &Hub, node: &PartitionNode) -> Result<PartitionId, Refusal> {
+        let not_found = || Refusal::NotFound(node.to_string());
+        if !node.entity.eq_ignore_ascii_case(hub.name().as_str()) || !has_group(hub, &node.group) {
+            return Err(not_found());
+        }
+        let count = self.services.log.partitions(hub.name()).unwrap_or(0);
+        parse_partition(&node.partition, count).ok_or_else(not_found)
+    }
+}
+
+/// A partition's ID as clients write it, of `count`.
+pub(crate) fn parse_partition(text: &str, count: u16) -> Option<PartitionId> {
+    let number: u16 = text.parse().ok()?;
+    // Neither "+1" nor "01" is a name of it.
+    (number < count && number.to_string() == text).then_some(PartitionId(number))
+}
+
+/// Whether a hub has a consumer group, whatever the case.
+fn has_group(_hub: &Hub, group: &str) -> bool {
+    group.eq_ignore_ascii_case("$Default")
+}
+
+/// How a reader calls itself, and its epoch.
+fn name_of(attach: &Attach) -> Result<ReaderName, Refusal> {
+    let name = attach.properties.get(RECEIVER_NAME).and_then(Value::as_str);
+    let epoch = match attach.properties.get(EPOCH) {
+        None | Some(Value::Null) => None,
+        Some(value) => {
+            let epoch = whole_number(value).filter(|epoch| *epoch >= 0);
+            Some(epoch.ok_or(Refusal::Epoch)?)
+        }
+    };
+    Ok(ReaderName {
+        name: name.unwrap_or(&attach.name).to_owned(),
+        epoch,
+    })
+}
+
+/// A whole number in any of the types that clients might send it in.
+fn whole_number(value: &Value) -> Option<i64> {
+    Some(match value {
+        Value::Long(number) => *number,
+        Value::Int(number) => (*number).into(),
+        Value::Short(number) => (*number).into(),
+        Value::Byte(number) => (*number).into(),
+        Value::Ulong(number) => i64::try_from(*number).ok()?,
+        Value::Uint(number) => (*number).into(),
+        Value::Ushort(number) => (*number).into(),
+        Value::Ubyte(number) => (*number).into(),
+        _ => return None,
+    })
+}
