@@ -1,9 +1,13 @@
 //! What can be wrong with a message.
 
+use std::error::Error as _;
+
 use bytestring::ByteString;
 use twinhub_amqp_engine::decode::DecodeError;
 use twinhub_amqp_engine::performatives::condition;
 use twinhub_amqp_engine::value::Symbol;
+use twinhub_amqp_server::HubError;
+use twinhub_amqp_server::errors::codes;
 
 /// Why bytes are no message of ours.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -35,6 +39,17 @@ impl MessageError {
             | MessageError::Body
             | MessageError::Batch => ARGUMENT_ERROR,
         }
+    }
+}
+
+/// With what is behind it: senders can see only this.
+impl From<&MessageError> for HubError {
+    fn from(error: &MessageError) -> Self {
+        let message = match error.source() {
+            None => error.to_string(),
+            Some(cause) => format!("{error}: {cause}"),
+        };
+        HubError::new(error.condition(), codes::ARGUMENT_INVALID, message)
     }
 }
 
