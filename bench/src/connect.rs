@@ -18,22 +18,22 @@ use crate::{
 };
 
 /// How many addresses of loopback connections come from.
-const SOURCES: usize = 16;
+pub const SOURCES: usize = 16;
 /// How long the last connections may take.
-const PATIENCE: Duration = Duration::from_secs(30);
+pub const PATIENCE: Duration = Duration::from_secs(30);
 
 /// How many, for how long.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Connections under way at once
     #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..))]
-    connections: u32,
+    pub connections: u32,
     /// Seconds that are measured
     #[arg(long, default_value_t = 5)]
-    seconds: u64,
+    pub seconds: u64,
     /// Seconds before that, which are not
     #[arg(long, default_value_t = 1)]
-    warm_up: u64,
+    pub warm_up: u64,
 }
 
 /// Measures `target`.

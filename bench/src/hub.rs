@@ -42,6 +42,9 @@ pub struct HubArgs {
     /// With --login: the port of MQTT over TLS
     #[arg(long, value_name = "PORT", default_value_t = 8883)]
     mqtts_port: u16,
+    /// With --login: the port of AMQP over TLS
+    #[arg(long, value_name = "PORT", default_value_t = 5671)]
+    amqps_port: u16,
     /// Without --data-dir: the server's process, if it runs on this machine
     #[arg(long, value_name = "PID", conflicts_with = "data_dir")]
     pid: Option<u32>,
@@ -50,8 +53,11 @@ pub struct HubArgs {
 /// A hub, and a policy that may do everything.
 pub struct Hub {
     hostname: String,
+    /// Its name: with a login, the first label of the host name.
+    name: String,
     https: SocketAddr,
     mqtts: SocketAddr,
+    amqps: SocketAddr,
     process: Option<Process>,
     tls: TlsConnector,
     policy: String,
@@ -105,7 +111,9 @@ impl HubArgs {
         Ok(Hub {
             hostname: hostname.to_owned(),
             https: address,
+            name: hostname.split('.').next().unwrap_or(hostname).to_owned(),
             mqtts: SocketAddr::new(address.ip(), self.mqtts_port),
+            amqps: SocketAddr::new(address.ip(), self.amqps_port),
             process: self.process(),
             tls: trusting(ca)?,
             policy: policy.to_owned(),
@@ -144,6 +152,8 @@ impl Hub {
             .context("the hub has no policy iothubowner")?;
         Ok(Self {
             mqtts: SocketAddr::new(running.address, running.ports.mqtts),
+            amqps: SocketAddr::new(running.address, running.ports.amqps),
+            name: running.hub,
             process: Some(Process::of_id(running.pid)),
             key: SigningKey::from_base64(&owner.primary_key)?,
             policy: owner.key_name,
@@ -168,6 +178,16 @@ impl Hub {
         let stream = connect(&self.tls, &self.hostname, self.https).await?;
         let token = self.token(&self.hostname);
         Ok(HttpsConnection::new(stream, &self.hostname, &token))
+    }
+
+    /// Its name, which is also that of its event hub.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Where it speaks AMQP.
+    pub fn amqps(&self) -> SocketAddr {
+        self.amqps
     }
 
     /// Where it speaks MQTT.

@@ -1,4 +1,4 @@
-//! Load on a running hub or another MQTT server, and what it costs.
+//! Load on a running hub or another server, and what it costs.
 //!
 //! Every command is bounded by a count or by seconds, drives one server from one
 //! thread, and prints a line per measurement to standard output. Nothing here
@@ -8,6 +8,11 @@ use std::{path::PathBuf, process::ExitCode};
 
 use clap::{Parser, Subcommand};
 
+mod amqp;
+mod amqp_connect;
+mod amqp_idle;
+mod amqp_read;
+mod amqp_telemetry;
 mod c2d;
 mod connect;
 mod disk;
@@ -17,6 +22,7 @@ mod fleet;
 mod https;
 mod hub;
 mod link;
+mod load;
 mod load_devices;
 mod methods;
 mod mqtt;
@@ -50,6 +56,8 @@ Examples:
   twinhub-bench registry --data-dir ./hub --operation create
   twinhub-bench telemetry --data-dir ./hub --connections 100 --window 32
   twinhub-bench telemetry --broker 127.0.0.1:1883 --plain --rate 20000
+  twinhub-bench amqp-telemetry --data-dir ./hub --connections 10 --devices 200 --window 4
+  twinhub-bench amqp-read --data-dir ./hub --fill 1000000
   twinhub-bench mqtt-idle --data-dir ./hub --connections 5000
   twinhub-bench start-up --binary target/release/twinhub --data-dir ./hub
   twinhub-bench disk --folder ./hub
@@ -121,6 +129,34 @@ enum Command {
         #[command(flatten)]
         args: mqtt_idle::Args,
     },
+    /// Telemetry over AMQP, each message accepted
+    AmqpTelemetry {
+        #[command(flatten)]
+        target: TargetArgs,
+        #[command(flatten)]
+        args: amqp_telemetry::Args,
+    },
+    /// All that the partitions hold, over AMQP
+    AmqpRead {
+        #[command(flatten)]
+        target: TargetArgs,
+        #[command(flatten)]
+        args: amqp_read::Args,
+    },
+    /// New AMQP connections that are let in, attach a link and go
+    AmqpConnect {
+        #[command(flatten)]
+        target: TargetArgs,
+        #[command(flatten)]
+        args: connect::Args,
+    },
+    /// The memory that idle AMQP connections cost the server
+    AmqpIdle {
+        #[command(flatten)]
+        target: TargetArgs,
+        #[command(flatten)]
+        args: amqp_idle::Args,
+    },
     /// Reported properties and reads of the twin over MQTT
     MqttTwin {
         #[command(flatten)]
@@ -177,6 +213,14 @@ impl Command {
             Self::EchoServer(args) => echo_server::run(&args).map(|()| Report::default()),
             Self::Table(args) => table::run(&args).map(|()| Report::default()),
             Self::MqttIdle { target, args } => mqtt_idle::run(&target.find().await?, &args).await,
+            Self::AmqpTelemetry { target, args } => {
+                amqp_telemetry::run(&target.find().await?, &args).await
+            }
+            Self::AmqpRead { target, args } => amqp_read::run(&target.find().await?, &args).await,
+            Self::AmqpConnect { target, args } => {
+                amqp_connect::run(&target.find().await?, &args).await
+            }
+            Self::AmqpIdle { target, args } => amqp_idle::run(&target.find().await?, &args).await,
             Self::MqttTwin { target, args } => mqtt_twin::run(&target.find().await?, &args).await,
             Self::StartUp(args) => start_up::run(&args).await,
             Self::Disk { folder, seconds } => disk::run(&folder, seconds),

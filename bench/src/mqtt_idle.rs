@@ -130,11 +130,12 @@ async fn ping_all(clients: &mut [Client]) -> anyhow::Result<()> {
 }
 
 /// What one connection costs, in KB.
-fn each(before: u64, after: u64, connections: f64) -> f64 {
+pub fn each(before: u64, after: u64, connections: f64) -> f64 {
     (kibibytes(after) - kibibytes(before)) / connections
 }
 
-fn cost(before: u64, after: u64, connections: f64) -> String {
+/// The same for people, with the memory before and after.
+pub fn cost(before: u64, after: u64, connections: f64) -> String {
     format!(
         "{:.1} KB each (server {:.1} MB before, {:.1} MB with them)",
         each(before, after, connections),

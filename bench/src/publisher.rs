@@ -20,6 +20,7 @@ use twinhub_mqtt_codec::{Delivery, Packet, Publish, TopicName};
 use crate::{
     figures::{Figures, Window},
     link::{Link, PeerState},
+    load::{Buffers, Sends},
     target::{Target, telemetry_topic},
 };
 
@@ -39,12 +40,6 @@ pub struct Publisher {
     inbox: Vec<u8>,
 }
 
-/// The buffers that all publishers of a loop share.
-pub struct Buffers {
-    scratch: Vec<u8>,
-    outbox: Vec<u8>,
-}
-
 /// A PUBLISH, whole but for its packet identifier.
 struct Template {
     packet: Vec<u8>,
@@ -56,16 +51,6 @@ struct InFlight {
     /// By packet identifier less one.
     started: Vec<Option<Instant>>,
     free: Vec<u16>,
-}
-
-impl Buffers {
-    /// Enough for any publisher.
-    pub fn new() -> Self {
-        Self {
-            scratch: vec![0; 64 * 1024],
-            outbox: Vec::new(),
-        }
-    }
 }
 
 impl Publisher {
@@ -102,14 +87,14 @@ impl Publisher {
             inbox: Vec::new(),
         })
     }
+}
 
-    /// Has the poll of `registry` tell of it under `token`.
-    pub fn register(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
+impl Sends for Publisher {
+    fn register(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
         self.link.register(registry, token)
     }
 
-    /// Reads the acknowledgements that have come, and counts them.
-    pub fn receive(
+    fn receive(
         &mut self,
         buffers: &mut Buffers,
         count: &Window,
@@ -136,8 +121,7 @@ impl Publisher {
         Ok(())
     }
 
-    /// Sends as many messages as the window has room for.
-    pub fn fill(&mut self, buffers: &mut Buffers, now: Instant) -> io::Result<()> {
+    fn fill(&mut self, buffers: &mut Buffers, now: Instant) -> io::Result<()> {
         buffers.outbox.clear();
         while let Some(id) = self.window.begin(now) {
             self.message.append(id, &mut buffers.outbox);
@@ -145,8 +129,7 @@ impl Publisher {
         self.link.send(&buffers.outbox)
     }
 
-    /// Sends one message that was due at `due`; false if the window is full.
-    pub fn send_due(&mut self, buffers: &mut Buffers, due: Instant) -> io::Result<bool> {
+    fn send_due(&mut self, buffers: &mut Buffers, due: Instant) -> io::Result<bool> {
         let Some(id) = self.window.begin(due) else {
             return Ok(false);
         };
@@ -156,13 +139,11 @@ impl Publisher {
         Ok(true)
     }
 
-    /// Sends what the kernel had no room for.
-    pub fn flush(&mut self) -> io::Result<()> {
+    fn flush(&mut self) -> io::Result<()> {
         self.link.flush()
     }
 
-    /// How many messages are not acknowledged.
-    pub fn in_flight(&self) -> usize {
+    fn in_flight(&self) -> usize {
         self.window.started.len() - self.window.free.len()
     }
 }

@@ -33,6 +33,8 @@ pub struct Ports {
     pub https: u16,
     /// MQTT over TLS.
     pub mqtts: u16,
+    /// AMQP over TLS.
+    pub amqps: u16,
 }
 
 impl Running {

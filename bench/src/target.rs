@@ -1,4 +1,4 @@
-//! What is measured: a hub, or another MQTT server beside it.
+//! What is measured: a hub, or another server of MQTT or AMQP beside it.
 //!
 //! Devices of a hub exist and have tokens. Another server knows one user with
 //! a password, or lets everybody in. Both are given the same topics.
@@ -33,7 +33,7 @@ const BROKER_NAME: &str = "localhost";
 pub struct TargetArgs {
     #[command(flatten)]
     hub: HubArgs,
-    /// Another MQTT server, instead of a hub
+    /// Another server of MQTT or AMQP, instead of a hub
     #[arg(long, value_name = "ADDRESS:PORT", conflicts_with_all = ["data_dir", "login"])]
     broker: Option<SocketAddr>,
     /// With --broker: the user
@@ -47,10 +47,11 @@ pub struct TargetArgs {
     plain: bool,
 }
 
-/// A server that speaks MQTT.
+/// A server that speaks MQTT or AMQP.
 pub struct Target {
     kind: Kind,
     mqtt: SocketAddr,
+    amqp: SocketAddr,
     server_name: ServerName<'static>,
     tls: Option<Arc<ClientConfig>>,
     process: Option<Process>,
@@ -71,6 +72,7 @@ impl TargetArgs {
             let hub = self.hub.find().await?;
             return Ok(Target {
                 mqtt: hub.mqtts(),
+                amqp: hub.amqps(),
                 server_name: ServerName::try_from(hub.hostname().to_owned())?,
                 tls: Some(credulous()?),
                 process: hub.process(),
@@ -79,6 +81,7 @@ impl TargetArgs {
         };
         Ok(Target {
             mqtt: address,
+            amqp: address,
             server_name: ServerName::try_from(BROKER_NAME)?,
             tls: if self.plain { None } else { Some(credulous()?) },
             process: self.hub.process(),
@@ -110,6 +113,27 @@ impl Target {
     /// Where it speaks MQTT.
     pub fn mqtt(&self) -> SocketAddr {
         self.mqtt
+    }
+
+    /// Where it speaks AMQP.
+    pub fn amqp(&self) -> SocketAddr {
+        self.amqp
+    }
+
+    /// The name that it is called by.
+    pub fn host(&self) -> &str {
+        match &self.kind {
+            Kind::Hub(hub) => hub.hostname(),
+            Kind::Broker { .. } => BROKER_NAME,
+        }
+    }
+
+    /// The user and the password that another server asks for.
+    pub fn login(&self) -> Option<(&str, &str)> {
+        match &self.kind {
+            Kind::Hub(_) => None,
+            Kind::Broker { user, password } => Some((user.as_deref()?, password.as_deref()?)),
+        }
     }
 
     /// An address to connect from. On loopback it moves on with `index`,
