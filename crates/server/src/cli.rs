@@ -17,6 +17,7 @@ mod authentication;
 mod c2d_message;
 mod certificate;
 mod connection_string;
+mod consumer_group;
 mod device_identity;
 mod document;
 mod env;
@@ -108,6 +109,9 @@ enum ClientCommand {
     /// Manage certificates of authorities that issue devices' certificates
     #[command(subcommand)]
     Certificate(certificate::Command),
+    /// Manage consumer groups, under which readers of events keep apart
+    #[command(subcommand)]
+    ConsumerGroup(consumer_group::Command),
     /// Manage devices
     #[command(subcommand)]
     DeviceIdentity(device_identity::Command),
@@ -179,6 +183,7 @@ impl ClientCommand {
             Self::ConnectionString(args) => connection_string::run(&args, access).await,
             Self::Policy(command) => policy::run(&command, access).await,
             Self::Certificate(command) => certificate::run(&command, access).await,
+            Self::ConsumerGroup(command) => consumer_group::run(&command, access).await,
             Self::DeviceIdentity(command) => device_identity::run(&command, access).await,
             Self::ModuleIdentity(command) => module_identity::run(&command, access).await,
             Self::DeviceTwin(command) => twin::run_device(&command, access).await,

@@ -8,19 +8,25 @@ use super::{
     failure::Failure,
     https::Endpoint,
     identity,
+    management::Policy,
 };
+use crate::running::RunningHub;
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
   twinhub connection-string
   twinhub connection-string --policy service --secondary
+  twinhub connection-string --default-eventhub --policy service
   twinhub connection-string --device-id sensor-1
   twinhub connection-string --device-id sensor-1 --module-id thermostat -o json")]
 pub struct Args {
     /// Shared access policy [default: iothubowner]
     #[arg(long, visible_alias = "policy-name", value_name = "NAME", conflicts_with_all = ["device_id", "module_id"])]
     policy: Option<String>,
+    /// For Event Hubs clients, which read telemetry from the built-in endpoint
+    #[arg(long, visible_alias = "eh", conflicts_with_all = ["device_id", "module_id"])]
+    default_eventhub: bool,
     /// Device
     #[arg(long, short = 'd', value_name = "ID")]
     device_id: Option<String>,
@@ -33,17 +39,36 @@ pub struct Args {
 }
 
 pub async fn run(args: &Args, access: &Access) -> Result<Answer, Failure> {
-    let string = match &args.device_id {
-        Some(device) => of_identity(device, args, access).await?,
-        None => {
-            let policy = args.policy.as_deref().unwrap_or("iothubowner");
-            of_policy(policy, args.secondary, access).await?
-        }
+    let policy = args.policy.as_deref().unwrap_or("iothubowner");
+    let text = match &args.device_id {
+        Some(device) => of_identity(device, args, access).await?.to_string(),
+        None if args.default_eventhub => of_event_hub(policy, args.secondary, access).await?,
+        None => of_policy(policy, args.secondary, access).await?.to_string(),
     };
     Ok(Answer::Text {
         name: "connectionString",
-        text: string.to_string(),
+        text,
     })
+}
+
+async fn of_event_hub(name: &str, secondary: bool, access: &Access) -> Result<String, Failure> {
+    let policy = access.management()?.policy(name).await?;
+    Ok(event_hub(&access.running()?, &policy, secondary))
+}
+
+/// The connection string of the built-in endpoint. It has no port: clients of
+/// Event Hubs dial 5671, or 443 for WebSockets.
+pub fn event_hub(running: &RunningHub, policy: &Policy, secondary: bool) -> String {
+    let key = match secondary {
+        true => &policy.secondary_key,
+        false => &policy.primary_key,
+    };
+    format!(
+        "Endpoint=sb://{}/;SharedAccessKeyName={};SharedAccessKey={key};EntityPath={}",
+        running.hostname(),
+        policy.key_name,
+        running.hub
+    )
 }
 
 async fn of_policy(

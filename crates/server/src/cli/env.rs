@@ -6,6 +6,7 @@ use super::{
     access::{Access, Target, service_hostname},
     always_quoted,
     answer::Answer,
+    connection_string,
     failure::Failure,
 };
 use crate::trust;
@@ -41,13 +42,7 @@ pub async fn run(_args: &Args, access: &Access) -> Result<Answer, Failure> {
         &owner.key_name,
         &owner.primary_key,
     )?;
-    let eventhub = format!(
-        "Endpoint=sb://{}/;SharedAccessKeyName={};SharedAccessKey={};EntityPath={}",
-        running.hostname(),
-        owner.key_name,
-        owner.primary_key,
-        running.hub
-    );
+    let eventhub = connection_string::event_hub(&running, &owner, false);
     Ok(Answer::Shell(exports(&[
         ("IOTHUB_CONNECTION_STRING", &iothub.to_string()),
         ("EVENTHUB_CONNECTION_STRING", &eventhub),

@@ -1,4 +1,5 @@
-//! The management API of a hub: its policies and their keys.
+//! The management API of a hub: its policies and their keys, certificates and
+//! consumer groups.
 //!
 //! Calls are those of Azure's resource provider, as `az` sends them: policies
 //! are part of the hub's document, so that each change reads all of them,
@@ -124,6 +125,18 @@ impl Management {
     ) -> Result<Value, Failure> {
         let below = [&["certificates"], below].concat();
         self.send(method, &below, if_match, body).await
+    }
+
+    /// A call about the consumer groups, or the one called `name`.
+    pub async fn consumer_groups(
+        &self,
+        method: Method,
+        name: Option<&str>,
+        body: Option<&Value>,
+    ) -> Result<Value, Failure> {
+        let groups = ["eventHubEndpoints", "events", "ConsumerGroups"];
+        let below = [&groups[..], name.as_slice()].concat();
+        self.send(method, &below, None, body).await
     }
 
     async fn send(

@@ -47,7 +47,7 @@ pub struct Args {
     /// Only events of modules of this name
     #[arg(long, short = 'm', value_name = "ID")]
     module_id: Option<String>,
-    /// Consumer group to read with [default: $Default]
+    /// Consumer group, which must be there; each reader of it sees every event [default: $Default]
     #[arg(long, visible_alias = "cg", short = 'c', value_name = "NAME")]
     consumer_group: Option<String>,
     /// Media type that bodies are shown as, whatever their senders say
