@@ -24,6 +24,7 @@ use crate::{clock, welcome};
 use self::core::Core;
 use self::gateways::{Gateways, Sockets};
 
+mod amqp;
 mod core;
 mod gateways;
 mod metrics;
@@ -57,7 +58,7 @@ async fn serve(config: &Config, data_dir: &DataDir, open_files: u64) -> anyhow::
     let trusted = source.trusted_by_clients();
     let certificate = ServerCertificate::prepare(source, clock::now())?;
     let sockets = Sockets::bind(config)?;
-    let ports = sockets.ports(config);
+    let ports = sockets.ports();
     let health = Health::new(metrics::install()?);
     let core = Core::open(config, data_dir, &operator_token).await?;
     let events = core.event_log.clone();
@@ -74,7 +75,7 @@ async fn serve(config: &Config, data_dir: &DataDir, open_files: u64) -> anyhow::
     tasks.spawn(core.clone().write_presence_behind(shutdown.clone()));
     tasks.spawn(core.cloud_to_device.clone().run(shutdown.clone()));
     tasks.spawn(core.clone().drop_old_events(shutdown.clone()));
-    Gateways::new(&core, health.clone(), &shutdown)
+    Gateways::new(&core, ports, health.clone(), &shutdown)
         .await
         .spawn(sockets, open_files, certificate, &shutdown, &mut tasks)?;
 

@@ -44,9 +44,13 @@ pub fn later_start(hub: &RunningHub) -> String {
 }
 
 fn listening(hub: &RunningHub) -> String {
-    let Ports { https, mqtts, .. } = hub.ports;
+    let Ports {
+        https,
+        mqtts,
+        amqps,
+    } = hub.ports;
     format!(
-        "HTTPS on port {https}, MQTT on port {mqtts}, as {}.",
+        "HTTPS on port {https}, MQTT on port {mqtts}, AMQP on port {amqps}, as {}.",
         hub.hostnames.join(", ")
     )
 }
@@ -84,7 +88,7 @@ mod tests {
             "HostName=localhost;...",
             "/data/tls/ca.pem",
             "eval \"$(twinhub --data-dir '/my data' env)\"",
-            "HTTPS on port 443, MQTT on port 8883, as localhost.",
+            "HTTPS on port 443, MQTT on port 8883, AMQP on port 5671, as localhost.",
         ] {
             assert!(text.contains(needed), "{needed} is missing in:\n{text}");
         }

@@ -18,18 +18,34 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("twinhub-x509", &[]),
     // The rules.
     ("twinhub-core", &["twinhub-sas", "twinhub-x509"]),
+    // What gateways over AMQP share: connections, and the seam to their links.
+    (
+        "twinhub-amqp-server",
+        &["twinhub-amqp-engine", "twinhub-core"],
+    ),
     // Engines.
     ("twinhub-embedded", &["twinhub-core", "twinhub-event-log"]),
     ("twinhub-engine-suite", &["twinhub-core"]),
     // Gateways: none knows another, none knows an engine.
+    (
+        "twinhub-amqp",
+        &["twinhub-amqp-engine", "twinhub-amqp-server", "twinhub-core"],
+    ),
+    (
+        "twinhub-eventhubs",
+        &["twinhub-amqp-engine", "twinhub-amqp-server", "twinhub-core"],
+    ),
     ("twinhub-http", &["twinhub-core"]),
     ("twinhub-mqtt", &["twinhub-core", "twinhub-mqtt-codec"]),
     // The one place that names both sides.
     (
         "twinhub",
         &[
+            "twinhub-amqp",
+            "twinhub-amqp-server",
             "twinhub-core",
             "twinhub-embedded",
+            "twinhub-eventhubs",
             "twinhub-http",
             "twinhub-mqtt",
             // For the devices that `simulate` runs.

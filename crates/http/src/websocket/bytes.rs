@@ -1,9 +1,10 @@
 //! The bytes in binary messages.
 //!
 //! [`Messages`] promises what a byte stream does: messages come out as their
-//! bytes one behind the other, and each write goes out as one message. The
-//! library collects a message before it gives it out, so what it may collect
-//! depends on who sends: little for a stranger, more for whoever is admitted.
+//! bytes one behind the other, and each write goes out as one message, a large
+//! one as several. The library collects a message before it gives it out, so
+//! what it may collect depends on who sends: little for a stranger, more for
+//! whoever is admitted.
 
 use std::io::{self, Read, Write};
 use std::pin::Pin;
@@ -22,6 +23,8 @@ pub(super) const STRANGERS_MESSAGE: usize = 80 * 1024;
 /// The largest message, and the most that is kept for a peer that does not
 /// read: more than any packet that a message may carry.
 pub(super) const MAX_MESSAGE: usize = 1024 * 1024;
+/// The largest message that is sent: several fit into what is kept.
+const MAX_SENT: usize = MAX_MESSAGE / 4;
 /// What a connection reads at once; it is kept while the connection lives.
 const READ_BUFFER: usize = 4 * 1024;
 
@@ -157,6 +160,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Messages<S> {
         if this.write_blocked {
             ready!(this.poll_flushed())?;
         }
+        let buf = &buf[..buf.len().min(MAX_SENT)];
         let message = Message::Binary(Bytes::copy_from_slice(buf));
         match this.socket.write(message) {
             Ok(()) => {}
@@ -299,6 +303,30 @@ mod tests {
         messages.read_exact(&mut received).await.unwrap();
         assert!(received == sent);
         sending.await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_write_larger_than_what_is_kept_passes_in_several_messages() {
+        let (mut client, mut messages, _) = connection();
+        let writing = tokio::spawn(async move {
+            messages.write_all(&vec![7; 2 * MAX_MESSAGE]).await.unwrap();
+            messages.flush().await.unwrap();
+            messages
+        });
+
+        let mut payload = 0;
+        while payload < 2 * MAX_MESSAGE {
+            let mut header = [0; 10];
+            client.read_exact(&mut header).await.unwrap();
+            assert_eq!(header[..2], [0x82, 127]);
+            let length = u64::from_be_bytes(header[2..].try_into().unwrap());
+            let mut bytes = vec![0; usize::try_from(length).unwrap()];
+            client.read_exact(&mut bytes).await.unwrap();
+            payload += bytes.len();
+        }
+
+        assert_eq!(payload, 2 * MAX_MESSAGE);
+        writing.await.unwrap();
     }
 
     #[tokio::test]

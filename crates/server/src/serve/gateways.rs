@@ -9,6 +9,7 @@ use twinhub_core::access::{ClientCertificate, Peer};
 use twinhub_http::{EventStreams, Health, MessageServices, WebSocketRoute};
 use twinhub_transport::{Connection, Limits, StrangerCaps, Strangers, Tls};
 
+use super::amqp;
 use super::core::Core;
 use crate::certificates::{ClientCertificates, ServerCertificate, may_be_a_browser, server_config};
 use crate::config::{Config, Ports};
@@ -18,6 +19,7 @@ use crate::listen::{self, Listeners, Port};
 pub struct Sockets {
     https: Listeners,
     mqtts: Listeners,
+    amqps: Listeners,
 }
 
 impl Sockets {
@@ -32,15 +34,16 @@ impl Sockets {
         Ok(Sockets {
             https: bind("https", config.ports.https)?,
             mqtts: bind("mqtts", config.ports.mqtts)?,
+            amqps: bind("amqps", config.ports.amqps)?,
         })
     }
 
     /// The numbers that were bound.
-    pub fn ports(&self, config: &Config) -> Ports {
+    pub fn ports(&self) -> Ports {
         Ports {
             https: self.https.port,
             mqtts: self.mqtts.port,
-            amqps: config.ports.amqps,
+            amqps: self.amqps.port,
         }
     }
 }
@@ -55,11 +58,18 @@ fn tell_passed_over(addresses: &[IpAddr], port: &'static str) {
 pub struct Gateways {
     http: Arc<twinhub_http::Gateway>,
     mqtt: Arc<twinhub_mqtt::Gateway>,
+    amqp: Arc<twinhub_amqp_server::Server>,
 }
 
 impl Gateways {
-    /// Puts the gateways together; MQTT is also served over WebSocket.
-    pub async fn new(core: &Core, health: Health, shutdown: &CancellationToken) -> Self {
+    /// Puts the gateways together; MQTT and AMQP are also served over
+    /// WebSocket.
+    pub async fn new(
+        core: &Core,
+        ports: Ports,
+        health: Health,
+        shutdown: &CancellationToken,
+    ) -> Self {
         let mqtt = Arc::new(twinhub_mqtt::Gateway::new(
             twinhub_mqtt::Services {
                 hubs: core.hubs.clone(),
@@ -76,11 +86,19 @@ impl Gateways {
             },
             twinhub_mqtt::Settings::default(),
         ));
-        let over_websocket = {
+        let amqp = Arc::new(amqp::server(core, ports.amqps));
+        let mqtt_over_websocket = {
             let (mqtt, shutdown) = (mqtt.clone(), shutdown.clone());
             WebSocketRoute::new("mqtt", move |stream, peer, admitted| {
                 let (mqtt, shutdown) = (mqtt.clone(), shutdown.clone());
                 async move { mqtt.serve(stream, peer, admitted, shutdown).await }
+            })
+        };
+        let amqp_over_websocket = {
+            let (amqp, shutdown) = (amqp.clone(), shutdown.clone());
+            WebSocketRoute::new("AMQPWSB10", move |stream, peer, admitted| {
+                let (amqp, shutdown) = (amqp.clone(), shutdown.clone());
+                async move { amqp.serve(stream, peer, admitted, shutdown).await }
             })
         };
         let http = twinhub_http::Gateway::new(twinhub_http::Services {
@@ -91,7 +109,7 @@ impl Gateways {
             methods: core.methods.clone(),
             clock: core.clock.clone(),
             health,
-            websockets: vec![over_websocket],
+            websockets: vec![mqtt_over_websocket, amqp_over_websocket],
             messages: MessageServices {
                 telemetry: core.telemetry.clone(),
                 faults: core.faults.clone(),
@@ -105,7 +123,7 @@ impl Gateways {
             },
         })
         .await;
-        Gateways { http, mqtt }
+        Gateways { http, mqtt, amqp }
     }
 
     /// Serves every socket in a task of its own, until `shutdown`. Peers that
@@ -125,8 +143,8 @@ impl Gateways {
             some: https(ClientCertificates::NotAsked)?,
             others: https(ClientCertificates::Asked)?,
         };
-        let mqtts = server_config(certificate, &[], ClientCertificates::Asked)?;
-        let mqtts = Tls::Alike(mqtts);
+        // Without ALPN, and with a client's certificate if it has one.
+        let asked = Tls::Alike(server_config(certificate, &[], ClientCertificates::Asked)?);
         for socket in sockets.https.sockets {
             let (gateway, stop) = (self.http.clone(), shutdown.clone());
             let handle = move |connection: Connection| {
@@ -157,7 +175,26 @@ impl Gateways {
             };
             tasks.spawn(twinhub_transport::serve(
                 socket,
-                mqtts.clone(),
+                asked.clone(),
+                strangers.clone(),
+                Limits::default(),
+                shutdown.clone(),
+                handle,
+            ));
+        }
+        for socket in sockets.amqps.sockets {
+            let (server, stop) = (self.amqp.clone(), shutdown.clone());
+            let handle = move |connection: Connection| {
+                let (server, stop) = (server.clone(), stop.clone());
+                async move {
+                    let peer = peer_of(&connection);
+                    let admitted = move || drop(connection.stranger);
+                    server.serve(connection.stream, peer, admitted, stop).await;
+                }
+            };
+            tasks.spawn(twinhub_transport::serve(
+                socket,
+                asked.clone(),
                 strangers.clone(),
                 Limits::default(),
                 shutdown.clone(),
