@@ -16,7 +16,7 @@ from types import TracebackType
 
 from support.loopback import free_address
 
-PORTS = (443, 8883)
+PORTS = (443, 8883, 5671)
 _RESET = struct.pack("ii", 1, 0)
 
 

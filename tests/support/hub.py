@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json as jsonlib
 import os
 import shutil
@@ -10,6 +11,7 @@ import ssl
 import subprocess
 import time
 import uuid
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -19,7 +21,13 @@ from support.identity import Identity
 from support.raw_mqtt import RawMqtt
 
 API_VERSION = "2021-04-12"
+ARM_VERSION = "2023-06-30"
+_HUBS = "/subscriptions/any/providers/Microsoft.Devices/IotHubs"
 REPOSITORY = Path(__file__).resolve().parents[2]
+
+# `[hub] name`, which is the name of the built-in endpoint's event hub, too.
+HUB_NAME = "localhost"
+PARTITIONS = 4
 
 
 class HubDidNotStart(RuntimeError):
@@ -50,6 +58,7 @@ class Hub:
         self.data_dir = data_dir
         self.https_port = 443
         self.mqtts_port = 8883
+        self.amqps_port = 5671
         self.options = options or []
         # Set it for a hub that shows a certificate of the operator's own.
         self.ca_file = data_dir / "tls" / "ca.pem"
@@ -147,6 +156,13 @@ class Hub:
         """What `twinhub connection-string` prints for the policy."""
         return f"HostName={self.host};SharedAccessKeyName={policy};SharedAccessKey={self.policy_key(policy)}"
 
+    def event_hub_connection_string(self, policy: str = "service", entity: str = HUB_NAME) -> str:
+        """What readers of the built-in endpoint are given."""
+        return (
+            f"Endpoint=sb://{self.host}/;SharedAccessKeyName={policy}"
+            f";SharedAccessKey={self.policy_key(policy)};EntityPath={entity}"
+        )
+
     def policy_key(self, policy: str = "iothubowner") -> str:
         """The policy's primary key; asked for once, because keys of default policies stay."""
         if policy not in self._policy_keys:
@@ -213,6 +229,20 @@ class Hub:
         manager = IoTHubRegistryManager.from_connection_string(self.connection_string(policy))
         manager.protocol.config.connection.verify = str(self.ca_file)
         return manager
+
+    @contextlib.contextmanager
+    def consumer_group(self) -> Iterator[str]:
+        """A consumer group that goes with the test; made through the resource provider's REST."""
+        name = unique("group")
+        headers = {"Authorization": f"Bearer {self.operator_token}"}
+        as_operator: dict[str, Any] = {"headers": headers, "token": None, "api_version": ARM_VERSION}
+        (found,) = self.http("GET", _HUBS, **as_operator).expect(200).json()["value"]
+        path = f"{found['id']}/eventHubEndpoints/events/ConsumerGroups/{name}"
+        self.http("PUT", path, json={"properties": {"name": name}}, **as_operator).expect(200)
+        try:
+            yield name
+        finally:
+            self.http("DELETE", path, **as_operator).expect(200)
 
     def device_client(self, identity: Identity, *, aio: bool = False, **options: Any):
         """Microsoft's device or module client for the identity, not yet connected."""
