@@ -16,6 +16,8 @@ use twinhub_amqp_engine::value::{Map, Value};
 use twinhub_amqp_server::{
     ConnectionContext, Gone, HubError, NewDelivery, Outgoing, OutgoingTerms, PendingLink,
 };
+use twinhub_core::access::Refused;
+use twinhub_core::consumer_groups::ConsumerGroup;
 use twinhub_core::events::PartitionId;
 use twinhub_core::hubs::Hub;
 use twinhub_core::ports::LogError;
@@ -57,6 +59,7 @@ struct Opened {
     shared: Arc<Shared>,
     connection: Arc<ConnectionContext>,
     watch: PermitWatch,
+    group: ConsumerGroup,
     name: ReaderName,
     place: Place,
     cursor: Cursor,
@@ -74,7 +77,7 @@ impl Opened {
         let access = services.access.clone();
         let watch = PermitWatch::obtain(access, connection.clone(), &node.path()).await?;
         let hub = watch.permit().hub();
-        let partition = shared.partition(hub, node)?;
+        let (group, partition) = shared.find(hub, node)?;
         let name = name_of(attach)?;
         let filters = attach.source.as_ref().map(|source| &source.filter);
         let beginning = Beginning::read(filters.unwrap_or(&Map::new()))?;
@@ -84,6 +87,7 @@ impl Opened {
         let place = shared.places.enter(stand, name.clone())?;
         Ok(Opened {
             watch,
+            group,
             place,
             cursor,
             wants_runtime_info: attach
@@ -110,10 +114,15 @@ impl Opened {
             wants_runtime_info: self.wants_runtime_info,
             runtime_info: None,
         };
+        let hub = self.watch.permit().hub().name().clone();
+        let hubs = &self.shared.services.hubs;
         let end = select! {
             biased;
             by = self.place.ousted() => End::Refused(Refusal::Ousted { ousted: self.name, by }),
-            refusal = forbidden(&self.shared, &mut self.watch, node) => End::Refused(refusal),
+            refused = forbidden(&mut self.watch) => End::Refused(refused.into()),
+            () = hubs.without_consumer_group(&hub, &self.group) => {
+                End::Refused(Refusal::NotFound(node.to_string()))
+            }
             end = delivery.run(&mut link) => end,
         };
         match end {
@@ -152,16 +161,11 @@ impl From<LogError> for End {
 }
 
 /// Waits until the reader may no longer read.
-async fn forbidden(shared: &Shared, watch: &mut PermitWatch, node: &PartitionNode) -> Refusal {
+async fn forbidden(watch: &mut PermitWatch) -> Refused {
     loop {
         watch.until_next_check().await;
         if let Err(refused) = watch.check().await {
-            return refused.into();
-        }
-        let name = watch.permit().hub().name();
-        let hub = shared.services.hubs.by_name(name.as_str());
-        if !hub.is_some_and(|hub| has_group(&hub, &node.group)) {
-            return Refusal::NotFound(node.to_string());
+            return refused;
         }
     }
 }
@@ -253,14 +257,20 @@ impl Delivery<'_> {
 }
 
 impl Shared {
-    /// The partition that an address names, if it is there.
-    fn partition(&self, hub: &Hub, node: &PartitionNode) -> Result<PartitionId, Refusal> {
+    /// What an address names, if it is there.
+    fn find(
+        &self,
+        hub: &Hub,
+        node: &PartitionNode,
+    ) -> Result<(ConsumerGroup, PartitionId), Refusal> {
         let not_found = || Refusal::NotFound(node.to_string());
-        if !node.entity.eq_ignore_ascii_case(hub.name().as_str()) || !has_group(hub, &node.group) {
+        if !node.entity.eq_ignore_ascii_case(hub.name().as_str()) {
             return Err(not_found());
         }
+        let group = hub.consumer_group(&node.group).ok_or_else(not_found)?;
         let count = self.services.log.partitions(hub.name()).unwrap_or(0);
-        parse_partition(&node.partition, count).ok_or_else(not_found)
+        let partition = parse_partition(&node.partition, count).ok_or_else(not_found)?;
+        Ok((group.clone(), partition))
     }
 }
 
@@ -269,11 +279,6 @@ pub(crate) fn parse_partition(text: &str, count: u16) -> Option<PartitionId> {
     let number: u16 = text.parse().ok()?;
     // Neither "+1" nor "01" is a name of it.
     (number < count && number.to_string() == text).then_some(PartitionId(number))
-}
-
-/// Whether a hub has a consumer group, whatever the case.
-fn has_group(_hub: &Hub, group: &str) -> bool {
-    group.eq_ignore_ascii_case("$Default")
 }
 
 /// How a reader calls itself, and its epoch.
