@@ -13,6 +13,7 @@
 pub mod amqp;
 pub mod event_log;
 pub mod http;
+pub mod messages;
 pub mod mqtt;
 pub mod sas;
 pub mod topics;
@@ -24,6 +25,7 @@ pub type Target = fn(&[u8]);
 /// Every target, by the name of its binary and its corpus.
 pub const TARGETS: &[(&str, Target)] = &[
     ("amqp_frame", amqp::amqp_frame),
+    ("amqp_message", messages::amqp_message),
     ("certificate", x509::certificate),
     ("connection_string", sas::connection_string),
     ("event_log_index", event_log::event_log_index),
