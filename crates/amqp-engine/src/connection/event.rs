@@ -36,7 +36,7 @@ impl DeliveryId {
 }
 
 /// Something that happened on a connection.
-#[derive(Debug)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Event {
     /// The client chose one of the mechanisms on offer, and waits for
     /// [`sasl_outcome`](super::Connection::sasl_outcome). Nothing else is read
