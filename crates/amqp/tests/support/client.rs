@@ -340,27 +340,23 @@ impl Client {
             }
             _ => false,
         };
-        let said = loop {
-            let said = self.hear(told).await;
-            let Performative::Disposition(said) = said else {
-                unreachable!("it was looked at");
-            };
-            let last = said.last.unwrap_or(said.first);
-            // The rest of the range is for those who ask later.
-            if last > said.first {
-                for (first, last) in [(said.first, id.wrapping_sub(1)), (id + 1, last)] {
-                    if first <= last && last != u32::MAX {
-                        self.unread
-                            .push_back(Performative::Disposition(Disposition {
-                                first,
-                                last: Some(last),
-                                ..said.clone()
-                            }));
-                    }
+        let Performative::Disposition(said) = self.hear(told).await else {
+            unreachable!("it was looked at");
+        };
+        let last = said.last.unwrap_or(said.first);
+        // The rest of the range is for those who ask later.
+        if last > said.first {
+            for (first, last) in [(said.first, id.wrapping_sub(1)), (id + 1, last)] {
+                if first <= last && last != u32::MAX {
+                    let rest = Disposition {
+                        first,
+                        last: Some(last),
+                        ..said.clone()
+                    };
+                    self.unread.push_back(Performative::Disposition(rest));
                 }
             }
-            break said;
-        };
+        }
         assert!(said.settled, "the hub settles what it has decided");
         said.state.expect("a settled delivery has an outcome")
     }
