@@ -30,7 +30,7 @@ use crate::cbs::Cbs;
 use crate::container::{Attached, Nodes};
 use crate::context::ConnectionContext;
 use crate::errors::HubError;
-use crate::links::{Gone, Limits, Links, PendingLink, Settlement};
+use crate::links::{Limits, Links, PendingLink};
 use crate::sasl::{self, Verdict};
 use crate::server::Server;
 
@@ -67,7 +67,7 @@ pub(crate) async fn run<S, F>(
 {
     let mut connection = Connection::new(server, stream, context, admitted, shutdown);
     let end = std::future::poll_fn(|cx| connection.poll_end(cx)).await;
-    end.log();
+    end.log(connection.context.credentials.count());
     connection.say_goodbye(end).await;
 }
 
@@ -148,49 +148,11 @@ where
     fn hand_out(&mut self, now: Instant) -> Result<bool, End> {
         let mut happened = false;
         loop {
-            let event = {
-                let mut inner = self.links.lock();
-                if inner.is_stuffed() {
-                    return Ok(happened);
-                }
-                let Some(event) = inner.engine.next_event(now.into_std()) else {
-                    return Ok(happened);
-                };
-                happened = true;
-                match event {
-                    Event::Delivery { link, delivery } => {
-                        inner.delivered(link, delivery);
-                        continue;
-                    }
-                    Event::Flow { link, drain } => {
-                        inner.flowed(link, drain);
-                        continue;
-                    }
-                    Event::Settled {
-                        link,
-                        first,
-                        last,
-                        state,
-                        settled,
-                    } => {
-                        let settlement = Settlement {
-                            first,
-                            last,
-                            state,
-                            settled,
-                        };
-                        inner.settled(link, settlement);
-                        continue;
-                    }
-                    Event::Detached { link, error } => {
-                        tracing::debug!(?error, "link gone");
-                        inner.detached(link, Gone::ByPeer);
-                        continue;
-                    }
-                    other => other,
-                }
-            };
-            self.take(event)?;
+            let event = self.links.lock().hand_out(now.into_std(), &mut happened);
+            match event {
+                Some(event) => self.take(event)?,
+                None => return Ok(happened),
+            }
         }
     }
 
@@ -242,6 +204,12 @@ where
         }
         if let Some(AttachTarget::Other(_)) = &link.attach().target {
             return link.refuse(self.context.error(HubError::no_transactions()));
+        }
+        if let Some(host) = link.address().host()
+            && !self.context.credentials.serves(host)
+        {
+            let error = HubError::no_such_address(link.address());
+            return link.refuse(self.context.error(error));
         }
         for nodes in &mut self.nodes {
             match nodes.attach(link) {

@@ -214,6 +214,14 @@ impl Credentials {
         self.shared.certificate.as_ref()
     }
 
+    /// Whether the connection's hub answers to a host.
+    pub(crate) fn serves(&self, host: &str) -> bool {
+        match self.hub() {
+            Some(hub) => hub.answers_to(host),
+            None => self.shared.hubs.by_host(host).is_some(),
+        }
+    }
+
     /// The peer named the host that it means.
     pub(crate) fn named_host(&self, host: &str) {
         let host = host.rsplit_once(':').map_or(host, |(name, port)| {

@@ -1,5 +1,6 @@
 //! Why connections end.
 
+use std::error::Error as _;
 use std::io;
 
 use twinhub_amqp_engine::CloseReason;
@@ -87,13 +88,16 @@ impl End {
 
     /// Tells operators what they may want to know, and the rest to whoever
     /// looks closely: strangers can do it as often as they like.
-    pub(super) fn log(&self) {
-        match self {
-            End::NotReading | End::Closed(CloseReason::Silent | CloseReason::Violation(_)) => {
-                tracing::info!(reason = %self, "connection closed");
-            }
-            End::Broken(error) => tracing::debug!(%error, "connection broke"),
-            _ => tracing::debug!(reason = %self, "connection closed"),
+    pub(super) fn log(&self, is_known: bool) {
+        let notable = matches!(
+            self,
+            End::NotReading | End::Closed(CloseReason::Silent | CloseReason::Violation(_))
+        );
+        let cause = self.source().map(ToString::to_string);
+        if notable && is_known {
+            tracing::info!(reason = %self, cause, "connection closed");
+        } else {
+            tracing::debug!(reason = %self, cause, "connection closed");
         }
     }
 }

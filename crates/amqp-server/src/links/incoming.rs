@@ -96,6 +96,13 @@ impl Incoming {
         inner.incoming.get(&self.link).and_then(|link| link.gone)
     }
 
+    /// Ends the session of the link, with all links in it.
+    pub fn end_session(self, error: AmqpError) {
+        let mut inner = self.links.lock();
+        inner.engine.end_session(self.session, error);
+        inner.touch();
+    }
+
     /// Detaches the link.
     pub fn end(self, error: Option<AmqpError>) {
         self.detach(error);

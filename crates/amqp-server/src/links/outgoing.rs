@@ -63,7 +63,7 @@ impl Outgoing {
     pub fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Gone>> {
         let mut inner = self.links.lock();
         if inner.is_crowded() && sending(&mut inner, self.link).is_ok() {
-            inner.crowded_out.push(cx.waker().clone());
+            inner.crowd_out(self.link, cx.waker());
             return Poll::Pending;
         }
         let can_send = inner.engine.can_send(self.link);
@@ -102,7 +102,7 @@ impl Outgoing {
             return Err(CannotSend::NotOpen);
         }
         let id = inner.engine.send(self.link, delivery, write)?;
-        inner.metrics.sent();
+        inner.has_sent(self.link);
         inner.touch();
         Ok(id)
     }
@@ -183,6 +183,13 @@ impl Outgoing {
     pub fn gone(&self) -> Option<Gone> {
         let inner = self.links.lock();
         inner.outgoing.get(&self.link).and_then(|link| link.gone)
+    }
+
+    /// Ends the session of the link, with all links in it.
+    pub fn end_session(self, error: AmqpError) {
+        let mut inner = self.links.lock();
+        inner.engine.end_session(self.session, error);
+        inner.touch();
     }
 
     /// Detaches the link.

@@ -3,8 +3,9 @@
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
+use std::time::Instant;
 
-use twinhub_amqp_engine::connection::{Connection, IncomingDelivery, LinkId};
+use twinhub_amqp_engine::connection::{Connection, Event, IncomingDelivery, LinkId};
 
 use super::{Gone, Settlement};
 use crate::metrics::LinkMetrics;
@@ -39,8 +40,10 @@ pub(crate) struct Inner {
     /// A handle did something that the task must look at.
     touched: bool,
     task: Option<Waker>,
-    /// Links that wait until less waits to be written.
-    pub(super) crowded_out: Vec<Waker>,
+    /// Links that wait until less waits to be written; each once.
+    crowded_out: Vec<LinkId>,
+    /// Counts what links have sent.
+    sent: u64,
     pub(super) metrics: LinkMetrics,
 }
 
@@ -58,6 +61,10 @@ pub(super) struct Receiving {
 /// A link on which we send.
 pub(super) struct Sending {
     pub(super) settlements: VecDeque<Settlement>,
+    /// It is among those that are crowded out.
+    crowded_out: bool,
+    /// When it sent last.
+    sent: u64,
     pub(super) ready_waker: Option<Waker>,
     pub(super) settled_waker: Option<Waker>,
     pub(super) drain_waker: Option<Waker>,
@@ -79,6 +86,7 @@ impl Links {
                 touched: false,
                 task: None,
                 crowded_out: Vec::new(),
+                sent: 0,
                 metrics,
             })),
         }
@@ -121,6 +129,44 @@ impl Inner {
         }
     }
 
+    /// Gives events to the links that they concern, up to one that concerns
+    /// the connection. While much waits to be taken, events stay where they
+    /// are.
+    pub(crate) fn hand_out(&mut self, now: Instant, happened: &mut bool) -> Option<Event> {
+        while !self.is_stuffed() {
+            let event = self.engine.next_event(now)?;
+            *happened = true;
+            match event {
+                Event::Delivery { link, delivery } => self.delivered(link, delivery),
+                Event::Flow { link, drain } => self.flowed(link, drain),
+                Event::Settled {
+                    link,
+                    first,
+                    last,
+                    state,
+                    settled,
+                } => {
+                    let settlement = Settlement {
+                        first,
+                        last,
+                        state,
+                        settled,
+                    };
+                    self.settled(link, settlement);
+                }
+                Event::Detached { link, error } => {
+                    tracing::debug!(?error, "link gone");
+                    self.detached(link, Gone::ByPeer);
+                }
+                Event::SaslInit { .. }
+                | Event::Opened(_)
+                | Event::Attach { .. }
+                | Event::Closed(_) => return Some(event),
+            }
+        }
+        None
+    }
+
     /// Whether so much waits to be taken that the peer is left unread.
     pub(crate) fn is_stuffed(&self) -> bool {
         self.untaken > self.limits.max_untaken
@@ -131,15 +177,41 @@ impl Inner {
         self.engine.outbox().len() >= self.limits.high_water
     }
 
-    /// Some of what waited was written; whether links go on for that.
+    /// A link waits until less waits to be written.
+    pub(super) fn crowd_out(&mut self, link: LinkId, waker: &Waker) {
+        if let Some(sending) = self.outgoing.get_mut(&link) {
+            remember(&mut sending.ready_waker, waker);
+            if !sending.crowded_out {
+                sending.crowded_out = true;
+                self.crowded_out.push(link);
+            }
+        }
+    }
+
+    /// Some of what waited was written; whether links go on for that. Those
+    /// that sent longest ago go first, so that nobody is crowded out for ever.
     pub(crate) fn uncrowd(&mut self) -> bool {
         if self.crowded_out.is_empty() || self.is_crowded() {
             return false;
         }
-        for waker in self.crowded_out.drain(..) {
-            waker.wake();
+        let mut links = std::mem::take(&mut self.crowded_out);
+        links.sort_by_key(|link| self.outgoing.get(link).map(|sending| sending.sent));
+        for link in links {
+            if let Some(sending) = self.outgoing.get_mut(&link) {
+                sending.crowded_out = false;
+                wake(&mut sending.ready_waker);
+            }
         }
         true
+    }
+
+    /// A link has sent something.
+    pub(super) fn has_sent(&mut self, link: LinkId) {
+        self.metrics.sent();
+        self.sent += 1;
+        if let Some(sending) = self.outgoing.get_mut(&link) {
+            sending.sent = self.sent;
+        }
     }
 
     /// A link waits for its answer.
@@ -164,6 +236,8 @@ impl Inner {
     pub(super) fn send_on(&mut self, link: LinkId) {
         let sending = Sending {
             settlements: VecDeque::new(),
+            crowded_out: false,
+            sent: 0,
             ready_waker: None,
             settled_waker: None,
             drain_waker: None,
@@ -187,7 +261,7 @@ impl Inner {
     }
 
     /// A whole delivery has come.
-    pub(crate) fn delivered(&mut self, link: LinkId, delivery: IncomingDelivery) {
+    fn delivered(&mut self, link: LinkId, delivery: IncomingDelivery) {
         self.metrics.delivered();
         let Some(receiving) = self.incoming.get_mut(&link) else {
             return;
@@ -199,7 +273,7 @@ impl Inner {
     }
 
     /// The peer has settled some of what was sent to it, or wants to.
-    pub(crate) fn settled(&mut self, link: LinkId, settlement: Settlement) {
+    fn settled(&mut self, link: LinkId, settlement: Settlement) {
         let Some(sending) = self.outgoing.get_mut(&link) else {
             return;
         };
@@ -209,7 +283,7 @@ impl Inner {
     }
 
     /// A link that we send on may go on, or is to be drained.
-    pub(crate) fn flowed(&mut self, link: LinkId, drain: bool) {
+    fn flowed(&mut self, link: LinkId, drain: bool) {
         let Some(sending) = self.outgoing.get_mut(&link) else {
             return;
         };
@@ -221,7 +295,7 @@ impl Inner {
     }
 
     /// A link is gone; what has come on it may still be taken.
-    pub(crate) fn detached(&mut self, link: LinkId, why: Gone) {
+    fn detached(&mut self, link: LinkId, why: Gone) {
         self.close(link);
         if let Some(receiving) = self.incoming.get_mut(&link) {
             receiving.gone.get_or_insert(why);
