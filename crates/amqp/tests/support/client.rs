@@ -410,6 +410,25 @@ impl Client {
         .await;
     }
 
+    /// Says what becomes of several deliveries.
+    pub async fn dispose_range(
+        &mut self,
+        first: u32,
+        last: u32,
+        settled: bool,
+        state: DeliveryState,
+    ) {
+        self.say(Disposition {
+            role: Role::Receiver,
+            first,
+            last: Some(last),
+            settled,
+            state: Some(state),
+            batchable: false,
+        })
+        .await;
+    }
+
     /// What the hub, which sends, says of a delivery.
     pub async fn settled_by_hub(&mut self, id: u32) -> DeliveryState {
         let told = self
