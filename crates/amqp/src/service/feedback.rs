@@ -122,8 +122,10 @@ impl Reader {
         if self.settled {
             return self.c2d.complete_feedback(permit, &batch.lock).await;
         }
-        if self.held.len() >= MAX_HELD {
-            self.held.pop_front();
+        if self.held.len() >= MAX_HELD
+            && let Some((oldest, _)) = self.held.pop_front()
+        {
+            self.link.settle(oldest, &DeliveryState::Released);
         }
         self.held.push_back((delivery, batch.lock));
         Ok(())
