@@ -34,6 +34,8 @@ mod event;
 mod flows;
 mod handshake;
 mod incoming;
+#[cfg(test)]
+mod invariants;
 mod link;
 mod liveness;
 mod outgoing;

@@ -174,6 +174,14 @@ impl Incoming {
         Err(AmqpError::new(condition::MESSAGE_SIZE_EXCEEDED, why))
     }
 
+    /// Bytes of the delivery whose last frame is still to come.
+    #[cfg(test)]
+    pub(super) fn held(&self) -> usize {
+        self.partial
+            .as_ref()
+            .map_or(0, |partial| partial.payload.len())
+    }
+
     /// Gives back what an unfinished delivery held.
     pub(super) fn forget(&mut self, bytes: &mut PartialBytes) {
         if let Some(partial) = self.partial.take() {
