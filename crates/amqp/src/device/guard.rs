@@ -120,10 +120,14 @@ fn check_again(owner: &Owner) -> Check {
     let newest = newest(owner);
     let permit = owner.permit.clone();
     Box::pin(async move {
-        match services.access.still_holds(&permit).await {
-            Ok(()) => Ok(permit),
-            Err(refused) => newest.await.ok_or(End::Revoked(refused)),
-        }
+        let access = &services.access;
+        let Err(refused) = access.still_holds(&permit).await else {
+            return Ok(permit);
+        };
+        let newest = newest.await.ok_or(End::Revoked(refused))?;
+        // What is announced may not be in memory yet, where tokens are checked.
+        access.still_holds(&newest).await.map_err(End::Revoked)?;
+        Ok(newest)
     })
 }
 

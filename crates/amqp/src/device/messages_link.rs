@@ -136,8 +136,17 @@ impl MessagesLink {
 
     /// Detaches the link. The future settles what the client has ordered, and
     /// gives back what it left unsettled.
-    pub(super) fn end(mut self, owner: &Owner, error: Option<AmqpError>) -> BoxFuture<'static, ()> {
-        self.outgoing.end(error);
+    pub(super) fn end(self, owner: &Owner, error: Option<AmqpError>) -> BoxFuture<'static, ()> {
+        self.farewell(owner, |outgoing| outgoing.end(error))
+    }
+
+    /// The same, and ends the AMQP session that the link belongs to.
+    pub(super) fn end_session(self, owner: &Owner, error: AmqpError) -> BoxFuture<'static, ()> {
+        self.farewell(owner, |outgoing| outgoing.end_session(error))
+    }
+
+    fn farewell(mut self, owner: &Owner, end: impl FnOnce(Outgoing)) -> BoxFuture<'static, ()> {
+        end(self.outgoing);
         let (c2d, permit) = services(owner);
         Box::pin(async move {
             if let Some(work) = self.work

@@ -83,6 +83,11 @@ impl MethodLinks {
         }
     }
 
+    /// Ends the AMQP sessions that both belong to.
+    pub(super) fn end_sessions(self, error: &AmqpError) {
+        self.pair.end_sessions(error);
+    }
+
     /// Detaches both.
     pub(super) fn end(mut self, error: &AmqpError) {
         self.end_replies(error.clone());

@@ -1,6 +1,6 @@
 //! Two links that belong together: requests one way, answers the other.
 
-use twinhub_amqp_engine::performatives::SenderSettleMode;
+use twinhub_amqp_engine::performatives::{AmqpError, SenderSettleMode};
 use twinhub_amqp_engine::value::Value;
 use twinhub_amqp_server::{Incoming, Outgoing, OutgoingTerms, PendingLink, SessionKey};
 
@@ -49,6 +49,16 @@ impl Pair {
             key,
             incoming: None,
             outgoing: None,
+        }
+    }
+
+    /// Ends the AMQP sessions that they belong to.
+    pub(super) fn end_sessions(self, error: &AmqpError) {
+        if let Some(incoming) = self.incoming {
+            incoming.end_session(error.clone());
+        }
+        if let Some(outgoing) = self.outgoing {
+            outgoing.end_session(error.clone());
         }
     }
 

@@ -260,7 +260,11 @@ impl Session {
                     let error = owner.error(broken());
                     self.farewells.extend(self.links.end(purpose, owner, error));
                 }
-                Some(Stream::Session) => return Err(End::Fault(order.fault)),
+                Some(Stream::Session) => {
+                    let error = owner.error(broken());
+                    self.farewells
+                        .extend(self.links.end_sessions(owner, &error));
+                }
                 // The links that carry tokens belong to the whole connection.
                 None => close(owner),
             },

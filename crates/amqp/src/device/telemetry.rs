@@ -87,6 +87,11 @@ impl TelemetryLink {
         self.incoming.end(error);
     }
 
+    /// Ends the AMQP session that the link belongs to.
+    pub(super) fn end_session(self, error: AmqpError) {
+        self.incoming.end_session(error);
+    }
+
     /// Takes what has come, and accepts what is durable. `faults` gets the
     /// faults that messages ask for.
     pub(super) fn poll(

@@ -465,6 +465,19 @@ impl Client {
         heard.unwrap_or_else(|_| panic!("the hub did not say it, but {:?}", self.unread))
     }
 
+    /// The hub hangs up, and closes nothing before.
+    pub async fn hung_up_without_a_word(&mut self) {
+        let silence = timeout(PATIENCE, async {
+            while let Some(told) = self.next_frame().await {
+                assert!(!matches!(
+                    told,
+                    Performative::Close(_) | Performative::Detach(_)
+                ));
+            }
+        });
+        silence.await.expect("the hub hangs up");
+    }
+
     async fn hear_patiently(&mut self, fits: impl Fn(&Performative) -> bool) -> Performative {
         loop {
             if let Some(at) = self.unread.iter().position(&fits) {

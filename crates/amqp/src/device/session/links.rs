@@ -207,6 +207,29 @@ impl SessionLinks {
         None
     }
 
+    /// Ends the AMQP sessions that they belong to, with whatever else these
+    /// carry; what is left to be done then.
+    pub(super) fn end_sessions(
+        &mut self,
+        owner: &Owner,
+        error: &AmqpError,
+    ) -> Option<BoxFuture<'static, ()>> {
+        for link in self.telemetry.drain(..) {
+            link.end_session(error.clone());
+        }
+        for link in self.inputs.drain(..) {
+            link.end_session(error.clone());
+        }
+        if let Some(twin) = self.twin.take() {
+            twin.end_sessions(error);
+        }
+        if let Some(methods) = self.methods.take() {
+            methods.end_sessions(error);
+        }
+        let messages = self.messages.take();
+        messages.map(|link| link.end_session(owner, error.clone()))
+    }
+
     /// Ends all of them; what is left to be done then.
     pub(super) fn end_all(
         &mut self,
