@@ -2,16 +2,16 @@
 
     python tutorial.py PAGE FOLDER
 
-A block fenced as ```` ```python NAME ```` becomes the file NAME. The blocks
-fenced as ```` ```sh ```` become, one after the other, `tutorial.sh`. What a
-reader does by hand (```` ```sh by-hand ````) is left out.
+A block fenced as ```` ```python NAME ```` (or `javascript`) becomes the file
+NAME. The blocks fenced as ```` ```sh ```` become, one after the other,
+`tutorial.sh`. What a reader does by hand (```` ```sh by-hand ````) is left out.
 """
 
 import re
 import sys
 from pathlib import Path
 
-_BLOCK = re.compile(r"^```(?P<language>sh|python)(?: (?P<label>\S+))?\n(?P<code>.*?)^```$", re.M | re.S)
+_BLOCK = re.compile(r"^```(?P<language>sh|python|javascript)(?: (?P<label>\S+))?\n(?P<code>.*?)^```$", re.M | re.S)
 
 
 def blocks(page: Path) -> list[tuple[str, str | None, str]]:
@@ -24,7 +24,7 @@ def extract(page: Path, folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     commands = []
     for language, label, code in blocks(page):
-        if language == "python" and label is not None:
+        if language != "sh" and label is not None:
             (folder / label).write_text(code)
         elif language == "sh" and label is None:
             commands.append(code)
