@@ -76,7 +76,8 @@ async fn telemetry_of(client: &mut Client, id: &IdentityId) -> u32 {
 async fn a_fault_of_a_link_ends_that_link_alone() {
     let hub = TestHub::allowing_faults().await;
     let id = hub.with_device("pump-7").await;
-    let hit: [(&'static str, fn(&Links) -> u32); 5] = [
+    type Hit = (&'static str, fn(&Links) -> u32);
+    let hit: [Hit; 5] = [
         ("KillAmqpC2DLink", |links| links.messages),
         ("KillAmqpTwinLinkReq", |links| links.twin[0]),
         ("KillAmqpTwinLinkResp", |links| links.twin[1]),
