@@ -11,6 +11,7 @@
 //! `corpus/` that get past the first check of the parser.
 
 pub mod amqp;
+pub mod amqp_connection;
 pub mod event_log;
 pub mod http;
 pub mod messages;
@@ -24,6 +25,7 @@ pub type Target = fn(&[u8]);
 
 /// Every target, by the name of its binary and its corpus.
 pub const TARGETS: &[(&str, Target)] = &[
+    ("amqp_connection", amqp_connection::amqp_connection),
     ("amqp_frame", amqp::amqp_frame),
     ("amqp_message", messages::amqp_message),
     ("certificate", x509::certificate),
