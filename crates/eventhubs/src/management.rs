@@ -30,7 +30,6 @@ use self::answer::Answer;
 use self::pairs::{Asker, Pairs, Route};
 use self::request::Request;
 use crate::container::Shared;
-use crate::permit_watch::PermitWatch;
 use crate::refusal::Refusal;
 
 /// How many links may wait to be served.
@@ -123,20 +122,21 @@ impl Desk {
         self.pairs.give_back_credit(&self.waiting, cx);
     }
 
-    /// Lets a link in, if its peer may ask.
+    /// Lets a link in. Whether its peer may ask is told by the answers, as
+    /// clients expect; there is nobody to ask about what is not there.
     async fn admit(&mut self, arrival: Arrival) {
         let Arrival { link, entity } = arrival;
-        let permit = match self.permit(entity.as_deref()).await {
-            Ok(permit) => permit,
-            Err(refusal) => return link.refuse(self.connection.plain_error(&refusal)),
-        };
+        let permit = self.permit(entity.as_deref()).await;
+        if let Err(refusal @ Refusal::NotFound(_)) = permit {
+            return link.refuse(self.connection.plain_error(&refusal));
+        }
         match link.direction() {
             Direction::ToHub => {
                 let terms = IncomingTerms {
                     credit: CREDIT,
                     max_message_size: MAX_REQUEST,
                 };
-                self.pairs.add_asker(link.accept_incoming(terms), permit);
+                self.pairs.add_asker(link.accept_incoming(terms), entity);
             }
             Direction::FromHub => {
                 let link = link.accept_outgoing(OutgoingTerms::default());
@@ -145,17 +145,17 @@ impl Desk {
         }
     }
 
-    /// Asks for a permit to ask.
-    async fn permit(&self, entity: Option<&str>) -> Result<PermitWatch, Refusal> {
-        let access = self.shared.services.access.clone();
-        let hub = self.connection.credentials.hub();
+    /// Asks for a permit to ask about an entity: that of the hub unless it is
+    /// named.
+    async fn permit(&self, entity: Option<&str>) -> Result<ServicePermit, Refusal> {
+        let credentials = &self.connection.credentials;
+        let hub = credentials.hub();
         let own = hub.as_ref().map(|hub| hub.name().as_str());
         // Without a hub there is no token either, and that is what is told.
         let name = entity.or(own).unwrap_or_default();
-        let path = [name, "$management"];
-        let watch = PermitWatch::obtain(access, self.connection.clone(), &path).await?;
-        if name.eq_ignore_ascii_case(watch.permit().hub().name().as_str()) {
-            Ok(watch)
+        let permit = credentials.service_for(&[name, "$management"]).await?;
+        if name.eq_ignore_ascii_case(permit.hub().name().as_str()) {
+            Ok(permit)
         } else {
             Err(Refusal::NotFound(name.to_owned()))
         }
@@ -176,11 +176,11 @@ impl Desk {
         let accepted = DeliveryState::Accepted;
         self.pairs
             .settle(asker, delivery.id, delivery.settled, &accepted);
-        let answer = match self.pairs.check(asker).await {
-            Some(Ok(permit)) => self.answer(&permit, &request).await,
-            Some(Err(refused)) => Answer::unauthorized(&refused),
-            // The link is gone, and so is whoever asked on it.
-            None => return,
+        // Anew each time: tokens expire, and are renewed.
+        let entity = self.pairs.entity(asker);
+        let answer = match self.permit(entity.as_deref()).await {
+            Ok(permit) => self.answer(&permit, &request).await,
+            Err(refusal) => Answer::refused(&refusal),
         };
         if self.waiting.len() >= MAX_WAITING {
             let error = self.connection.plain_error(&Refusal::TooManyAnswers);

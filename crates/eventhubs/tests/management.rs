@@ -246,6 +246,18 @@ async fn questions_on_an_expired_token_are_answered_with_401() {
 }
 
 #[tokio::test]
+async fn whoever_has_no_right_is_told_so_in_an_answer() {
+    let hub = TestHub::new().await;
+    let mut client = hub.client_with(&hub.token("registryRead")).await;
+    let (sender, _) = client.pair("$management", "$management").await;
+
+    let answer = ask(&mut client, sender, &request(None, &ENTITY)).await;
+
+    assert_eq!(status(&answer), Value::Int(401));
+    assert_eq!(answer.message.body, Body::Value(Value::Null));
+}
+
+#[tokio::test]
 async fn an_entity_that_is_not_there_has_nobody_to_ask() {
     let hub = TestHub::new().await;
     let mut client = hub.client().await;

@@ -4,7 +4,7 @@ use bytes::{Bytes, BytesMut};
 use twinhub_amqp_engine::message::{Body, Message, MessageId, Properties};
 use twinhub_amqp_engine::performatives::condition;
 use twinhub_amqp_engine::value::{Array, Map, Symbol, Value};
-use twinhub_core::access::Refused;
+use twinhub_amqp_server::HubError;
 use twinhub_core::events::PartitionId;
 use twinhub_core::hubs::Hub;
 use twinhub_core::ports::PartitionState;
@@ -13,6 +13,7 @@ use twinhub_core::time::Timestamp;
 use super::request::{ENTITY, PARTITION};
 use crate::conditions::ARGUMENT_ERROR;
 use crate::moments;
+use crate::refusal::Refusal;
 use crate::runtime_info::{LastEvent, as_long};
 
 /// An answer that does not know yet to whom.
@@ -58,23 +59,26 @@ impl Answer {
     /// There is no such thing.
     pub(super) fn not_found(what: &str) -> Self {
         let description = format!("The messaging entity '{what}' could not be found.");
-        Self::refused(404, condition::NOT_FOUND, description)
+        Self::of(404, condition::NOT_FOUND, description)
     }
 
     /// The question makes no sense.
     pub(super) fn malformed(description: &str) -> Self {
-        Self::refused(400, ARGUMENT_ERROR, description.to_owned())
+        Self::of(400, ARGUMENT_ERROR, description.to_owned())
     }
 
-    /// Whoever asks may not, or no longer.
-    pub(super) fn unauthorized(refused: &Refused) -> Self {
-        Self::refused(401, condition::UNAUTHORIZED_ACCESS, refused.to_string())
+    /// Whoever asks may not.
+    pub(super) fn refused(refusal: &Refusal) -> Self {
+        let error = HubError::from(refusal);
+        // The hub's codes begin with a status.
+        let status = i32::try_from(error.code / 1_000).unwrap_or(500);
+        Self::of(status, error.condition, error.message)
     }
 
     /// It is ours to know, and we do not.
     pub(super) fn failed() -> Self {
         let description = "the event log could not be read".to_owned();
-        Self::refused(500, condition::INTERNAL_ERROR, description)
+        Self::of(500, condition::INTERNAL_ERROR, description)
     }
 
     fn found(body: Map) -> Self {
@@ -86,7 +90,7 @@ impl Answer {
         }
     }
 
-    fn refused(status: i32, condition: Symbol, description: String) -> Self {
+    fn of(status: i32, condition: Symbol, description: String) -> Self {
         Answer {
             status,
             description,

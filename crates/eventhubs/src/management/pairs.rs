@@ -12,9 +12,6 @@ use bytestring::ByteString;
 use twinhub_amqp_engine::performatives::{AmqpError, AttachTarget, DeliveryState};
 use twinhub_amqp_server::links::DeliveryId;
 use twinhub_amqp_server::{Incoming, IncomingDelivery, Outgoing, SessionKey};
-use twinhub_core::access::{Refused, ServicePermit};
-
-use crate::permit_watch::PermitWatch;
 
 /// A link on which questions come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,7 +45,7 @@ pub(super) struct Pairs {
 struct Asking {
     id: Asker,
     link: Incoming,
-    permit: PermitWatch,
+    entity: Option<String>,
     partner: Option<Answerer>,
 }
 
@@ -64,7 +61,7 @@ impl Pairs {
         self.askers.is_empty() && self.answerers.is_empty()
     }
 
-    pub(super) fn add_asker(&mut self, link: Incoming, permit: PermitWatch) {
+    pub(super) fn add_asker(&mut self, link: Incoming, entity: Option<String>) {
         let session = link.session();
         let free = self
             .answerers
@@ -78,7 +75,7 @@ impl Pairs {
         self.askers.push(Asking {
             id: Asker(self.last),
             link,
-            permit,
+            entity,
             partner,
         });
     }
@@ -136,11 +133,9 @@ impl Pairs {
         }
     }
 
-    /// Whether a link's peer may still ask; `None` if the link is gone.
-    pub(super) async fn check(&mut self, asker: Asker) -> Option<Result<ServicePermit, Refused>> {
-        let watch = &mut self.asking(asker)?.permit;
-        let checked = watch.check().await;
-        Some(checked.map(|()| watch.permit().clone()))
+    /// The entity that a link is for, if its address named one.
+    pub(super) fn entity(&mut self, asker: Asker) -> Option<String> {
+        self.asking(asker)?.entity.clone()
     }
 
     /// Ends a link on which too much is asked.
