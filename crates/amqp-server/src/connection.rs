@@ -133,7 +133,7 @@ where
         }
         let now = Instant::now();
         let read = self.stream.read(cx, &self.links)?;
-        let happened = self.hand_out(now)?;
+        let happened = self.hand_out(cx, now)?;
         self.poll_futures(cx);
         let touched = self.links.lock().was_touched();
         let written = self.stream.write(cx, &self.links, now)?;
@@ -145,19 +145,19 @@ where
 
     /// Gives each event of the engine to whom it concerns; whether there was
     /// any. While much waits to be taken, events stay where they are.
-    fn hand_out(&mut self, now: Instant) -> Result<bool, End> {
+    fn hand_out(&mut self, cx: &mut Context<'_>, now: Instant) -> Result<bool, End> {
         let mut happened = false;
         loop {
             let event = self.links.lock().hand_out(now.into_std(), &mut happened);
             match event {
-                Some(event) => self.take(event)?,
+                Some(event) => self.take(cx, event)?,
                 None => return Ok(happened),
             }
         }
     }
 
     /// What needs more than the state of links.
-    fn take(&mut self, event: Event) -> Result<(), End> {
+    fn take(&mut self, cx: &mut Context<'_>, event: Event) -> Result<(), End> {
         match event {
             Event::SaslInit {
                 mechanism,
@@ -172,7 +172,11 @@ where
                 link,
                 session,
                 attach,
-            } => self.route(PendingLink::new(&self.links, link, session, attach)),
+            } => {
+                // A token that came before this counts for it.
+                self.cbs.poll(cx);
+                self.route(PendingLink::new(&self.links, link, session, attach));
+            }
             Event::Closed(reason) => return Err(End::Closed(reason)),
             Event::Delivery { .. }
             | Event::Flow { .. }

@@ -95,12 +95,12 @@ impl Deadlines {
         if credentials.certificate_counts() {
             self.credential = None;
         } else if let Some(expiry) = credentials.last_expiry() {
-            let left = expiry.since(context.now()).max(Duration::from_millis(1));
             let grace = match credentials.may_be_renewed() {
                 true => self.stranger_deadline,
                 false => Duration::ZERO,
             };
-            self.credential = Instant::now().checked_add(left + grace);
+            let left = expiry.plus(grace).since(context.now());
+            self.credential = Instant::now().checked_add(left);
         }
     }
 }

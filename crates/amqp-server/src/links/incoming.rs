@@ -127,11 +127,9 @@ fn take(inner: &mut Inner, link: LinkId) -> Option<IncomingDelivery> {
     let delivery = receiving.queue.pop_front()?;
     let waiting = u32::try_from(receiving.queue.len()).unwrap_or(u32::MAX);
     let renewed = receiving.window.saturating_sub(waiting);
-    // Renewed by halves: one flow for many deliveries.
-    if receiving.gone.is_none()
-        && receiving.credit <= receiving.window / 2
-        && renewed > receiving.credit
-    {
+    let gain = renewed.saturating_sub(receiving.credit);
+    // By halves: one flow for many deliveries.
+    if receiving.gone.is_none() && gain >= (receiving.window / 2).max(1) {
         receiving.credit = renewed;
         inner.engine.grant(link, renewed);
         inner.touch();
