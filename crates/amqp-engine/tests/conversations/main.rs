@@ -3,14 +3,19 @@
 
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
+mod attaching;
 mod closing;
 mod credit;
+mod detaching;
+mod grants;
 mod handshake;
 mod incoming;
-mod links;
 mod liveness;
 mod outgoing;
 mod peer;
+mod refusing;
 mod sessions;
 mod settling;
+mod sizes;
 mod violations;
+mod windows;

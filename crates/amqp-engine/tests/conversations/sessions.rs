@@ -153,19 +153,13 @@ fn ending_a_session_that_is_gone_does_nothing() {
     let (_, session) = peer.attaches_on(1, sender(0));
     peer.says(1, End::default());
     peer.events();
-    peer.begins_again();
+    peer.connection.outbox().clear();
+    peer.begins(1, begin());
 
     let error = AmqpError::new(condition::DETACH_FORCED, "too late");
     peer.connection.end_session(session, error);
 
     assert_eq!(peer.hears(), []);
-}
-
-impl Peer {
-    fn begins_again(&mut self) {
-        self.connection.outbox().clear();
-        self.begins(1, begin());
-    }
 }
 
 #[test]
