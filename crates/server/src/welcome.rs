@@ -31,6 +31,8 @@ The hub `{name}` is ready, and new in {data_dir}.
   Next, in another shell:
     twinhub{folder} device-identity create --device-id sensor-1
     twinhub{folder} connection-string --device-id sensor-1
+  Programs read telemetry as from Event Hubs, docs/read-telemetry.md:
+    twinhub{folder} connection-string --default-eventhub
 ",
         name = hub.hub,
         data_dir = data_dir.display(),
@@ -88,6 +90,7 @@ mod tests {
             "HostName=localhost;...",
             "/data/tls/ca.pem",
             "eval \"$(twinhub --data-dir '/my data' env)\"",
+            "twinhub --data-dir '/my data' connection-string --default-eventhub\n",
             "HTTPS on port 443, MQTT on port 8883, AMQP on port 5671, as localhost.",
         ] {
             assert!(text.contains(needed), "{needed} is missing in:\n{text}");

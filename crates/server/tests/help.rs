@@ -25,6 +25,8 @@ fn help_texts_are_the_ones_that_were_proofread() {
         "certificate",
         "certificate create",
         "certificate update",
+        "consumer-group",
+        "consumer-group create",
         "device-identity",
         "device-identity create",
         "device-identity list",
