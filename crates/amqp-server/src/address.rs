@@ -23,7 +23,6 @@ impl Address {
             }
             None => (None, text),
         };
-        let path = path.split_once('?').map_or(path, |(path, _query)| path);
         let path = path.trim_matches('/');
         let segments = match path {
             "" => Vec::new(),
@@ -117,6 +116,15 @@ mod tests {
             ["devices", "a%2Fb"]
         );
         assert_eq!(Address::parse("devices/50%").segments(), ["devices", "50%"]);
+    }
+
+    #[test]
+    fn a_question_mark_belongs_to_the_id() {
+        // Node's device SDK encodes nothing, and IDs may have it.
+        assert_eq!(
+            Address::parse("/devices/pump?(7)/messages/events").segments(),
+            ["devices", "pump?(7)", "messages", "events"]
+        );
     }
 
     #[test]

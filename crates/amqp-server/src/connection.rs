@@ -91,6 +91,7 @@ where
         let limits = Limits {
             max_untaken: settings.max_untaken,
             high_water: settings.high_water,
+            max_unwritten: settings.max_unwritten,
         };
         let nodes = server.containers().iter();
         Connection {
@@ -144,7 +145,7 @@ where
     }
 
     /// Gives each event of the engine to whom it concerns; whether there was
-    /// any. While much waits to be taken, events stay where they are.
+    /// any. While much waits, events stay where they are.
     fn hand_out(&mut self, cx: &mut Context<'_>, now: Instant) -> Result<bool, End> {
         let mut happened = false;
         loop {

@@ -10,7 +10,8 @@
 //! [`Settings::max_untaken`](crate::Settings::max_untaken) bytes of deliveries
 //! wait to be taken, the peer is not read; so a link's future takes
 //! deliveries whatever it else waits for, and never waits for credit of the
-//! peer instead. While much waits to be written, no [`Outgoing`] is ready.
+//! peer instead. While much waits to be written, no [`Outgoing`] is ready;
+//! while very much does, the peer is not read either.
 
 mod incoming;
 mod outgoing;

@@ -43,6 +43,9 @@ pub struct Settings {
     pub max_untaken: usize,
     /// How many bytes may wait to be written until links stop sending: 256 KiB.
     pub high_water: usize,
+    /// How many bytes may wait to be written until the peer is not read any
+    /// more: 1 MiB. What it says may call for an answer.
+    pub max_unwritten: usize,
     /// How long a peer may leave unread what was written to it: 60 s.
     pub write_deadline: Duration,
     /// How long an ended connection may take to say goodbye: 1 s.
@@ -60,6 +63,7 @@ impl Default for Settings {
             max_tokens: 2048,
             max_untaken: 1024 * 1024,
             high_water: 256 * 1024,
+            max_unwritten: 1024 * 1024,
             write_deadline: Duration::from_secs(60),
             close_deadline: Duration::from_secs(1),
             finish_deadline: Duration::from_secs(2),

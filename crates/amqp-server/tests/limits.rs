@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use support::{HOST, HOUR, Plant};
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 use twinhub_amqp_engine::performatives::{Performative, Role};
 use twinhub_amqp_server::{Gone, Settings};
 
@@ -133,7 +133,7 @@ async fn a_peer_whose_messages_nobody_takes_is_left_unread() {
     let payload = Bytes::from(vec![7; 10_000]);
 
     let mut posted = 0;
-    while tokio::time::timeout(
+    while timeout(
         Duration::from_millis(300),
         talker.post(0, 0, payload.clone()),
     )
@@ -149,6 +149,33 @@ async fn a_peer_whose_messages_nobody_takes_is_left_unread() {
     settle().await;
     // What was cut off above makes one message less.
     assert!(plant.rooms.taken.load(Ordering::Relaxed) >= posted);
+}
+
+#[tokio::test]
+async fn a_peer_that_asks_and_does_not_read_is_left_unread() {
+    let plant = Plant::with(Settings {
+        max_unwritten: 10_000,
+        ..Settings::default()
+    })
+    .await;
+    let (mut talker, _) = plant.connect_by(None, 1024);
+    talker.open(HOST).await;
+
+    let mut asked = 0;
+    while timeout(Duration::from_millis(300), talker.echo())
+        .await
+        .is_ok()
+    {
+        asked += 1;
+        assert!(asked < 100_000, "the hub keeps every answer");
+    }
+
+    // What it left unread is read once its answers are.
+    for _ in 0..asked {
+        talker
+            .until(|told| matches!(told, Performative::Flow(_)))
+            .await;
+    }
 }
 
 #[tokio::test]
@@ -169,7 +196,7 @@ async fn a_peer_that_never_reads_is_dropped() {
     talker.credit(0, 5000).await;
     tokio::time::pause();
 
-    let ended = tokio::time::timeout(Duration::from_secs(20), serving).await;
+    let ended = timeout(Duration::from_secs(20), serving).await;
 
     ended.unwrap().unwrap();
 }

@@ -51,7 +51,7 @@ impl Deadlines {
         loop {
             let now = Instant::now();
             // While the peer is not read, its silence is not its own.
-            if inner.is_stuffed() {
+            if inner.is_full() {
                 inner.engine.heard(now.into_std());
             }
             let write = blocked_since.map(|since| since + self.write_deadline);

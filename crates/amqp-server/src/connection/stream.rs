@@ -53,7 +53,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Stream<S> {
         let mut inner = links.lock();
         let mut any = false;
         for _ in 0..READS {
-            if inner.is_stuffed() || inner.engine.inbox().len() > MAX_UNREAD {
+            if inner.is_full() || inner.engine.inbox().len() > MAX_UNREAD {
                 return Ok(any);
             }
             let mut space = [const { MaybeUninit::uninit() }; READ_SIZE];
@@ -74,7 +74,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Stream<S> {
         Ok(any)
     }
 
-    /// Writes what waits; whether links that waited for that may go on.
+    /// Writes what waits; whether links or the peer, which waited for that, may
+    /// go on.
     pub(super) fn write(
         &mut self,
         cx: &mut Context<'_>,
@@ -82,12 +83,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Stream<S> {
         now: Instant,
     ) -> Result<bool, End> {
         let mut inner = links.lock();
+        let was_full = inner.is_full();
         match self.poll_written(cx, inner.engine.outbox(), now) {
             Poll::Ready(Ok(())) => give_back(inner.engine.outbox()),
             Poll::Ready(Err(error)) => return Err(error.into()),
             Poll::Pending => {}
         }
-        Ok(inner.uncrowd())
+        let goes_on = inner.uncrowd();
+        Ok(goes_on || (was_full && !inner.is_full()))
     }
 
     fn poll_written(

@@ -18,6 +18,7 @@ const SETTLEMENT_BYTES: usize = 128;
 pub(crate) struct Limits {
     pub(crate) max_untaken: usize,
     pub(crate) high_water: usize,
+    pub(crate) max_unwritten: usize,
 }
 
 /// The links of a connection, and the engine below them.
@@ -130,10 +131,9 @@ impl Inner {
     }
 
     /// Gives events to the links that they concern, up to one that concerns
-    /// the connection. While much waits to be taken, events stay where they
-    /// are.
+    /// the connection. While much waits, events stay where they are.
     pub(crate) fn hand_out(&mut self, now: Instant, happened: &mut bool) -> Option<Event> {
-        while !self.is_stuffed() {
+        while !self.is_full() {
             let event = self.engine.next_event(now)?;
             *happened = true;
             match event {
@@ -167,8 +167,13 @@ impl Inner {
         None
     }
 
-    /// Whether so much waits to be taken that the peer is left unread.
-    pub(crate) fn is_stuffed(&self) -> bool {
+    /// Whether so much waits, to be taken or to be written, that the peer is
+    /// left unread: what it says may call for an answer.
+    pub(crate) fn is_full(&mut self) -> bool {
+        self.is_stuffed() || self.engine.outbox().len() > self.limits.max_unwritten
+    }
+
+    fn is_stuffed(&self) -> bool {
         self.untaken > self.limits.max_untaken
     }
 

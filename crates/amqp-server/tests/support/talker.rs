@@ -231,6 +231,19 @@ impl Talker {
         .await;
     }
 
+    /// Asks for the session's state.
+    pub async fn echo(&mut self) {
+        self.say(Flow {
+            next_incoming_id: Some(0),
+            incoming_window: 5000,
+            next_outgoing_id: self.next_delivery,
+            outgoing_window: 5000,
+            echo: true,
+            ..Flow::default()
+        })
+        .await;
+    }
+
     /// Sends a message in one frame; tells its number.
     pub async fn post(&mut self, channel: u16, handle: u32, payload: Bytes) -> u32 {
         let id = self.next_delivery;
