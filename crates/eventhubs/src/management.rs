@@ -178,7 +178,8 @@ impl Desk {
             .settle(asker, delivery.id, delivery.settled, &accepted);
         // Anew each time: tokens expire, and are renewed.
         let entity = self.pairs.entity(asker);
-        let answer = match self.permit(entity.as_deref()).await {
+        let entity = entity.as_deref().or(request.name());
+        let answer = match self.permit(entity).await {
             Ok(permit) => self.answer(&permit, &request).await,
             Err(refusal) => Answer::refused(&refusal),
         };

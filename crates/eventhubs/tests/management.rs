@@ -258,6 +258,20 @@ async fn whoever_has_no_right_is_told_so_in_an_answer() {
 }
 
 #[tokio::test]
+async fn whoever_signs_for_another_entity_is_told_that_it_is_not_there() {
+    let hub = TestHub::new().await;
+    let token = hub.event_hubs_token(&format!("sb://{}/other", support::HOST));
+    let mut client = hub.client_with(&token).await;
+    let (sender, _) = client.pair("$management", "$management").await;
+    let mut about_other = ENTITY;
+    about_other[2].1 = "other";
+
+    let answer = ask(&mut client, sender, &request(None, &about_other)).await;
+
+    assert_eq!(status(&answer), Value::Int(404));
+}
+
+#[tokio::test]
 async fn an_entity_that_is_not_there_has_nobody_to_ask() {
     let hub = TestHub::new().await;
     let mut client = hub.client().await;

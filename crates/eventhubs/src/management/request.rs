@@ -43,6 +43,11 @@ impl Request {
         })
     }
 
+    /// The entity that is asked about, if the request names one.
+    pub(super) fn name(&self) -> Option<&str> {
+        self.text("name").ok()
+    }
+
     /// The question, or what is answered to nonsense. Only `entity` is there.
     pub(super) fn question(&self, entity: &str) -> Result<Question, Answer> {
         let operation = self.text("operation")?;
