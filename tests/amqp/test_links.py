@@ -198,7 +198,6 @@ def test_link_comes_back_under_its_name(identity, peer):
         sender = peer.sender(events_of(identity), name="again")
         assert peer.deliver(sender, message()) == ACCEPTED
         peer.detach(sender)
-        sender.free()
 
 
 # Many.
@@ -229,8 +228,6 @@ def test_sessions_and_links_come_and_go(identity, peer):
         assert peer.deliver(sender, message()) == ACCEPTED
         session.close()
         peer.until(lambda: session.state & Endpoint.REMOTE_CLOSED, what="the hub's end")
-        sender.free()
-        session.free()
 
 
 # Credit.

@@ -239,7 +239,6 @@ class Peer:
         self.until(lambda: session.state & Endpoint.REMOTE_ACTIVE, what="a begin")
         session.close()
         self.until(lambda: session.state & Endpoint.REMOTE_CLOSED, what="an end")
-        session.free()
 
     # Sessions and links.
 
