@@ -268,6 +268,9 @@ impl EventReader {
         let mut has_moved = false;
         for place in &mut self.places {
             if place.ready.is_none() {
+                // All of it was given: who waits holds nothing.
+                place.batch = EventBatch::empty();
+                place.at = 0;
                 let read = self
                     .log
                     .read(&self.hub, place.partition, place.next, BATCH_BYTES);

@@ -92,3 +92,62 @@ impl fmt::Debug for EventBatch {
         f.debug_list().entries(self.iter()).finish()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::access::{AuthKind, AuthMethod, AuthScope};
+    use crate::events::{EventSource, Origin};
+    use crate::ids::{DeviceId, IdentityId, ModuleId};
+    use crate::messages::{Message, SystemProperty};
+    use crate::time::Timestamp;
+
+    fn event(number: u64, module: Option<&str>) -> Event {
+        let device = DeviceId::parse("pump-7").unwrap();
+        Event {
+            sequence_number: number,
+            offset: number * 100,
+            enqueued: Timestamp::from_ticks(5),
+            origin: Origin {
+                identity: match module {
+                    Some(module) => IdentityId::module(device, ModuleId::parse(module).unwrap()),
+                    None => IdentityId::Device(device),
+                },
+                generation: Timestamp::from_ticks(3),
+                auth_method: Some(AuthMethod {
+                    scope: AuthScope::Hub,
+                    kind: AuthKind::Sas,
+                }),
+                model_id: module.map(Into::into),
+                source: EventSource::TwinChange,
+            },
+            message: Message {
+                system: vec![(SystemProperty::MessageId, "m-1".into())],
+                application: vec![("hall".into(), Some("7".into())), ("flag".into(), None)],
+                body: "body".into(),
+            },
+        }
+    }
+
+    #[test]
+    fn events_that_were_lent_can_be_copied_back() {
+        let events = vec![event(4, None), event(5, Some("valve"))];
+
+        let batch = EventBatch::from(events.clone());
+
+        assert_eq!(batch.events(), events);
+        assert_eq!(batch.len(), 2);
+        assert_eq!(batch.last().map(|event| event.sequence_number), Some(5));
+        assert_eq!(batch.get(1).and_then(|event| event.module), Some("valve"));
+        assert!(batch.get(2).is_none());
+    }
+
+    #[test]
+    fn an_empty_batch_has_nothing() {
+        for batch in [EventBatch::empty(), EventBatch::from(Vec::new())] {
+            assert!(batch.is_empty());
+            assert!(batch.last().is_none());
+            assert_eq!(batch.iter().count(), 0);
+        }
+    }
+}
