@@ -7,7 +7,8 @@
 //! | The reader says | The batch |
 //! |---|---|
 //! | accepted, rejected | is gone: feedback has no dead letters |
-//! | released, modified, or nothing while it settles | comes again |
+//! | released, modified | comes again |
+//! | nothing while it settles | ends as the source's default outcome says, else it comes again |
 
 use std::collections::VecDeque;
 use std::future::poll_fn;
@@ -146,7 +147,9 @@ impl Reader {
 
     /// Does what the reader says with the batches that it names.
     async fn settle(&mut self, settlement: Settlement) {
-        let Some(verdict) = Verdict::of(&settlement) else {
+        let source = self.link.attach().source.as_ref();
+        let default = source.and_then(|source| source.default_outcome.as_ref());
+        let Some(verdict) = Verdict::of(&settlement, default) else {
             return;
         };
         let named;
@@ -229,9 +232,11 @@ enum Verdict {
 }
 
 impl Verdict {
-    /// Nothing while the reader has not made up its mind.
-    fn of(settlement: &Settlement) -> Option<Self> {
-        match &settlement.state {
+    /// Nothing while the reader has not made up its mind. What it settles
+    /// without a word ends as it said when it attached.
+    fn of(settlement: &Settlement, default: Option<&DeliveryState>) -> Option<Self> {
+        let default = default.filter(|_| settlement.settled);
+        match settlement.state.as_ref().or(default) {
             Some(DeliveryState::Accepted | DeliveryState::Rejected(_)) => Some(Verdict::Complete),
             Some(DeliveryState::Released | DeliveryState::Modified(_)) => Some(Verdict::Abandon),
             Some(DeliveryState::Received(_) | DeliveryState::Other(_)) | None => {
@@ -276,13 +281,16 @@ mod tests {
 
     #[test]
     fn only_what_is_final_or_settled_decides() {
-        let said = |state, settled| {
-            Verdict::of(&Settlement {
+        let accepted = Some(&DeliveryState::Accepted);
+        let said_with = |state, settled, default| {
+            let said = Settlement {
                 state,
                 settled,
                 ..settlement(0, 0)
-            })
+            };
+            Verdict::of(&said, default)
         };
+        let said = |state, settled| said_with(state, settled, None);
 
         assert_eq!(
             said(Some(DeliveryState::Accepted), false),
@@ -294,5 +302,7 @@ mod tests {
         );
         assert_eq!(said(None, false), None);
         assert_eq!(said(None, true), Some(Verdict::Abandon));
+        assert_eq!(said_with(None, true, accepted), Some(Verdict::Complete));
+        assert_eq!(said_with(None, false, accepted), None);
     }
 }

@@ -9,8 +9,8 @@ use twinhub_amqp_engine::decode::Limits;
 use twinhub_amqp_engine::performatives::DeliveryState;
 use twinhub_amqp_server::links::{DeliveryId, IncomingDelivery};
 use twinhub_amqp_server::{HubError, Incoming, IncomingTerms, PendingLink};
-use twinhub_core::c2d::{CloudToDevice, NewMessage};
-use twinhub_core::messages::{Message, SystemProperty};
+use twinhub_core::c2d::{CloudToDevice, NewMessage, SendError};
+use twinhub_core::messages::{MAX_CLOUD_TO_DEVICE, Message, SystemProperty};
 use twinhub_core::time::Timestamp;
 
 use super::destination::Destination;
@@ -111,7 +111,13 @@ fn order(delivery: IncomingDelivery) -> Result<(Destination, NewMessage), HubErr
                 "property to must be /devices/{id}/messages/devicebound, or the same of a module",
             )
         })?;
-    Ok((to, new_message(message.into_message())?))
+    let message = message.into_message();
+    let size = message.size();
+    if size > MAX_CLOUD_TO_DEVICE {
+        // Before it waits with others and takes their room.
+        return Err(errors::not_sent(&SendError::TooLarge { size }));
+    }
+    Ok((to, new_message(message)?))
 }
 
 fn new_message(mut message: Message) -> Result<NewMessage, HubError> {
