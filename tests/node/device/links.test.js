@@ -9,7 +9,7 @@ const { describe, test } = require('node:test');
 const { Message, NoRetry, SharedAccessSignature } = require('azure-iot-common');
 const { freshId, hostName, openRegistry } = require('../support/hub.js');
 const clients = require('../support/clients.js');
-const { sendToDevice, telemetryOf } = require('../support/messages.js');
+const { inboxOf, sendToDevice, telemetryOf } = require('../support/messages.js');
 const { nextEvent, within } = require('../support/waiting.js');
 
 const { clientFor, kinds, openClient, report, subscribed } = clients;
@@ -145,15 +145,15 @@ for (const transport of Object.keys(ports)) {
       const change = nextEvent(twin, 'properties.desired', (delta) => delta.mode === 'back');
       await subscribed(twin);
       await sendToDevice(device.deviceId, 'hold on', { 'iothub-messageid': freshId('m') });
-      const held = await nextEvent(client, 'message');
-      const again = nextEvent(client, 'message');
+      const inbox = inboxOf(client);
+      const held = await inbox.next();
       const reconnected = nextEvent(client, 'connect');
 
       assert.ok(cutConnections(ports[transport]) > 0);
       await reconnected;
 
       // What was not settled is not lost with the connection.
-      const message = await again;
+      const message = await inbox.next();
       assert.equal(message.messageId, held.messageId);
       await within(20, 'settlement', client.complete(message));
       await kinds.device.patchTwin(registry, device, { properties: { desired: { mode: 'back' } } });

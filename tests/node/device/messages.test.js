@@ -3,14 +3,13 @@
 
 const assert = require('node:assert/strict');
 const { randomUUID } = require('node:crypto');
-const { on } = require('node:events');
 const { describe, test } = require('node:test');
 const { Message } = require('azure-iot-common');
 const { Client } = require('azure-iot-device');
 const { Http } = require('azure-iot-device-http');
 const { connectionString, openRegistry } = require('../support/hub.js');
 const clients = require('../support/clients.js');
-const { sendToDevice, telemetryOf } = require('../support/messages.js');
+const { inboxOf, sendToDevice, telemetryOf } = require('../support/messages.js');
 const { eventually, within } = require('../support/waiting.js');
 
 const registry = openRegistry();
@@ -26,12 +25,6 @@ async function open(t, transport, device, receivePolicy) {
   if (receivePolicy) await client.setOptions({ http: { receivePolicy } });
   await within(20, 'open', client.open());
   return client;
-}
-
-/** The messages of a client, one after the other; it stays subscribed all the time. */
-function inboxOf(client) {
-  const iterator = on(client, 'message');
-  return { next: async () => (await within(20, 'message', iterator.next())).value[0] };
 }
 
 function fullMessage() {

@@ -115,7 +115,7 @@ for (const transport of Object.keys(transports)) {
           processClose: async (_reason, context) => { held.delete(context.partitionId); },
           processEvents: async () => {},
           processError: async () => {},
-        }, { maxWaitTimeInSeconds: 1, startPosition: { offset: '@latest' } });
+        }, { maxWaitTimeInSeconds: 0.1, startPosition: { offset: '@latest' } });
         return { held, leave: () => subscription.close() };
       };
       const holds = (member, count) =>

@@ -2,6 +2,7 @@
 // events, and what they shall get is queued over REST.
 'use strict';
 
+const { on } = require('node:events');
 const https = require('node:https');
 const { ConnectionString, SharedAccessSignature } = require('azure-iothub');
 const { hostName } = require('./hub.js');
@@ -41,6 +42,15 @@ async function sendToDevice(deviceId, body, headers = {}) {
   if (response.statusCode !== 204) throw new Error(`${response.statusCode} ${text}`);
 }
 
+/**
+ * The messages of a device's client, one after the other. It stays subscribed
+ * all the time: over AMQP, the SDK settles only while it is.
+ */
+function inboxOf(client) {
+  const messages = on(client, 'message');
+  return { next: async () => (await within(20, 'message', messages.next())).value[0] };
+}
+
 /** The device's first `count` messages, whenever they are sent; each with its body in `payload`. */
 async function telemetryOf(deviceId, count) {
   const query = `deviceId=${encodeURIComponent(deviceId)}&source=Telemetry&since=earliest&max=${count}`;
@@ -53,4 +63,4 @@ async function telemetryOf(deviceId, count) {
     .map((event) => ({ ...event, payload: Buffer.from(event.bodyBase64, 'base64').toString() }));
 }
 
-module.exports = { sendToDevice, telemetryOf };
+module.exports = { inboxOf, sendToDevice, telemetryOf };

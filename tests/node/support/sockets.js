@@ -13,10 +13,12 @@ Socket.prototype.connect = function connectAndRemember(...args) {
   return connect.apply(this, args);
 };
 
-/** Cuts all connections to a port of the hub, and returns how many they were. */
+/** Cuts all connections to a port of the hub, as if it had reset them, and returns how many they were. */
 function cutConnections(port) {
   const cut = [...sockets].filter((socket) => socket.remotePort === port);
-  for (const socket of cut) socket.destroy();
+  for (const socket of cut) {
+    socket.destroy(Object.assign(new Error('read ECONNRESET'), { code: 'ECONNRESET' }));
+  }
   return cut.length;
 }
 
