@@ -32,7 +32,8 @@ pub(super) struct Attaching {
 pub(super) struct DeviceNodes {
     services: Arc<DeviceServices>,
     connection: Arc<ConnectionContext>,
-    sessions: HashMap<IdentityId, mpsc::Sender<Attaching>>,
+    /// In boxes, since queues make room for many links and have one.
+    sessions: HashMap<IdentityId, mpsc::Sender<Box<Attaching>>>,
     /// With so many sessions, those that are over are forgotten.
     cleaning: usize,
 }
@@ -47,7 +48,7 @@ impl DeviceNodes {
         }
     }
 
-    fn hand_over(&mut self, identity: IdentityId, mut attaching: Attaching) -> Attached {
+    fn hand_over(&mut self, identity: IdentityId, mut attaching: Box<Attaching>) -> Attached {
         if let Some(session) = self.sessions.get(&identity) {
             attaching = match session.try_send(attaching) {
                 Ok(()) => return Attached::Served,
@@ -94,7 +95,7 @@ impl Nodes for DeviceNodes {
         match DeviceLink::parse(&segments, link.direction()) {
             None => Attached::NotMine(link),
             Some(Ok(DeviceLink { identity, purpose })) => {
-                self.hand_over(identity, Attaching { purpose, link })
+                self.hand_over(identity, Box::new(Attaching { purpose, link }))
             }
             Some(Err(error)) => {
                 let refusal = match error {

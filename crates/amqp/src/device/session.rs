@@ -47,10 +47,11 @@ pub(super) async fn serve(
     services: Arc<DeviceServices>,
     connection: Arc<ConnectionContext>,
     identity: IdentityId,
-    mut attaches: mpsc::Receiver<Attaching>,
+    mut attaches: mpsc::Receiver<Box<Attaching>>,
 ) {
-    match admit(services, connection.clone(), &identity).await {
-        Ok(owner) => Session::new(owner, attaches).run().await,
+    // In boxes, so that an identity costs what its session needs.
+    match Box::pin(admit(services, connection.clone(), &identity)).await {
+        Ok(owner) => Box::new(Session::new(owner, attaches)).run().await,
         Err(error) => {
             tracing::info!(reason = %error.message, "a client was refused");
             attaches.close();
@@ -64,7 +65,7 @@ pub(super) async fn serve(
 struct Session {
     owner: Owner,
     guard: Guard,
-    attaches: mpsc::Receiver<Attaching>,
+    attaches: mpsc::Receiver<Box<Attaching>>,
     /// A link whose model is being noted.
     announcing: Option<Announcing>,
     links: SessionLinks,
@@ -77,13 +78,13 @@ struct Session {
 }
 
 struct Announcing {
-    attaching: Attaching,
+    attaching: Box<Attaching>,
     model_id: Box<str>,
     noted: BoxFuture<'static, Result<(), WriteTwinError>>,
 }
 
 impl Session {
-    fn new(owner: Owner, attaches: mpsc::Receiver<Attaching>) -> Self {
+    fn new(owner: Owner, attaches: mpsc::Receiver<Box<Attaching>>) -> Self {
         Session {
             guard: Guard::new(&owner),
             owner,
@@ -96,7 +97,7 @@ impl Session {
         }
     }
 
-    async fn run(mut self) {
+    async fn run(&mut self) {
         tracing::debug!("session begins");
         let end = poll_fn(|cx| self.poll(cx)).await;
         tracing::debug!(reason = %end, "session ends");
@@ -105,7 +106,7 @@ impl Session {
 
     /// Ends what is left of links, and leaves the place once nothing of what
     /// the client was given is locked for it.
-    async fn finish(mut self, end: &End) {
+    async fn finish(&mut self, end: &End) {
         // Whoever attaches from now on begins another session.
         self.attaches.close();
         let error = end.to_error();
@@ -124,7 +125,7 @@ impl Session {
         let amqp_error = self.owner.error(error);
         self.farewells
             .extend(self.links.end_all(&self.owner, &amqp_error));
-        for farewell in self.farewells {
+        for farewell in self.farewells.drain(..) {
             farewell.await;
         }
         self.owner.leave();
@@ -217,7 +218,7 @@ impl Session {
             match new_model(&attaching.link, &self.owner) {
                 None => self
                     .links
-                    .attach(attaching, &mut self.owner, &mut self.farewells),
+                    .attach(*attaching, &mut self.owner, &mut self.farewells),
                 Some(model_id) => {
                     let twins = self.owner.services.twins.clone();
                     let permit = self.owner.permit.clone();
@@ -242,7 +243,7 @@ impl Session {
             Ok(()) => {
                 self.owner.model_id = Some(model_id);
                 self.links
-                    .attach(attaching, &mut self.owner, &mut self.farewells);
+                    .attach(*attaching, &mut self.owner, &mut self.farewells);
             }
             Err(error) => attaching.link.refuse(self.owner.error(of_model(&error))),
         }
