@@ -51,7 +51,10 @@ pub(super) async fn serve(
 ) {
     // In boxes, so that an identity costs what its session needs.
     match Box::pin(admit(services, connection.clone(), &identity)).await {
-        Ok(owner) => Box::new(Session::new(owner, attaches)).run().await,
+        Ok(owner) => {
+            let mut session = Box::new(Session::new(owner, attaches));
+            session.run().await;
+        }
         Err(error) => {
             tracing::info!(reason = %error.message, "a client was refused");
             attaches.close();
