@@ -57,21 +57,24 @@ def test_body_is_one_data_section(device, peer, receiver):
     assert sections(got.raw)[0x75] == [b"x" * 60_000]
 
 
-def test_accepted_message_is_gone_and_tells_the_sender(hub_factory, keep):
+def test_accepted_and_rejected_messages_are_gone_and_tell_the_sender(hub_factory, keep):
     hub = hub_factory().start()
-    device = hub.with_device("done")
-    peer = keep(Peer.of_device(device))
-    receiver = peer.receiver(devicebound_of(device))
-    c2d.send(device, b"yes", message_id="yes", ack="full")
-    c2d.send(device, b"no", message_id="no", ack="full")
+    outcomes = {"Success": ACCEPTED, "Rejected": REJECTED}
+    # A full batch of feedback does not wait for more.
+    for name, state in outcomes.items():
+        device = hub.with_device("done")
+        for number in range(32):
+            c2d.send(device, b"x", message_id=f"{name}-{number}", ack="full")
+        peer = keep(Peer.of_device(device))
+        for got in peer.receive_many(peer.receiver(devicebound_of(device)), 32):
+            peer.settle(got, state)
+        eventually(lambda: c2d.waiting(device) == 0, what="an empty queue")
 
-    peer.settle(peer.receive(receiver), ACCEPTED)
-    peer.settle(peer.receive(receiver), REJECTED)
+    records = c2d.collect_feedback(hub, 64)
 
-    records = {record["originalMessageId"]: record for record in c2d.collect_feedback(hub, 2)}
-    assert records["yes"]["statusCode"] == "Success"
-    assert records["no"]["statusCode"] == "Rejected"
-    assert c2d.waiting(device) == 0
+    assert {record["originalMessageId"]: record["statusCode"] for record in records} == {
+        f"{name}-{number}": name for name in outcomes for number in range(32)
+    }
 
 
 @pytest.mark.parametrize("state", [RELEASED, MODIFIED])

@@ -104,7 +104,7 @@ def test_filter_says_where_to_begin(service, sent, partition, expression, first)
 def test_time_may_be_called_by_either_name(service, device, sent, partition, name):
     start = selector(f"amqp.annotation.x-opt-sequence-number >= '{sent[0].sequence_number}'")
     all_of_them = service.receive_many(service.receiver(reader_of(partition), filters=start), 10)
-    times = [got.message.annotations[symbol("x-opt-enqueued-time")] for got in all_of_them]
+    times = [int(got.message.annotations[symbol("x-opt-enqueued-time")]) for got in all_of_them]
 
     receiver = service.receiver(reader_of(partition), filters=selector(f"amqp.annotation.{name} > '{times[4]}'"))
     marker = mark(device)

@@ -10,7 +10,7 @@ from support.amqp_stream import over_tls
 from support.hostile import all_end_within, flood, tcp, tls
 from support.hub import HUB_NAME, Hub
 from support.raw_amqp import (
-    AMQP_HEADER, ATTACH, BEGIN, FLOW, HEARTBEAT, SASL_HEADER, ConnectionClosed, RawAmqp, frame, performative,
+    AMQP_HEADER, ATTACH, BEGIN, FLOW, HEARTBEAT, OPEN, SASL_HEADER, ConnectionClosed, RawAmqp, frame, performative,
 )  # fmt: skip
 from support.waiting import eventually
 
@@ -44,6 +44,9 @@ def test_peers_that_never_finish_their_introduction_are_cut(hub, neighbour):
         peer = tls(hub.tls, hub.host, hub.amqps_port)
         peer.sendall(said)
         peers.append(peer)
+    opened = tls(hub.tls, hub.host, hub.amqps_port)
+    opened.sendall(AMQP_HEADER + frame(performative(OPEN, container_id="without a token")))
+    peers.append(opened)
 
     assert all(all_end_within(peers, HANDSHAKE_LIMIT))
 

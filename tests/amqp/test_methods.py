@@ -60,12 +60,12 @@ def call(hub):
 
 
 def test_call_reaches_the_device_and_its_answer_the_caller(identity, methods, call):
-    calling = call(identity, "set level", {"to": 5})
+    calling = call(identity, "setLevel", {"to": 5})
 
     name, payload, identifier = methods.next()
     methods.answer(identifier, int32(207), b'{"was": 3}')
 
-    assert (name, payload) == ("set level", {"to": 5})
+    assert (name, payload) == ("setLevel", {"to": 5})
     assert calling.result().expect(200).json() == {"status": 207, "payload": {"was": 3}}
 
 
@@ -155,10 +155,10 @@ def test_device_without_credit_is_not_online_until_it_grants_some(device, keep, 
     assert calling.result().expect(200).json()["status"] == 200
 
 
-def test_call_ends_when_the_device_goes(identity, websocket, call):
-    peer = Peer.of_device(identity, websocket=websocket)
-    methods = MethodLinks(peer, identity)
-    calling = call(identity, responseTimeoutInSeconds=30)
+def test_call_ends_when_the_device_goes(device, call):
+    peer = Peer.of_device(device)
+    methods = MethodLinks(peer, device)
+    calling = call(device, responseTimeoutInSeconds=5)
     methods.next()
 
     peer.drop()

@@ -15,6 +15,7 @@ from support.waiting import eventually
 SEND = "/messages/devicebound"
 FEEDBACK = "/messages/serviceBound/feedback"
 QUEUE = 50
+FULL_BATCH = 64
 
 
 @pytest.fixture
@@ -153,24 +154,28 @@ def private(hub_factory):
     return hub_factory().start()
 
 
-def answered(hub, sender_peer, keep, *ids):
-    """A device that has accepted a message with each of these ids."""
-    device = hub.with_device("answers")
-    sender = sender_peer.sender(SEND)
-    for identifier in ids:
-        assert sender_peer.deliver(sender, to(device, properties={"iothub-ack": "full"}, id=identifier)) == ACCEPTED
-    peer = keep(Peer.of_device(device))
-    receiver = peer.receiver(devicebound_of(device))
-    for _ in ids:
-        peer.settle(peer.receive(receiver))
-    peer.settle_down()
+def answered(hub, service, keep, count=FULL_BATCH):
+    """Devices that have accepted so many messages; a full batch of feedback does not wait for more."""
+    sender = service.sender(SEND)
+    identifiers = [f"m-{number}" for number in range(count)]
+    for start in range(0, count, QUEUE):
+        device = hub.with_device("answers")
+        part = identifiers[start : start + QUEUE]
+        for identifier in part:
+            sent = to(device, properties={"iothub-ack": "full"}, id=identifier)
+            assert service.deliver(sender, sent) == ACCEPTED
+        peer = keep(Peer.of_device(device))
+        receiver = peer.receiver(devicebound_of(device))
+        for got in peer.receive_many(receiver, len(part)):
+            peer.settle(got)
+        peer.settle_down()
     return device
 
 
 def test_feedback_has_what_the_sdks_look_for(private, keep):
     service = keep(Peer.of_service(private))
     receiver = service.receiver(FEEDBACK)
-    device = answered(private, service, keep, "m-1")
+    device = answered(private, service, keep, 1)
 
     got = service.receive(receiver, within=25)
     service.settle(got)
@@ -181,7 +186,7 @@ def test_feedback_has_what_the_sdks_look_for(private, keep):
     assert type(sent.annotations[symbol("iothub-enqueuedtime")]) is timestamp
     assert len(got.tag) == 16 and not got.settled
     (record,) = json.loads(got.body)
-    assert record["originalMessageId"] == "m-1"
+    assert record["originalMessageId"] == "m-0"
     assert record["statusCode"] == record["description"] == "Success"
     assert record["deviceId"] == device.device_id
     assert record["deviceGenerationId"] == device.document["generationId"]
@@ -193,7 +198,7 @@ def test_feedback_has_what_the_sdks_look_for(private, keep):
 def test_feedback_that_is_given_back_comes_again(private, keep, state):
     service = keep(Peer.of_service(private))
     receiver = service.receiver(FEEDBACK)
-    answered(private, service, keep, "m-1")
+    answered(private, service, keep)
 
     first = service.receive(receiver, within=25)
     service.settle(first, state)
@@ -207,7 +212,7 @@ def test_feedback_waits_for_credit(private, keep):
     """.NET grants one credit for each receive."""
     service = keep(Peer.of_service(private))
     receiver = service.receiver(FEEDBACK, credit=0, second=True)
-    answered(private, service, keep, "m-1")
+    answered(private, service, keep)
     service.assert_silent(receiver)
 
     receiver.flow(1)
@@ -220,7 +225,7 @@ def test_feedback_waits_for_credit(private, keep):
 def test_feedback_of_a_receiver_that_goes_comes_to_the_next(private, keep):
     first = Peer.of_service(private)
     receiver = first.receiver(FEEDBACK)
-    answered(private, first, keep, "m-1", "m-2")
+    answered(private, first, keep)
     records = {record["originalMessageId"] for record in json.loads(first.receive(receiver, within=25).body)}
     first.drop()
 

@@ -153,10 +153,6 @@ def test_unknown_partition_is_told_so(hub):
     with consumer(hub) as client, pytest.raises(EventHubError):
         client.get_partition_properties("99")
 
-    with Reading(consumer(hub), partition_id="99") as reading:
-        error = reading.error()
-    assert isinstance(error, EventHubError) and "99" in str(error), error
-
 
 def test_sending_to_the_endpoint_is_refused(hub):
     producer = EventHubProducerClient.from_connection_string(

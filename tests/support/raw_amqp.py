@@ -56,7 +56,7 @@ def encode(value: Any) -> bytes:
     """One AMQP value."""
     data = Data()
     data.put_object(value)
-    return data.encode()
+    return bytes(data.encode())
 
 
 def decode(raw: bytes) -> tuple[Any, int]:
@@ -65,7 +65,20 @@ def decode(raw: bytes) -> tuple[Any, int]:
     length = data.decode(raw)
     data.rewind()
     data.next()
-    return data.get_object(), length
+    return _own(data.get_object()), length
+
+
+def _own(value: Any) -> Any:
+    """A copy: proton lends binaries from memory that goes with its `Data`."""
+    if isinstance(value, memoryview | bytearray):
+        return bytes(value)
+    if isinstance(value, Described):
+        return Described(_own(value.descriptor), _own(value.value))
+    if isinstance(value, dict):
+        return {_own(key): _own(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_own(inner) for inner in value]
+    return value
 
 
 def performative(code: int, **fields: Any) -> bytes:
@@ -324,7 +337,7 @@ def sections(payload: bytes) -> dict[int, Any]:
         section, length = decode(payload)
         code = int(section.descriptor)
         if code == 0x75:
-            found.setdefault(code, []).append(bytes(section.value))
+            found.setdefault(code, []).append(section.value)
         else:
             assert code not in found, f"section {code:#x} twice"
             found[code] = section.value
