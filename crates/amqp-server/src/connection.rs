@@ -174,8 +174,9 @@ where
                 session,
                 attach,
             } => {
-                // A token that came before this counts for it.
-                self.cbs.poll(cx);
+                // A token that came before this counts for it, and what links
+                // that are gone have held is free.
+                self.poll_futures(cx);
                 self.route(PendingLink::new(&self.links, link, session, attach));
             }
             Event::Closed(reason) => return Err(End::Closed(reason)),

@@ -314,3 +314,21 @@ async fn an_address_of_nobody_or_of_another_hub_is_not_found() {
     let absolute = format!("amqps://{HOST}:5671/entity");
     talker.attach(0, Role::Sender, &absolute).await.unwrap();
 }
+
+#[tokio::test]
+async fn a_link_that_is_gone_has_left_its_place_before_the_next_one_comes() {
+    let plant = Plant::new().await;
+    let mut talker = plant.connected("iothubowner").await;
+    talker.attach(0, Role::Sender, "alone").await.unwrap();
+
+    for handle in 0..20 {
+        talker.detach(handle).await;
+        talker
+            .attach(handle + 1, Role::Sender, "alone")
+            .await
+            .unwrap();
+    }
+
+    let refused = talker.attach(21, Role::Sender, "alone").await.unwrap_err();
+    assert_eq!(refused.condition, "amqp:resource-locked");
+}

@@ -6,10 +6,11 @@
 //! | `entity/...` | the same, for back ends |
 //! | `devices/{d}/out` | sends numbers without end |
 //! | `lazy` | takes nothing until the door is opened |
+//! | `alone` | takes, and only one link at a time |
 //! | `stubborn` | goes on after its link is gone, for ever |
 //! | `abort`, `close` | ends the connection |
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use tokio::sync::Notify;
@@ -33,6 +34,8 @@ pub struct Rooms {
     pub taken: AtomicUsize,
     pub sent: AtomicUsize,
     pub door: Notify,
+    /// Somebody is where only one can be.
+    pub occupied: AtomicBool,
     /// The last permit's end.
     pub expires: Mutex<Option<Timestamp>>,
     /// Why links ended, in their order.
@@ -73,6 +76,13 @@ impl Nodes for Doors {
                 Attached::By(Box::pin(take_of_back_end(rooms, connection, link)))
             }
             (["lazy"], Direction::ToHub) => Attached::By(Box::pin(be_lazy(rooms, link))),
+            (["alone"], Direction::ToHub) => {
+                if rooms.occupied.swap(true, Ordering::Relaxed) {
+                    link.refuse(AmqpError::new(condition::RESOURCE_LOCKED, "taken"));
+                    return Attached::Served;
+                }
+                Attached::By(Box::pin(be_alone(rooms, link)))
+            }
             (["stubborn"], Direction::ToHub) => Attached::By(Box::pin(async move {
                 let _link = link.accept_incoming(TERMS);
                 std::future::pending().await
@@ -132,6 +142,12 @@ async fn take(rooms: Arc<Rooms>, link: PendingLink) {
         link.accept(delivery.id, delivery.id);
     }
     rooms.gone.lock().unwrap().push(link.gone());
+}
+
+async fn be_alone(rooms: Arc<Rooms>, link: PendingLink) {
+    let mut link = link.accept_incoming(TERMS);
+    while link.next().await.is_some() {}
+    rooms.occupied.store(false, Ordering::Relaxed);
 }
 
 async fn be_lazy(rooms: Arc<Rooms>, link: PendingLink) {

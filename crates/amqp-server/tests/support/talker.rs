@@ -9,7 +9,7 @@ use twinhub_amqp_engine::decode::Limits;
 use twinhub_amqp_engine::frame::{Frame, RawFrame};
 use twinhub_amqp_engine::message::{Body, Message, MessageId, Properties};
 use twinhub_amqp_engine::performatives::{
-    AmqpError, Attach, AttachTarget, Begin, Disposition, Flow, Open, Performative,
+    AmqpError, Attach, AttachTarget, Begin, Detach, Disposition, Flow, Open, Performative,
     ReceiverSettleMode, Role, SenderSettleMode, Source, Target, Transfer,
 };
 use twinhub_amqp_engine::protocol_header::ProtocolHeader;
@@ -191,6 +191,16 @@ impl Talker {
     ) -> Result<(), AmqpError> {
         self.ask_for(0, handle, role, address).await;
         self.attached(handle).await
+    }
+
+    /// Detaches a link without waiting for the answer.
+    pub async fn detach(&mut self, handle: u32) {
+        self.say(Detach {
+            handle,
+            closed: true,
+            error: None,
+        })
+        .await;
     }
 
     /// Waits until the hub detaches a link.
