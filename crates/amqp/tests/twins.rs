@@ -11,7 +11,7 @@ use serde_json::{Value as Json, json};
 use support::client::{Client, Received};
 use support::{TestHub, path};
 use twinhub_amqp_engine::message::{Body, Message, MessageId, Properties};
-use twinhub_amqp_engine::performatives::{Attach, DeliveryState};
+use twinhub_amqp_engine::performatives::{Attach, DeliveryState, Detach};
 use twinhub_amqp_engine::value::{Map, Symbol, Uuid, Value};
 use twinhub_core::ids::IdentityId;
 
@@ -302,7 +302,13 @@ async fn a_subscription_ends_with_its_link() {
     let twin = twin_of(&mut client, &id, "twin:1").await;
     subscribe(&mut client, twin).await;
 
-    client.detach(twin.answers).await;
+    // In one go: the hub sees the new link before it misses the old one.
+    let detach = Detach {
+        handle: twin.answers,
+        closed: true,
+        error: None,
+    };
+    client.say(detach).await;
     let address = format!("{}/twin", path(&id));
     let answers = client.receiver(&address, channel("twin:1")).await.unwrap();
     client.credit(answers, 5).await;

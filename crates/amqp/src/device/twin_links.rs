@@ -89,7 +89,15 @@ impl TwinLinks {
         let outgoing = send_settled(link);
         if let Some(old) = self.pair.outgoing.replace(outgoing) {
             old.end(Some(owner.error(stolen("a newer link took over"))));
+            self.forget_answers();
         }
+    }
+
+    /// What was meant for a link that is gone; a newer one subscribes anew.
+    fn forget_answers(&mut self) {
+        self.subscribed = false;
+        self.outbox.clear();
+        self.behind.clear();
     }
 
     /// Detaches the link for requests.
@@ -302,9 +310,7 @@ impl TwinLinks {
         while let Poll::Ready(drain) = outgoing.poll_draining(cx) {
             if let Err(gone) = drain {
                 self.pair.outgoing = None;
-                self.subscribed = false;
-                self.outbox.clear();
-                self.behind.clear();
+                self.forget_answers();
                 return Some(gone);
             }
             outgoing.drained();
