@@ -85,7 +85,7 @@ function read(client, deviceId, { partition, ...options } = {}) {
       settle();
     },
   };
-  const subscribed = { maxWaitTimeInSeconds: 0.1, ...options };
+  const subscribed = { maxWaitTimeInSeconds: 0.1, maxBatchSize: 200, ...options };
   const subscription = partition === undefined
     ? client.subscribe(handlers, subscribed)
     : client.subscribe(partition, handlers, subscribed);
