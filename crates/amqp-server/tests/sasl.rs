@@ -30,7 +30,7 @@ async fn mechanisms_that_prove_nothing_are_good_and_open_nothing() {
 }
 
 #[tokio::test]
-async fn plain_with_a_policys_token_lets_in_without_cbs() {
+async fn plain_with_the_token_of_a_policy_lets_in_without_cbs() {
     let plant = Plant::new().await;
     let token = plant.policy_token("service", HOST, HOUR);
     let mut talker = plant.connect();
