@@ -21,6 +21,8 @@ pub mod codes {
     pub const ARGUMENT_INVALID: u32 = 400_004;
     /// `IotHubUnauthorizedAccess`
     pub const UNAUTHORIZED_ACCESS: u32 = 401_002;
+    /// `DeviceNotFound`
+    pub const DEVICE_NOT_FOUND: u32 = 404_001;
     /// `GenericNotFound`
     pub const GENERIC_NOT_FOUND: u32 = 404_000;
     /// `ServerError`
@@ -117,6 +119,11 @@ pub fn refusal(refused: &Refused) -> HubError {
         | Refused::OutOfScope
         | Refused::Signature
         | Refused::Disabled => HubError::unauthorized(refused.to_string()),
+        Refused::NotRegistered(_) => HubError::new(
+            condition::NOT_FOUND,
+            codes::DEVICE_NOT_FOUND,
+            refused.to_string(),
+        ),
         // Whom there is, and how they prove it, is not told to strangers.
         Refused::OtherProof => HubError::unauthorized(Refused::Signature.to_string()),
         Refused::Certificate(_) => {

@@ -76,9 +76,15 @@ async fn a_device_may_attach_its_own_links_and_its_modules_and_no_others() {
             expected("amqp:unauthorized-access", 401_002)
         );
     }
-    let mut back_end = hub.connected("service").await;
-    let refused = back_end.sender(&events_of(&device)).await.unwrap_err();
-    assert_eq!(refused.condition, "amqp:unauthorized-access");
+    for device in [&device, &unknown] {
+        let mut back_end = hub.connected("service").await;
+        let refused = back_end.sender(&events_of(device)).await.unwrap_err();
+        assert_eq!(refused.condition, "amqp:unauthorized-access");
+    }
+    // Who may act as any device is told which there are.
+    let mut gateway = hub.connected("device").await;
+    let refused = gateway.sender(&events_of(&unknown)).await.unwrap_err();
+    assert_eq!(code(&refused), expected("amqp:not-found", 404_001));
 }
 
 #[tokio::test]

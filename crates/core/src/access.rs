@@ -57,6 +57,9 @@ pub enum Refused {
     /// it was is not told.
     #[error("the token was not signed with a key of its policy or identity")]
     Signature,
+    /// No such identity, as is told to who may act as it if there were one.
+    #[error("{0} is not registered")]
+    NotRegistered(IdentityId),
     /// A token where there are no keys, or a certificate where there are.
     #[error("the identity does not prove itself in this way")]
     OtherProof,
@@ -195,7 +198,13 @@ impl Access {
         // An identity's own key was looked up, and its status, just now.
         let generation = match caller.own_generation(id) {
             Some(generation) => generation,
-            None => self.require_enabled(hub, id).await?,
+            None => match self.require_enabled(hub, id).await {
+                Ok(generation) => generation,
+                Err(Refused::Signature) if caller.device(id, Timestamp::NEVER).is_ok() => {
+                    return Err(Refused::NotRegistered(id.clone()));
+                }
+                Err(refused) => return Err(refused),
+            },
         };
         Ok(caller.device(id, generation)?)
     }

@@ -62,7 +62,9 @@ impl From<Refused> for Refusal {
             | Refused::Signature
             | Refused::Disabled => unauthorized(error.to_string()),
             // Whom there is, and how they prove it, is not told to strangers.
-            Refused::OtherProof => unauthorized(Refused::Signature.to_string()),
+            Refused::OtherProof | Refused::NotRegistered(_) => {
+                unauthorized(Refused::Signature.to_string())
+            }
             Refused::Certificate(_) => {
                 unauthorized("the certificate is not one that lets the identity in".to_owned())
             }

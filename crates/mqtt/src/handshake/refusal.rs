@@ -64,6 +64,7 @@ impl Refusal {
                 | Refused::Expired
                 | Refused::OutOfScope
                 | Refused::Signature
+                | Refused::NotRegistered(_)
                 | Refused::OtherProof
                 | Refused::Certificate(_)
                 | Refused::Disabled
