@@ -75,11 +75,24 @@ impl Cursor {
         self.at += 1;
     }
 
-    /// Reads the next batch; tells whether there was one.
-    pub(crate) async fn fill(&mut self) -> Result<bool, LogError> {
-        // Not held while the next is read.
+    /// Whether anything is held.
+    pub(crate) fn holds_events(&self) -> bool {
+        self.batch.get(self.at).is_some()
+    }
+
+    /// Lets go of the batch; what was not given of it is read again.
+    pub(crate) fn let_go(&mut self) {
+        if let Some(event) = self.batch.get(self.at) {
+            self.next = event.sequence_number;
+        }
         self.batch = EventBatch::empty();
         self.at = 0;
+    }
+
+    /// Reads the next batch; tells whether there was one.
+    pub(crate) async fn fill(&mut self) -> Result<bool, LogError> {
+        // Not held while the next is read, or waited for.
+        self.let_go();
         let log = &self.log;
         let read = log.read(&self.hub, self.partition, self.next, BATCH_BYTES);
         let batch = read.await?;

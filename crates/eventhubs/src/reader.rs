@@ -6,22 +6,21 @@
 //! The link ends when its permit does, when its consumer group is removed,
 //! when another reader takes its place, and when the log can't be read.
 
-use std::convert::Infallible;
-use std::future::poll_fn;
+mod delivery;
+
 use std::sync::Arc;
 
 use tokio::select;
 use twinhub_amqp_engine::performatives::{Attach, SenderSettleMode};
 use twinhub_amqp_engine::value::{Map, Value};
-use twinhub_amqp_server::{
-    ConnectionContext, Gone, HubError, NewDelivery, Outgoing, OutgoingTerms, PendingLink,
-};
+use twinhub_amqp_server::{ConnectionContext, HubError, OutgoingTerms, PendingLink};
 use twinhub_core::access::Refused;
 use twinhub_core::consumer_groups::ConsumerGroup;
 use twinhub_core::events::PartitionId;
 use twinhub_core::hubs::Hub;
 use twinhub_core::ports::LogError;
 
+use self::delivery::{Delivery, End};
 use crate::beginning::Beginning;
 use crate::container::Shared;
 use crate::cursor::Cursor;
@@ -29,7 +28,7 @@ use crate::node::PartitionNode;
 use crate::permit_watch::PermitWatch;
 use crate::places::{Place, ReaderName, Stand};
 use crate::refusal::Refusal;
-use crate::runtime_info::{self, RuntimeInfo};
+use crate::runtime_info;
 
 const EPOCH: &str = "com.microsoft:epoch";
 const RECEIVER_NAME: &str = "com.microsoft:receiver-name";
@@ -108,8 +107,8 @@ impl Opened {
             ..OutgoingTerms::default()
         });
         let mut delivery = Delivery {
-            shared: &self.shared,
-            connection: &self.connection,
+            encoder: &self.shared.encoder,
+            clock: &*self.connection.clock,
             cursor: &mut self.cursor,
             wants_runtime_info: self.wants_runtime_info,
             runtime_info: None,
@@ -142,116 +141,12 @@ impl Opened {
     }
 }
 
-/// Why a reader ends.
-enum End {
-    Gone(Gone),
-    Refused(Refusal),
-}
-
-impl From<Gone> for End {
-    fn from(gone: Gone) -> Self {
-        End::Gone(gone)
-    }
-}
-
-impl From<LogError> for End {
-    fn from(error: LogError) -> Self {
-        End::Refused(error.into())
-    }
-}
-
 /// Waits until the reader may no longer read.
 async fn forbidden(watch: &mut PermitWatch) -> Refused {
     loop {
         watch.until_next_check().await;
         if let Err(refused) = watch.check().await {
             return refused;
-        }
-    }
-}
-
-/// The part of a reader that sends.
-struct Delivery<'r> {
-    shared: &'r Shared,
-    connection: &'r ConnectionContext,
-    cursor: &'r mut Cursor,
-    wants_runtime_info: bool,
-    /// As it was when the batch at hand was read.
-    runtime_info: Option<RuntimeInfo>,
-}
-
-impl Delivery<'_> {
-    async fn run(&mut self, link: &mut Outgoing) -> End {
-        match self.send_all(link).await {
-            Ok(never) => match never {},
-            Err(end) => end,
-        }
-    }
-
-    async fn send_all(&mut self, link: &mut Outgoing) -> Result<Infallible, End> {
-        loop {
-            self.credit(link).await?;
-            if self.cursor.peek().is_none() && !self.fill().await? {
-                self.idle(link).await?;
-                continue;
-            }
-            self.send_some(link);
-        }
-    }
-
-    /// Waits until the peer takes events. Nothing is read from the log for one
-    /// that takes none.
-    async fn credit(&mut self, link: &mut Outgoing) -> Result<(), Gone> {
-        poll_fn(|cx| {
-            let ready = link.poll_ready(cx);
-            if ready.is_pending() && link.poll_draining(cx)?.is_ready() && !link.has_credit() {
-                link.drained();
-            }
-            ready
-        })
-        .await
-    }
-
-    /// Waits for events. A peer that wants no credit left meanwhile has it
-    /// used up.
-    async fn idle(&mut self, link: &mut Outgoing) -> Result<(), End> {
-        select! {
-            arrived = self.cursor.arrival() => arrived?,
-            draining = link.draining() => {
-                draining?;
-                link.drained();
-            }
-        }
-        Ok(())
-    }
-
-    async fn fill(&mut self) -> Result<bool, LogError> {
-        let has_some = self.cursor.fill().await?;
-        if has_some && self.wants_runtime_info {
-            let state = self.cursor.state().await?;
-            let now = self.connection.now();
-            self.runtime_info = state.map(|state| RuntimeInfo::new(&state, now));
-        }
-        Ok(has_some)
-    }
-
-    /// Sends of the batch at hand what the peer takes.
-    fn send_some(&mut self, link: &mut Outgoing) {
-        let runtime_info = self.runtime_info.as_ref();
-        while link.is_ready()
-            && let Some(event) = self.cursor.peek()
-        {
-            let delivery = NewDelivery {
-                tag: &event.sequence_number.to_be_bytes(),
-                settled: true,
-                message_format: 0,
-            };
-            let encoder = &self.shared.encoder;
-            let sent = link.send(delivery, |out| encoder.encode(&event, runtime_info, out));
-            if sent.is_err() {
-                return;
-            }
-            self.cursor.advance();
         }
     }
 }

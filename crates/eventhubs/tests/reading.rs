@@ -130,6 +130,21 @@ async fn no_more_is_sent_than_the_reader_takes() {
     assert_eq!(client.event().await.body(), "three");
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_reader_that_pauses_goes_on_where_it_was() {
+    let hub = TestHub::new().await;
+    hub.store(&["one", "two", "three"]).await;
+    let mut client = hub.client().await;
+    let reader = client.reader(&partition(0), "x-opt-offset > '-1'", 1).await;
+    let before = client.bodies(1).await;
+
+    tokio::time::sleep(Duration::from_secs(100)).await;
+    client.credit(reader, 1, 10).await;
+
+    assert_eq!(before, ["one"]);
+    assert_eq!(client.bodies(2).await, ["two", "three"]);
+}
+
 #[tokio::test]
 async fn a_drained_link_gives_what_there_is_and_then_its_credit() {
     let hub = TestHub::new().await;
