@@ -311,6 +311,31 @@ async fn a_drained_link_has_no_credit_left_and_goes_on_with_new() {
 }
 
 #[tokio::test]
+async fn a_full_queue_comes_in_order_and_what_finds_no_credit_stays_uncounted() {
+    let hub = TestHub::new().await;
+    let id = hub.with_device("pump-7").await;
+    for number in 0..50 {
+        queue(&hub, &id, &number.to_string()).await;
+    }
+    let mut client = hub.connected_as(&id).await;
+    let link = receiver(&mut client, &id, |_| {}).await;
+
+    let mut bodies = Vec::new();
+    for credit in [20, 25, 5] {
+        client.credit(link, credit).await;
+        for _ in 0..credit {
+            let received = client.receive(link).await;
+            assert_eq!(delivery_count(&received), 0);
+            bodies.push(String::from_utf8(received.body().to_vec()).unwrap());
+        }
+        assert!(client.is_quiet(link, MOMENT).await);
+    }
+
+    let expected: Vec<String> = (0..50).map(|number| number.to_string()).collect();
+    assert_eq!(bodies, expected);
+}
+
+#[tokio::test]
 async fn a_range_of_dispositions_settles_each() {
     let hub = TestHub::new().await;
     let id = hub.with_device("pump-7").await;

@@ -32,6 +32,10 @@ use crate::messages::{tag_of, write_delivery};
 /// Sessions know messages by their locks, so that their handles say nothing.
 const HOLDER: Holder = Holder::Session { handle: 0 };
 
+/// How many messages are locked at once at most. Those for which there turns
+/// out to be no credit are given back.
+const MAX_STRIDE: usize = 16;
+
 /// A link on which a client receives messages from the cloud.
 pub(super) struct MessagesLink {
     outgoing: Outgoing,
@@ -43,6 +47,8 @@ pub(super) struct MessagesLink {
     stage: Stage,
     /// There may be messages.
     waiting: bool,
+    /// How many to ask for: more as long as the client takes all.
+    stride: usize,
 }
 
 /// How far the link is.
@@ -64,7 +70,7 @@ struct Order {
 
 enum Done {
     Released(Result<(), ReceiveError>),
-    Received(Result<Option<Delivery>, ReceiveError>),
+    Received(Result<Vec<Delivery>, ReceiveError>),
     /// With the locks that were lost.
     Settled(Vec<Order>, Result<Vec<LockToken>, SettleError>),
     GivenBack(Result<(), ReceiveError>),
@@ -81,6 +87,7 @@ impl MessagesLink {
             work: None,
             stage: Stage::New,
             waiting: true,
+            stride: 1,
         }
     }
 
@@ -126,7 +133,9 @@ impl MessagesLink {
             } else if let Some(locks) = self.unsettled.take_unsent() {
                 self.work = Some(give_back(owner, locks));
             } else if self.may_receive(cx, owner) {
-                self.work = Some(receive(owner));
+                // Set again by whatever comes from now on.
+                self.waiting = false;
+                self.work = Some(receive(owner, self.stride));
             } else {
                 self.drain(cx);
                 return Ok(LinkState::Open);
@@ -150,9 +159,10 @@ impl MessagesLink {
         let (c2d, permit) = services(owner);
         Box::pin(async move {
             if let Some(work) = self.work
-                && let Done::Received(Ok(Some(delivery))) = work.await
+                && let Done::Received(Ok(deliveries)) = work.await
             {
-                self.unsettled.unsent(delivery.lock);
+                let locks = deliveries.iter().map(|delivery| delivery.lock);
+                locks.for_each(|lock| self.unsettled.unsent(lock));
             }
             if !self.orders.is_empty()
                 && let Err(error) = carry_out(&self.orders, &c2d, &permit).await
@@ -194,8 +204,16 @@ impl MessagesLink {
         };
         match done {
             Done::Released(Ok(())) => self.stage = Stage::Open,
-            Done::Received(Ok(Some(delivery))) => self.deliver(&delivery, owner),
-            Done::Received(Ok(None)) => self.waiting = false,
+            Done::Received(Ok(deliveries)) => {
+                self.waiting |= !deliveries.is_empty();
+                for delivery in &deliveries {
+                    self.deliver(delivery, owner);
+                }
+                self.stride = match deliveries.len() == self.stride && self.outgoing.is_ready() {
+                    true => MAX_STRIDE.min(2 * self.stride),
+                    false => 1,
+                };
+            }
             Done::Settled(orders, settled) => return self.settled(orders, settled, owner),
             Done::GivenBack(Ok(())) => self.waiting = true,
             Done::Released(Err(error))
@@ -313,9 +331,12 @@ fn release(owner: &Owner) -> BoxFuture<'static, Done> {
     Box::pin(async move { Done::Released(c2d.release(&permit).await) })
 }
 
-fn receive(owner: &Owner) -> BoxFuture<'static, Done> {
+fn receive(owner: &Owner, count: usize) -> BoxFuture<'static, Done> {
     let (c2d, permit) = services(owner);
-    Box::pin(async move { Done::Received(c2d.receive(&permit, HOLDER, DEFAULT_LOCK).await) })
+    Box::pin(async move {
+        let holders = &[HOLDER; MAX_STRIDE][..count];
+        Done::Received(c2d.receive_several(&permit, holders, DEFAULT_LOCK).await)
+    })
 }
 
 fn give_back(owner: &Owner, locks: Vec<LockToken>) -> BoxFuture<'static, Done> {
