@@ -1,15 +1,14 @@
-//! How a connection, a session or a link ends: on the peer's wish, on the
-//! host's, or for a broken rule.
+//! How a connection ends: on the peer's wish, on the host's, or for a broken
+//! rule, which may end only a session or a link.
 
 use std::time::Duration;
 
 use super::breach::Breach;
 use super::handshake::Phase;
-use super::session::Session;
-use super::{CloseReason, Connection, Event, Progress, SessionId};
+use super::{CloseReason, Connection, Event, Progress};
 use crate::frame::{Frame, FrameKind, RawFrame};
-use crate::performatives::{AmqpError, Begin, Close, End, Performative, condition};
-use crate::value::{Map, Symbol};
+use crate::performatives::{AmqpError, Close, Performative};
+use crate::value::Symbol;
 
 /// How long the peer may take to answer `close`.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -22,14 +21,6 @@ impl Connection {
     pub fn close(&mut self, error: Option<AmqpError>) {
         self.events.clear();
         self.say_close(error);
-    }
-
-    /// Ends a session and its links, of which [`Event::Detached`] tells.
-    pub fn end_session(&mut self, session: SessionId, error: AmqpError) {
-        if let Some(channel) = self.sessions.channel_of(session) {
-            let written = self.end_channel(channel, error);
-            self.checked(written);
-        }
     }
 
     /// Answers a broken rule at its level.
@@ -118,52 +109,5 @@ impl Connection {
             self.phase = Phase::Finished;
         }
         Progress::Read
-    }
-
-    pub(super) fn take_begin(&mut self, channel: u16, begin: &Begin) -> Result<(), Breach> {
-        if begin.remote_channel.is_some() {
-            let why = "begin answers one that was not sent";
-            return Err(Breach::connection(condition::ILLEGAL_STATE, why));
-        }
-        let incoming_window = self.settings.incoming_window;
-        self.sessions.begin(channel, begin, incoming_window)?;
-        let answer = Begin {
-            remote_channel: Some(channel),
-            next_outgoing_id: 0,
-            incoming_window,
-            outgoing_window: self.settings.outgoing_window,
-            handle_max: self.settings.handle_max,
-            offered_capabilities: Vec::new(),
-            desired_capabilities: Vec::new(),
-            properties: Map::new(),
-        };
-        self.wire.frame(channel, answer)
-    }
-
-    pub(super) fn take_end(&mut self, channel: u16, end: &End) -> Result<(), Breach> {
-        let Some(session) = self.sessions.ended_by_peer(channel)? else {
-            return Ok(());
-        };
-        self.forget_session(&session, end.error.as_ref());
-        self.wire.frame(channel, End { error: None })
-    }
-
-    fn end_channel(&mut self, channel: u16, error: AmqpError) -> Result<(), Breach> {
-        let Some(session) = self.sessions.end(channel) else {
-            return Ok(());
-        };
-        self.forget_session(&session, Some(&error));
-        let error = Some(error);
-        self.wire.frame(channel, End { error })
-    }
-
-    fn forget_session(&mut self, session: &Session, error: Option<&AmqpError>) {
-        for id in session.handles.links() {
-            let error = error.cloned();
-            if let Some(link) = self.links.remove(id) {
-                self.forget_deliveries(link);
-                self.events.push_back(Event::Detached { link: id, error });
-            }
-        }
     }
 }

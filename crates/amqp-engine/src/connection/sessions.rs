@@ -1,9 +1,11 @@
 //! The sessions of a connection, by channel; ours has the peer's number.
+//! How they begin and end.
 
-use super::SessionId;
 use super::breach::Breach;
 use super::session::Session;
-use crate::performatives::{Begin, condition};
+use super::{Connection, Event, SessionId};
+use crate::performatives::{AmqpError, Begin, End, condition};
+use crate::value::Map;
 
 /// What a channel is in use for.
 #[derive(Debug, Default)]
@@ -123,5 +125,62 @@ impl Sessions {
             self.channels.resize_with(at + 1, Channel::default);
         }
         Ok(&mut self.channels[at])
+    }
+}
+
+impl Connection {
+    /// Ends a session and its links, of which [`Event::Detached`] tells.
+    pub fn end_session(&mut self, session: SessionId, error: AmqpError) {
+        if let Some(channel) = self.sessions.channel_of(session) {
+            let written = self.end_channel(channel, error);
+            self.checked(written);
+        }
+    }
+
+    pub(super) fn take_begin(&mut self, channel: u16, begin: &Begin) -> Result<(), Breach> {
+        if begin.remote_channel.is_some() {
+            let why = "begin answers one that was not sent";
+            return Err(Breach::connection(condition::ILLEGAL_STATE, why));
+        }
+        let incoming_window = self.settings.incoming_window;
+        self.sessions.begin(channel, begin, incoming_window)?;
+        let answer = Begin {
+            remote_channel: Some(channel),
+            next_outgoing_id: 0,
+            incoming_window,
+            outgoing_window: self.settings.outgoing_window,
+            handle_max: self.settings.handle_max,
+            offered_capabilities: Vec::new(),
+            desired_capabilities: Vec::new(),
+            properties: Map::new(),
+        };
+        self.wire.frame(channel, answer)
+    }
+
+    pub(super) fn take_end(&mut self, channel: u16, end: &End) -> Result<(), Breach> {
+        let Some(session) = self.sessions.ended_by_peer(channel)? else {
+            return Ok(());
+        };
+        self.forget_session(&session, end.error.as_ref());
+        self.wire.frame(channel, End { error: None })
+    }
+
+    pub(super) fn end_channel(&mut self, channel: u16, error: AmqpError) -> Result<(), Breach> {
+        let Some(session) = self.sessions.end(channel) else {
+            return Ok(());
+        };
+        self.forget_session(&session, Some(&error));
+        let error = Some(error);
+        self.wire.frame(channel, End { error })
+    }
+
+    fn forget_session(&mut self, session: &Session, error: Option<&AmqpError>) {
+        for id in session.handles.links() {
+            let error = error.cloned();
+            if let Some(link) = self.links.remove(id) {
+                self.forget_deliveries(link);
+                self.events.push_back(Event::Detached { link: id, error });
+            }
+        }
     }
 }
