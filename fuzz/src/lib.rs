@@ -16,6 +16,7 @@ pub mod event_log;
 pub mod http;
 pub mod messages;
 pub mod mqtt;
+pub mod requests;
 pub mod sas;
 pub mod topics;
 pub mod x509;
@@ -28,6 +29,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("amqp_connection", amqp_connection::amqp_connection),
     ("amqp_frame", amqp::amqp_frame),
     ("amqp_message", messages::amqp_message),
+    ("amqp_request", requests::amqp_request),
     ("certificate", x509::certificate),
     ("connection_string", sas::connection_string),
     ("event_log_index", event_log::event_log_index),
