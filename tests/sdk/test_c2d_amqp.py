@@ -16,6 +16,7 @@ pytestmark = pytest.mark.timeout(90)
 
 # How many messages may wait for a device.
 QUEUE = 50
+FULL_BATCH = 64
 
 
 @pytest.fixture
@@ -176,12 +177,16 @@ def test_feedback_tells_what_became_of_it(hub_factory, monkeypatch):
         manager.amqp_svc_client.disconnect_sync()
     eventually(lambda: c2d.waiting(device) == 1, what="the end of the second")
     messages_at(device, 1)
+    # A full batch of feedback does not wait for more.
+    for other in (hub.with_device("full"), hub.with_device("full")):
+        for _ in range(31):
+            c2d.send(other, b"x", ack="negative", expiry=c2d.in_seconds(1))
 
-    records = {record["originalMessageId"]: record for record in c2d.collect_feedback(hub, 2)}
+    records = {record["originalMessageId"]: record for record in c2d.collect_feedback(hub, FULL_BATCH)}
 
     assert records["m-1"]["statusCode"] == "Success"
     assert records["m-2"]["statusCode"] == "Expired"
-    assert {record["deviceId"] for record in records.values()} == {device.device_id}
+    assert {records[name]["deviceId"] for name in ("m-1", "m-2")} == {device.device_id}
 
 
 @pytest.mark.parametrize("policy", ["iothubowner", "service"])

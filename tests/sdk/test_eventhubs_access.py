@@ -35,8 +35,8 @@ def reads(client, sent):
 
 
 @pytest.mark.parametrize("policy", ["iothubowner", "service"])
-def test_policies_with_service_connect_read(hub, sent, policy, amqp_websockets):
-    client = consumer(hub, hub.event_hub_connection_string(policy), websockets=amqp_websockets)
+def test_policies_with_service_connect_read(hub, sent, policy):
+    client = consumer(hub, hub.event_hub_connection_string(policy))
 
     assert reads(client, sent)
 
@@ -144,9 +144,10 @@ def test_unknown_event_hub_is_told_so(hub):
 
     error = refusal(client)
 
-    assert "could not be found" in str(error) or "404" in str(error), error
+    # It leaves the description out.
+    assert "404" in str(error), error
     with Reading(consumer(hub, hub.event_hub_connection_string(entity="nothing-here")), partition_id="0") as reading:
-        assert "could not be found" in str(reading.error())
+        assert "404" in str(reading.error())
 
 
 def test_unknown_partition_is_told_so(hub):

@@ -135,7 +135,7 @@ async def store(request):
     async with contextlib.AsyncExitStack() as opened:
         made = [BlobCheckpointStore.from_connection_string(azurite.connection_string, container) for _ in range(2)]
         for one in made:
-            await opened.enter_async_context(contextlib.aclosing(one))
+            opened.push_async_callback(one.close)
         await made[0]._container_client.create_container()
         yield lambda: made.pop()
 
