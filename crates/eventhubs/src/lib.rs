@@ -16,6 +16,7 @@
 //! | `management` | questions about an entity and its partitions |
 //! | `redirect` | the way here from the hub's own address |
 //! | `refusal`, `conditions` | what a refused client is told |
+//! | `metrics` | what is counted |
 
 mod beginning;
 mod conditions;
@@ -23,6 +24,7 @@ mod container;
 mod cursor;
 mod encoder;
 mod management;
+mod metrics;
 mod moments;
 mod node;
 mod permit_watch;

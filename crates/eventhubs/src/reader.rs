@@ -24,6 +24,7 @@ use self::delivery::{Delivery, End};
 use crate::beginning::Beginning;
 use crate::container::Shared;
 use crate::cursor::Cursor;
+use crate::metrics::OpenReader;
 use crate::node::PartitionNode;
 use crate::permit_watch::PermitWatch;
 use crate::places::{Place, ReaderName, Stand};
@@ -106,14 +107,16 @@ impl Opened {
             offered_capabilities: offered.into_iter().collect(),
             ..OutgoingTerms::default()
         });
+        let hub = self.watch.permit().hub().name().clone();
+        let counted = OpenReader::count(&hub);
         let mut delivery = Delivery {
+            counted: &counted,
             encoder: &self.shared.encoder,
             clock: &*self.connection.clock,
             cursor: &mut self.cursor,
             wants_runtime_info: self.wants_runtime_info,
             runtime_info: None,
         };
-        let hub = self.watch.permit().hub().name().clone();
         let hubs = &self.shared.services.hubs;
         let end = select! {
             biased;

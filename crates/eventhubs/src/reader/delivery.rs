@@ -12,6 +12,7 @@ use twinhub_core::time::Clock;
 
 use crate::cursor::Cursor;
 use crate::encoder::EventEncoder;
+use crate::metrics::OpenReader;
 use crate::refusal::Refusal;
 use crate::runtime_info::RuntimeInfo;
 
@@ -39,6 +40,7 @@ impl From<LogError> for End {
 
 /// The part of a reader that sends.
 pub(super) struct Delivery<'r> {
+    pub counted: &'r OpenReader,
     pub encoder: &'r EventEncoder,
     pub clock: &'r dyn Clock,
     pub cursor: &'r mut Cursor,
@@ -105,6 +107,7 @@ impl Delivery<'_> {
     /// Sends of the batch at hand what the peer takes.
     fn send_some(&mut self, link: &mut Outgoing) {
         let runtime_info = self.runtime_info.as_ref();
+        let mut count = 0;
         while link.is_ready()
             && let Some(event) = self.cursor.peek()
         {
@@ -113,13 +116,14 @@ impl Delivery<'_> {
                 settled: true,
                 message_format: 0,
             };
-            let encoder = self.encoder;
-            let sent = link.send(delivery, |out| encoder.encode(&event, runtime_info, out));
-            if sent.is_err() {
-                return;
+            let encode = |out: &mut _| self.encoder.encode(&event, runtime_info, out);
+            if link.send(delivery, encode).is_err() {
+                break;
             }
             self.cursor.advance();
+            count += 1;
         }
+        self.counted.sent(count);
     }
 }
 
