@@ -12,6 +12,7 @@
 //! | [`access`] | tokens and certificates in, callers and permits out |
 //! | [`identities`] | the identity registry |
 //! | [`twins`] | device and module twins |
+//! | [`query`] | the query language over twins |
 //! | [`messages`], [`telemetry`], [`events`], [`event_reader`] | what devices send, and what readers read |
 //! | [`c2d`] | messages to devices and modules, and feedback on them |
 //! | [`methods`] | calls of what devices and modules do |
@@ -39,6 +40,7 @@ pub mod methods;
 pub mod policies;
 pub mod ports;
 pub mod presence;
+pub mod query;
 pub mod stored_sessions;
 pub mod telemetry;
 pub mod time;

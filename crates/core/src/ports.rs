@@ -5,12 +5,14 @@
 
 mod event_log;
 mod mailbox;
+mod query;
 mod queues;
 mod sessions;
 mod store;
 
 pub use event_log::{Busy, EventLog, LogError, PartitionState, Producer, StartPosition};
 pub use mailbox::{MAILBOX_CAPACITY, Mailbox, MailboxFull, Place, Postbox, SessionNumber};
+pub use query::{Parts, QueryStore, Scan, SectionRow, Slice, TwinRow};
 pub use queues::{DueQueue, FeedbackStock, OwnedQueue, QueueStore};
 pub use sessions::{
     Announcement, EndReason, Interests, MethodInterest, NotDelivered, Notice, Sessions, Sponsor,

@@ -1,0 +1,141 @@
+//! The query port: twins that fulfil a condition.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bitflags::bitflags;
+use serde_json::{Map, Value};
+
+use super::{Registered, StoreError};
+use crate::identities::Identity;
+use crate::ids::{HubName, IdentityId};
+use crate::query::{Expr, Source};
+use crate::twins::{Metadata, Section, Twin};
+
+bitflags! {
+    /// Parts of a twin that cost something to read.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+    pub struct Parts: u8 {
+        /// The identity, its activity and how many messages wait.
+        const IDENTITY = 1;
+        /// The tags.
+        const TAGS = 1 << 1;
+        /// Desired properties and their version.
+        const DESIRED = 1 << 2;
+        /// When desired properties were written.
+        const DESIRED_METADATA = 1 << 3;
+        /// Reported properties and their version.
+        const REPORTED = 1 << 4;
+        /// When reported properties were written.
+        const REPORTED_METADATA = 1 << 5;
+    }
+}
+
+/// Which twins are looked for, and what is wanted of them.
+#[derive(Debug, Clone)]
+pub struct Scan {
+    /// Of devices or of modules.
+    pub source: Source,
+    /// All of these shall be true.
+    pub conditions: Arc<[Expr]>,
+    /// What is wanted.
+    pub parts: Parts,
+}
+
+/// One section of a twin as read.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SectionRow {
+    /// Its version.
+    pub version: u64,
+    /// Its properties.
+    pub properties: Map<String, Value>,
+    /// When each was written, if that was wanted.
+    pub metadata: Option<Metadata>,
+}
+
+/// A twin as read: the parts that were wanted.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TwinRow {
+    /// Whose twin it is.
+    pub id: IdentityId,
+    /// The counter behind its ETag.
+    pub etag: u64,
+    /// Counts changes of tags and desired properties.
+    pub version: u64,
+    /// The model that the device announced.
+    pub model_id: String,
+    /// The identity, if it was wanted.
+    pub identity: Option<Registered<Identity>>,
+    /// The tags, if they were wanted.
+    pub tags: Option<Map<String, Value>>,
+    /// Desired properties, if they were wanted.
+    pub desired: Option<SectionRow>,
+    /// Reported properties, if they were wanted.
+    pub reported: Option<SectionRow>,
+    /// Roughly how many bytes it was stored in: what a page of such is
+    /// bounded by.
+    pub bytes: usize,
+}
+
+impl TwinRow {
+    /// The twin and its identity; nothing unless all parts are there.
+    pub fn into_whole(self) -> Option<(Registered<Identity>, Twin)> {
+        let twin = Twin {
+            id: self.id,
+            etag: self.etag,
+            version: self.version,
+            model_id: self.model_id,
+            tags: self.tags?,
+            desired: self.desired?.into_section()?,
+            reported: self.reported?.into_section()?,
+        };
+        Some((self.identity?, twin))
+    }
+}
+
+impl SectionRow {
+    fn into_section(self) -> Option<Section> {
+        Some(Section {
+            version: self.version,
+            properties: self.properties,
+            metadata: self.metadata?,
+        })
+    }
+}
+
+/// What a read of some twins brought.
+#[derive(Debug, Clone)]
+pub struct Slice {
+    /// Twins by ID (device, then module; byte order).
+    pub rows: Vec<TwinRow>,
+    /// Which of the conditions, by their index, were not or not wholly
+    /// applied: they may be untrue of these rows.
+    pub rest: Vec<usize>,
+    /// Where the next read goes on; nothing if no twin is left. There may be
+    /// more even if this read brought none.
+    pub next: Option<IdentityId>,
+}
+
+/// Reads of many twins.
+///
+/// **Conditions** mean what [`query`](crate::query) says. An engine applies
+/// those that it can answer exactly so, or leaves out rows of which another
+/// certainly is not true; what is in `rest` the caller evaluates. Which are
+/// in `rest` depends on the scan alone, not on the rows.
+/// **Memory.** A slice has at most `limit` rows and few megabytes, and at
+/// least one row or a place to go on from.
+/// **Time.** A slice takes some ten milliseconds, however few of the twins
+/// fulfil the conditions: others read in between.
+/// **Visibility.** A slice is of one moment; what was committed before it was
+/// asked for is in it.
+#[async_trait]
+pub trait QueryStore: Send + Sync + 'static {
+    /// The next twins after `after`.
+    async fn scan(
+        &self,
+        hub: &HubName,
+        scan: &Scan,
+        after: Option<&IdentityId>,
+        limit: usize,
+    ) -> Result<Slice, StoreError>;
+}

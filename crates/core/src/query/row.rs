@@ -1,0 +1,164 @@
+//! A row of a query: a twin, and what it mirrors of its identity.
+//!
+//! The values are those that the back end sees when it reads the twin.
+
+use std::borrow::Cow;
+
+use serde_json::{Map, Value, json};
+
+use super::path::{Path, Root};
+use crate::etag::Etag;
+use crate::identities::{
+    Authentication, AuthenticationKind, DeviceIdentity, Identity, Standing, Status,
+};
+use crate::ports::{SectionRow, TwinRow};
+use crate::twins::Metadata;
+
+/// A row that is being looked at.
+pub(super) struct Row<'r> {
+    pub stored: &'r TwinRow,
+    /// Unless the query has no use for it.
+    pub standing: Option<Standing>,
+}
+
+impl<'r> Row<'r> {
+    /// What is at a path; nothing if it leads nowhere.
+    pub(super) fn get(&self, path: &Path) -> Option<Cow<'r, Value>> {
+        match path.root {
+            Root::Tags => of_object(self.stored.tags.as_ref()?, &path.keys),
+            Root::Desired => of_section(self.stored.desired.as_ref()?, &path.keys),
+            Root::Reported => of_section(self.stored.reported.as_ref()?, &path.keys),
+            Root::Capabilities => {
+                let edge = self.device()?.edge;
+                match path.keys.as_slice() {
+                    [] => Some(Cow::Owned(json!({ "iotEdge": edge }))),
+                    [key] if key == "iotEdge" => Some(Cow::Owned(Value::Bool(edge))),
+                    _ => None,
+                }
+            }
+            _ => of_member(self.member(path.root)?, &path.keys),
+        }
+    }
+
+    fn member(&self, root: Root) -> Option<Value> {
+        let stored = self.stored;
+        Some(match root {
+            Root::DeviceId => json!(stored.id.device_id().as_str()),
+            Root::ModuleId => json!(stored.id.module_id()?.as_str()),
+            Root::Etag => json!(Etag::from_counter(stored.etag).as_str()),
+            Root::ModelId => json!(stored.model_id),
+            Root::Version => json!(stored.version),
+            Root::DeviceEtag => json!(self.identity()?.etag().as_str()),
+            Root::Status => json!(match self.device()?.status {
+                Status::Enabled => "enabled",
+                Status::Disabled => "disabled",
+            }),
+            Root::StatusReason => json!(self.device()?.status_reason.as_ref()?),
+            Root::StatusUpdateTime => json!(self.device()?.status_updated.to_string()),
+            Root::ConnectionState => json!(if self.standing?.presence.connected {
+                "Connected"
+            } else {
+                "Disconnected"
+            }),
+            Root::LastActivityTime => {
+                json!(self.standing?.presence.activity.last_activity.to_string())
+            }
+            Root::CloudToDeviceMessageCount => json!(self.standing?.queued_messages),
+            Root::AuthenticationType => json!(match self.identity()?.authentication().kind() {
+                AuthenticationKind::Sas => "sas",
+                AuthenticationKind::SelfSigned => "selfSigned",
+                AuthenticationKind::CertificateAuthority => "certificateAuthority",
+                AuthenticationKind::None => "none",
+            }),
+            Root::X509Thumbprint => thumbprints(self.identity()?.authentication()),
+            Root::DeviceScope => json!(self.device()?.scope.as_ref()?),
+            Root::ParentScopes => {
+                let scopes = &self.device()?.parent_scopes;
+                (!scopes.is_empty()).then(|| json!(scopes))?
+            }
+            Root::Properties => json!({
+                "desired": of_section(stored.desired.as_ref()?, &[])?,
+                "reported": of_section(stored.reported.as_ref()?, &[])?,
+            }),
+            Root::Tags | Root::Desired | Root::Reported | Root::Capabilities | Root::Unknown => {
+                return None;
+            }
+        })
+    }
+
+    fn identity(&self) -> Option<&'r Identity> {
+        let identity = self.stored.identity.as_ref()?;
+        Some(&identity.identity.value)
+    }
+
+    fn device(&self) -> Option<&'r DeviceIdentity> {
+        match self.identity()? {
+            Identity::Device(device) => Some(device),
+            Identity::Module(_) => None,
+        }
+    }
+}
+
+fn thumbprints(authentication: &Authentication) -> Value {
+    let (primary, secondary) = match authentication {
+        Authentication::SelfSigned(thumbprints) => (
+            thumbprints.primary.as_deref(),
+            thumbprints.secondary.as_deref(),
+        ),
+        Authentication::Sas(_) | Authentication::CertificateAuthority | Authentication::None => {
+            (None, None)
+        }
+    };
+    json!({ "primaryThumbprint": primary, "secondaryThumbprint": secondary })
+}
+
+/// Steps into objects; there is no step into anything else.
+fn step<'v>(from: &'v Value, keys: &[String]) -> Option<&'v Value> {
+    keys.iter()
+        .try_fold(from, |value, key| value.as_object()?.get(key))
+}
+
+fn of_member<'r>(member: Value, keys: &[String]) -> Option<Cow<'r, Value>> {
+    if keys.is_empty() {
+        return Some(Cow::Owned(member));
+    }
+    step(&member, keys).cloned().map(Cow::Owned)
+}
+
+fn of_object<'r>(object: &'r Map<String, Value>, keys: &[String]) -> Option<Cow<'r, Value>> {
+    match keys.split_first() {
+        None => Some(Cow::Owned(Value::Object(object.clone()))),
+        Some((first, rest)) => step(object.get(first)?, rest).map(Cow::Borrowed),
+    }
+}
+
+fn of_section<'r>(section: &'r SectionRow, keys: &[String]) -> Option<Cow<'r, Value>> {
+    match keys.split_first() {
+        None => {
+            let mut whole = section.properties.clone();
+            let metadata = section.metadata.as_ref()?.to_json();
+            whole.insert("$metadata".to_owned(), metadata);
+            whole.insert("$version".to_owned(), json!(section.version));
+            Some(Cow::Owned(Value::Object(whole)))
+        }
+        Some((first, rest)) if first == "$version" => {
+            rest.is_empty().then(|| Cow::Owned(json!(section.version)))
+        }
+        Some((first, rest)) if first == "$metadata" => {
+            of_metadata(section.metadata.as_ref()?, rest).map(Cow::Owned)
+        }
+        Some(_) => of_object(&section.properties, keys),
+    }
+}
+
+fn of_metadata(metadata: &Metadata, keys: &[String]) -> Option<Value> {
+    let Some((first, rest)) = keys.split_first() else {
+        return Some(metadata.to_json());
+    };
+    match (metadata.children.get(first), first.as_str(), rest) {
+        (Some(child), _, rest) => of_metadata(child, rest),
+        (None, "$lastUpdated", []) => Some(json!(metadata.last_updated.to_string())),
+        (None, "$lastUpdatedVersion", []) => metadata.last_updated_version.map(Value::from),
+        _ => None,
+    }
+}
