@@ -30,7 +30,7 @@ use crate::cbs::Cbs;
 use crate::container::{Attached, Nodes};
 use crate::context::ConnectionContext;
 use crate::errors::HubError;
-use crate::links::{Limits, Links, PendingLink};
+use crate::links::{Links, PendingLink};
 use crate::sasl::{self, Verdict};
 use crate::server::Server;
 
@@ -88,11 +88,7 @@ where
         engine_settings.mechanisms = sasl::mechanisms(&context.credentials);
         let now = Instant::now();
         let engine = twinhub_amqp_engine::Connection::new(engine_settings, now.into_std());
-        let limits = Limits {
-            max_untaken: settings.max_untaken,
-            high_water: settings.high_water,
-            max_unwritten: settings.max_unwritten,
-        };
+        let limits = settings.strangers_limits();
         let nodes = server.containers().iter();
         Connection {
             server,
@@ -201,6 +197,9 @@ where
 
     /// Finds who serves a link.
     fn route(&mut self, mut link: PendingLink) {
+        if link.is_too_much() {
+            return link.refuse(self.context.error(HubError::too_many_words()));
+        }
         if link.address().is(&["$cbs"]) {
             return self.cbs.attach(link);
         }
@@ -243,7 +242,8 @@ where
         if self.context.credentials.count()
             && let Some(admitted) = self.admitted.take()
         {
-            self.links.lock().engine.admitted();
+            let limits = self.server.settings.limits();
+            self.links.lock().admitted(limits);
             admitted();
             tracing::debug!("peer admitted");
         }

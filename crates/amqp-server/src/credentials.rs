@@ -149,7 +149,8 @@ impl Credentials {
         let path = path_of(id);
         let access = &self.shared.access;
         let hub = self.hub();
-        let mut last = Refused::Signature;
+        // Unless a token gets nearer to it.
+        let mut last = Refused::OutOfScope;
         if let Some(hub) = &hub {
             for token in self.covering(&path) {
                 match access.connect(hub, Proof::Token(&token.text), id).await {
@@ -178,7 +179,7 @@ impl Credentials {
     /// matter. Waits for tokens that are being looked at.
     pub async fn service_for(&self, path: &[&str]) -> Result<ServicePermit, Refused> {
         self.decided().await;
-        let mut last = Refused::Signature;
+        let mut last = Refused::OutOfScope;
         if let Some(hub) = self.hub() {
             for token in self.covering(path) {
                 match self.shared.access.serve(&hub, &token.text, path).await {

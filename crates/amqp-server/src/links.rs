@@ -17,6 +17,7 @@ mod incoming;
 mod outgoing;
 mod pending;
 mod shared;
+mod weight;
 
 pub use twinhub_amqp_engine::connection::{
     CannotSend, DeliveryId, IncomingDelivery, IncomingTerms, NewDelivery, OutgoingTerms,

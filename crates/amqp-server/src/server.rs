@@ -15,6 +15,7 @@ use crate::connection;
 use crate::container::Container;
 use crate::context::ConnectionContext;
 use crate::credentials::Credentials;
+use crate::links::Limits;
 use crate::metrics::{LinkMetrics, OpenConnection};
 
 /// What the server needs of core.
@@ -46,6 +47,12 @@ pub struct Settings {
     /// How many bytes may wait to be written until the peer is not read any
     /// more: 1 MiB. What it says may call for an answer.
     pub max_unwritten: usize,
+    /// How many bytes the attaches of all links may take: 8 MiB. They are kept
+    /// as long as their links.
+    pub max_attaches: usize,
+    /// The most of each of these while the peer has shown no credential that
+    /// counts: 64 KiB.
+    pub stranger_bytes: usize,
     /// How long a peer may leave unread what was written to it: 60 s.
     pub write_deadline: Duration,
     /// How long an ended connection may take to say goodbye: 1 s.
@@ -53,6 +60,36 @@ pub struct Settings {
     /// How long the links' futures may take to finish once their links are
     /// gone: 2 s.
     pub finish_deadline: Duration,
+}
+
+impl Settings {
+    /// What a peer may have whose credential counts.
+    pub(crate) fn limits(&self) -> Limits {
+        Limits {
+            max_untaken: self.max_untaken,
+            // Room for whole frames, however they come.
+            max_unread: 4 * self.largest_frame(),
+            high_water: self.high_water,
+            max_unwritten: self.max_unwritten,
+            max_attaches: self.max_attaches,
+        }
+    }
+
+    /// What any other peer may have.
+    pub(crate) fn strangers_limits(&self) -> Limits {
+        let most = |limit: usize| limit.min(self.stranger_bytes);
+        Limits {
+            max_untaken: most(self.max_untaken),
+            max_unread: self.largest_frame(),
+            high_water: most(self.high_water),
+            max_unwritten: most(self.max_unwritten),
+            max_attaches: most(self.max_attaches),
+        }
+    }
+
+    fn largest_frame(&self) -> usize {
+        usize::try_from(self.engine.max_frame_size).unwrap_or(usize::MAX / 4)
+    }
 }
 
 impl Default for Settings {
@@ -64,6 +101,8 @@ impl Default for Settings {
             max_untaken: 1024 * 1024,
             high_water: 256 * 1024,
             max_unwritten: 1024 * 1024,
+            max_attaches: 8 * 1024 * 1024,
+            stranger_bytes: 64 * 1024,
             write_deadline: Duration::from_secs(60),
             close_deadline: Duration::from_secs(1),
             finish_deadline: Duration::from_secs(2),

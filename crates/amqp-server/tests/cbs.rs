@@ -285,3 +285,51 @@ async fn a_flood_of_requests_without_a_taker_of_answers_ends_the_link() {
             .await;
     }
 }
+
+#[tokio::test]
+async fn answers_that_wait_keep_little_of_what_was_asked() {
+    let plant = Plant::new().await;
+    let mut talker = plant.stranger().await;
+    let long = "\u{1}".repeat(6000);
+    let mut request = put_token("", MessageId::String(long.clone().into()));
+    let properties = request.application_properties.take().unwrap();
+    let changed = properties.into_iter().map(|(key, old)| match key.as_str() {
+        Some("type") => (key, Value::from(long.clone())),
+        _ => (key, old),
+    });
+    request.application_properties = Some(changed.collect());
+
+    let answer = talker.request(request).await;
+
+    let mut encoded = bytes::BytesMut::new();
+    answer.message.encode(&mut encoded).unwrap();
+    assert!(encoded.len() < 1000, "{} bytes", encoded.len());
+    assert_eq!(answer.status, 401);
+}
+
+#[tokio::test]
+async fn a_request_larger_than_any_token_ends_the_link() {
+    let plant = Plant::new().await;
+    let mut talker = plant.stranger().await;
+
+    let request = put_token(&"x".repeat(20_000), MessageId::Ulong(1));
+    talker.post_request(&request).await;
+
+    let error = talker.detached().await.unwrap();
+    assert_eq!(error.condition, "amqp:link:message-size-exceeded");
+}
+
+#[tokio::test]
+async fn a_good_token_for_something_else_is_said_to_be_that() {
+    let plant = Plant::new().await;
+    let mut talker = plant.stranger().await;
+    let token = plant.device_token("pump", HOUR).await;
+    plant.device_token("valve", HOUR).await;
+    assert_eq!(talker.put_token(&token).await, 200);
+    for (handle, address) in (0..).zip(["devices/valve/in", "entity"]) {
+        let refused = talker.attach(handle, Role::Sender, address).await;
+
+        let description = refused.unwrap_err().description.unwrap();
+        assert!(description.contains("does not cover"), "{description}");
+    }
+}

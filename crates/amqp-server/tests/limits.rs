@@ -332,3 +332,29 @@ async fn a_link_that_is_gone_has_left_its_place_before_the_next_one_comes() {
     let refused = talker.attach(21, Role::Sender, "alone").await.unwrap_err();
     assert_eq!(refused.condition, "amqp:resource-locked");
 }
+
+#[tokio::test]
+async fn the_attaches_of_a_connection_take_so_much_memory_and_no_more() {
+    let plant = Plant::with(Settings {
+        max_attaches: 200_000,
+        ..Settings::default()
+    })
+    .await;
+    let mut talker = plant.connected("service").await;
+    talker.word = "x".repeat(50_000);
+
+    let mut attached = 0;
+    let refused = loop {
+        let link = talker.attach(attached, Role::Sender, "stubborn").await;
+        match link {
+            Ok(()) => attached += 1,
+            Err(refused) => break refused,
+        }
+    };
+
+    assert_eq!(refused.condition, "amqp:resource-limit-exceeded");
+    assert_eq!(attached, 3);
+    // What is let go makes room again.
+    talker.word = String::new();
+    talker.attach(9, Role::Sender, "entity").await.unwrap();
+}

@@ -9,7 +9,13 @@ use twinhub_core::access::Refused;
 
 use crate::credentials::{Credentials, NotKept};
 
-/// A request, and how to answer it.
+/// The longest ID and address that are repeated in an answer, in bytes.
+pub(super) const MAX_ECHO: usize = 512;
+/// The longest type that is repeated.
+const MAX_KIND: usize = 40;
+
+/// A request, and how to answer it. What it keeps of the request is short,
+/// and copied: it may wait for long.
 pub(super) struct Request {
     pub(super) id: Option<MessageId>,
     pub(super) reply_to: Option<ByteString>,
@@ -42,8 +48,8 @@ impl Request {
         let asks = token_of(&message);
         let properties = message.properties.unwrap_or_default();
         Request {
-            id: properties.message_id,
-            reply_to: properties.reply_to,
+            id: properties.message_id.and_then(own),
+            reply_to: properties.reply_to.as_deref().and_then(own_text),
             asks,
         }
     }
@@ -81,6 +87,21 @@ fn status_of(fault: &Fault) -> u16 {
     }
 }
 
+/// An ID with memory of its own, unless it is long.
+fn own(id: MessageId) -> Option<MessageId> {
+    match id {
+        MessageId::Ulong(_) | MessageId::Uuid(_) => Some(id),
+        MessageId::Binary(bytes) => {
+            (bytes.len() <= MAX_ECHO).then(|| MessageId::Binary(Bytes::copy_from_slice(&bytes)))
+        }
+        MessageId::String(text) => own_text(&text).map(MessageId::String),
+    }
+}
+
+fn own_text(text: &str) -> Option<ByteString> {
+    (text.len() <= MAX_ECHO).then(|| text.to_owned().into())
+}
+
 fn token_of(message: &Message) -> Result<ByteString, Fault> {
     let none = Fault::Malformed("it has no application properties");
     let properties = message.application_properties.as_ref().ok_or(none)?;
@@ -91,7 +112,7 @@ fn token_of(message: &Message) -> Result<ByteString, Fault> {
     }
     let kind = text("type").ok_or(Fault::Malformed("it has no type"))?;
     if !kind.to_ascii_lowercase().ends_with(":sastoken") {
-        return Err(Fault::OtherKind(kind.to_owned()));
+        return Err(Fault::OtherKind(kind.chars().take(MAX_KIND).collect()));
     }
     match &message.body {
         Body::Value(Value::String(token)) => Ok(token.clone()),

@@ -21,8 +21,6 @@ use crate::links::Links;
 const READ_SIZE: usize = 16 * 1024;
 /// So many records are read before what they hold is looked at.
 const READS: usize = 4;
-/// An engine that has so much takes none of it now.
-const MAX_UNREAD: usize = 256 * 1024;
 
 /// The bytes of a connection.
 pub(super) struct Stream<S> {
@@ -53,7 +51,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Stream<S> {
         let mut inner = links.lock();
         let mut any = false;
         for _ in 0..READS {
-            if inner.is_full() || inner.engine.inbox().len() > MAX_UNREAD {
+            if inner.is_fed() {
                 return Ok(any);
             }
             let mut space = [const { MaybeUninit::uninit() }; READ_SIZE];

@@ -9,7 +9,7 @@ use twinhub_amqp_engine::performatives::{AmqpError, Attach, DeliveryState};
 
 use super::Gone;
 use super::SessionKey;
-use super::pending::Answer;
+use super::pending::{Answer, Words};
 use super::shared::{Inner, Links, remember};
 
 /// A link on which the peer sends. Dropped, it is detached without an error.
@@ -20,7 +20,7 @@ pub struct Incoming {
     links: Links,
     link: LinkId,
     session: SessionKey,
-    attach: Arc<Attach>,
+    words: Arc<Words>,
 }
 
 impl Incoming {
@@ -37,7 +37,7 @@ impl Incoming {
             links: answer.links.clone(),
             link,
             session: answer.session,
-            attach: answer.attach.clone(),
+            words: answer.words.clone(),
         }
     }
 
@@ -87,7 +87,7 @@ impl Incoming {
 
     /// The attach as it came.
     pub fn attach(&self) -> &Attach {
-        &self.attach
+        self.words.attach()
     }
 
     /// Why the link is gone, if it is.

@@ -10,7 +10,7 @@ use twinhub_amqp_engine::performatives::{AmqpError, Attach, DeliveryState};
 
 use super::Gone;
 use super::SessionKey;
-use super::pending::Answer;
+use super::pending::{Answer, Words};
 use super::shared::{Inner, Links, Sending, remember};
 
 /// What a receiver says of deliveries of one session, from `first` to `last`.
@@ -32,7 +32,7 @@ pub struct Outgoing {
     links: Links,
     link: LinkId,
     session: SessionKey,
-    attach: Arc<Attach>,
+    words: Arc<Words>,
 }
 
 impl Outgoing {
@@ -49,7 +49,7 @@ impl Outgoing {
             links: answer.links.clone(),
             link,
             session: answer.session,
-            attach: answer.attach.clone(),
+            words: answer.words.clone(),
         }
     }
 
@@ -176,7 +176,7 @@ impl Outgoing {
 
     /// The attach as it came.
     pub fn attach(&self) -> &Attach {
-        &self.attach
+        self.words.attach()
     }
 
     /// Why the link is gone, if it is.

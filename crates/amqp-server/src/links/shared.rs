@@ -13,12 +13,14 @@ use crate::metrics::LinkMetrics;
 /// What a settlement that waits to be taken counts, in bytes.
 const SETTLEMENT_BYTES: usize = 128;
 
-/// When a connection stops reading, and when links stop writing.
+/// When a connection stops reading, and when links stop writing; in bytes.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Limits {
     pub(crate) max_untaken: usize,
+    pub(crate) max_unread: usize,
     pub(crate) high_water: usize,
     pub(crate) max_unwritten: usize,
+    pub(crate) max_attaches: usize,
 }
 
 /// The links of a connection, and the engine below them.
@@ -33,6 +35,8 @@ pub(crate) struct Inner {
     pub(super) outgoing: HashMap<LinkId, Sending>,
     /// Links that are not gone, pending ones among them.
     open: HashSet<LinkId>,
+    /// What the attaches of links with a handle take, in bytes.
+    attaches: usize,
     untaken: usize,
     limits: Limits,
     /// The connection's task is polling the handles' futures: it will look at
@@ -81,6 +85,7 @@ impl Links {
                 incoming: HashMap::new(),
                 outgoing: HashMap::new(),
                 open: HashSet::new(),
+                attaches: 0,
                 untaken: 0,
                 limits,
                 in_turn: false,
@@ -167,10 +172,22 @@ impl Inner {
         None
     }
 
+    /// The peer has shown a credential that counts: it may have more.
+    pub(crate) fn admitted(&mut self, limits: Limits) {
+        self.limits = limits;
+        self.engine.admitted();
+        self.touch();
+    }
+
     /// Whether so much waits, to be taken or to be written, that the peer is
     /// left unread: what it says may call for an answer.
     pub(crate) fn is_full(&mut self) -> bool {
         self.is_stuffed() || self.engine.outbox().len() > self.limits.max_unwritten
+    }
+
+    /// Whether the engine has so much that it gets no more now.
+    pub(crate) fn is_fed(&mut self) -> bool {
+        self.is_full() || self.engine.inbox().len() >= self.limits.max_unread
     }
 
     fn is_stuffed(&self) -> bool {
@@ -219,10 +236,21 @@ impl Inner {
         }
     }
 
-    /// A link waits for its answer.
-    pub(super) fn attached(&mut self, link: LinkId) {
+    /// A link waits for its answer, and has a handle from now on.
+    pub(super) fn attached(&mut self, link: LinkId, weight: usize) {
         self.open.insert(link);
+        self.attaches += weight;
         self.metrics.opened();
+    }
+
+    /// The last handle of a link is gone.
+    pub(super) fn let_go(&mut self, weight: usize) {
+        self.attaches -= weight;
+    }
+
+    /// Whether the attaches of all links take more than they may.
+    pub(super) fn is_laden(&self) -> bool {
+        self.attaches > self.limits.max_attaches
     }
 
     /// The peer is to send on a link, which may be gone already.

@@ -33,6 +33,8 @@ pub struct Talker {
     inbox: BytesMut,
     next_delivery: u32,
     cbs: bool,
+    /// What each attach says beside what it must.
+    pub word: String,
 }
 
 impl Talker {
@@ -42,6 +44,7 @@ impl Talker {
             inbox: BytesMut::new(),
             next_delivery: 0,
             cbs: false,
+            word: String::new(),
         }
     }
 
@@ -162,7 +165,7 @@ impl Talker {
             max_message_size: None,
             offered_capabilities: vec![],
             desired_capabilities: vec![],
-            properties: Map::new(),
+            properties: Map::new().with("word", self.word.clone()),
         };
         self.say_on(channel, attach).await;
     }
