@@ -259,6 +259,31 @@ async fn who_takes_no_answers_is_detached_before_many_wait() {
 }
 
 #[tokio::test]
+async fn what_waits_is_bounded_in_bytes_too() {
+    let hub = TestHub::new().await;
+    let id = hub.with_device("pump-7").await;
+    let names = ["a", "b", "c", "d", "e", "f", "g"];
+    let large: serde_json::Map<String, Json> = names
+        .map(|name| (name.to_owned(), json!("x".repeat(4000))))
+        .into_iter()
+        .collect();
+    hub.patch_desired(&id, large.clone().into()).await;
+    let mut client = hub.connected_as(&id).await;
+    let twin = twin_of(&mut client, &id, "twin:1").await;
+    let report = report(1, &Json::Object(large).to_string());
+    assert_eq!(status(&ask(&mut client, twin, &report).await), Some(204));
+    client.credit(twin.answers, 0).await;
+
+    for number in 0..20 {
+        let get = request(MessageId::Ulong(number), "GET", "");
+        client.post(twin.requests, &get, true).await;
+    }
+
+    let error = client.detached(twin.answers).await.unwrap();
+    assert_eq!(error.condition, "amqp:resource-limit-exceeded");
+}
+
+#[tokio::test]
 async fn a_newer_pair_replaces_the_older() {
     let hub = TestHub::new().await;
     let id = hub.with_device("pump-7").await;

@@ -7,6 +7,7 @@
 //! the lock was lost meanwhile. What the client leaves unsettled is given back
 //! when the link goes, without counting as a delivery.
 
+mod orders;
 mod unsettled;
 
 use std::sync::Arc;
@@ -14,7 +15,6 @@ use std::task::{Context, Poll};
 
 use futures_util::future::BoxFuture;
 use twinhub_amqp_engine::performatives::{AmqpError, DeliveryState, SenderSettleMode};
-use twinhub_amqp_server::links::DeliveryId;
 use twinhub_amqp_server::{
     NewDelivery, Outgoing, OutgoingTerms, PendingLink, Settlement as Disposition,
 };
@@ -23,6 +23,7 @@ use twinhub_core::c2d::{
     CloudToDevice, DEFAULT_LOCK, Delivery, Holder, LockToken, ReceiveError, SettleError, Settlement,
 };
 
+use self::orders::{Order, Wish, carry_out};
 use self::unsettled::Unsettled;
 use super::end::{End, lock_lost, of_receive, of_settle};
 use super::owner::Owner;
@@ -58,14 +59,6 @@ enum Stage {
     New,
     /// Messages are received.
     Open,
-}
-
-/// What the client wants to become of a message.
-struct Order {
-    lock: LockToken,
-    settlement: Settlement,
-    /// The delivery, if the client waits to hear that it is done, and as what.
-    answer: Option<(DeliveryId, DeliveryState)>,
 }
 
 enum Done {
@@ -293,19 +286,10 @@ impl MessagesLink {
             settled,
         } = disposition;
         let source = self.outgoing.attach().source.as_ref();
-        let default = || source.and_then(|source| source.default_outcome.clone());
-        let state = match state {
-            Some(state) => state,
-            None if settled => default().unwrap_or(DeliveryState::Released),
-            None => return,
-        };
-        let settlement = match &state {
-            DeliveryState::Accepted => Settlement::Complete,
-            DeliveryState::Rejected(_) => Settlement::Reject,
-            DeliveryState::Released | DeliveryState::Modified(_) => Settlement::Abandon,
-            // Not settled yet, or in a way that we don't know.
-            DeliveryState::Received(_) | DeliveryState::Other(_) if !settled => return,
-            DeliveryState::Received(_) | DeliveryState::Other(_) => Settlement::Abandon,
+        let default = source.and_then(|source| source.default_outcome.as_ref());
+        let default = default.filter(|_| settled);
+        let Some(wish) = Wish::of(state.as_ref().or(default), settled) else {
+            return;
         };
         let known = self.unsettled.take(first, last);
         if known.is_empty() && !settled {
@@ -313,11 +297,7 @@ impl MessagesLink {
             let rejected = DeliveryState::rejected(owner.error(lock_lost()));
             self.outgoing.settle(first, &rejected);
         }
-        let orders = known.into_iter().map(|(id, lock)| Order {
-            lock,
-            settlement,
-            answer: (!settled).then(|| (id, state.clone())),
-        });
+        let orders = known.into_iter().map(|(id, lock)| wish.about(id, lock));
         self.orders.extend(orders);
     }
 }
@@ -350,17 +330,4 @@ fn settle(owner: &Owner, orders: Vec<Order>) -> BoxFuture<'static, Done> {
         let settled = carry_out(&orders, &c2d, &permit).await;
         Done::Settled(orders, settled)
     })
-}
-
-/// Settles what the client has ordered; tells which locks were lost.
-async fn carry_out(
-    orders: &[Order],
-    c2d: &CloudToDevice,
-    permit: &DevicePermit,
-) -> Result<Vec<LockToken>, SettleError> {
-    let settlements: Vec<_> = orders
-        .iter()
-        .map(|order| (order.lock, order.settlement))
-        .collect();
-    c2d.settle_several(permit, &settlements).await
 }

@@ -185,7 +185,7 @@ impl Session {
         match notice {
             Notice::DesiredChanged { version, patch } => {
                 if let Some(twin) = &mut self.links.twin {
-                    twin.changed(version, patch);
+                    twin.changed(version, &patch);
                 }
             }
             Notice::MethodCalled(request) => {

@@ -6,9 +6,9 @@
 //! waits, up to a bound; then both links end.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use serde_json::Value as Json;
 use twinhub_amqp_engine::decode::Limits;
@@ -28,10 +28,11 @@ use super::twins::{TwinAnswer, TwinOperation, TwinRequest, write_change};
 const CREDIT: u32 = 100;
 
 /// How many requests wait to be carried out until no more are taken.
-const MAX_REQUESTS: usize = 64;
+const MAX_REQUESTS: usize = 8;
 
-/// How many messages wait for credit until the links end.
+/// How many messages wait for credit until the links end, and how many bytes.
 const MAX_WAITING: usize = 64;
+const MAX_WAITING_BYTES: usize = 1024 * 1024;
 
 /// The largest request: reported properties, and room around them.
 const MAX_REQUEST: u64 = 256 * 1024;
@@ -53,7 +54,16 @@ type Work = BoxFuture<'static, Result<Result<TwinAnswer, TwinRefusal>, End>>;
 /// What the client is to be sent.
 enum Message {
     Answer(MessageId, TwinAnswer),
-    Change(u64, Arc<Json>),
+    Change(u64, Bytes),
+}
+
+impl Message {
+    fn size(&self) -> usize {
+        match self {
+            Message::Answer(_, answer) => answer.size(),
+            Message::Change(_, patch) => patch.len(),
+        }
+    }
 }
 
 impl TwinLinks {
@@ -126,9 +136,9 @@ impl TwinLinks {
     }
 
     /// Desired properties have changed.
-    pub(super) fn changed(&mut self, version: u64, patch: Arc<Json>) {
+    pub(super) fn changed(&mut self, version: u64, patch: &Json) {
         if self.subscribed {
-            let change = Message::Change(version, patch);
+            let change = Message::Change(version, patch.to_string().into());
             match self.work {
                 // Its answer may tell of an older version.
                 Some(_) => self.behind.push_back(change),
@@ -163,7 +173,7 @@ impl TwinLinks {
                 continue;
             }
             gone = self.send(cx, owner).unwrap_or(gone);
-            if self.outbox.len() + self.behind.len() > MAX_WAITING {
+            if self.too_much_waits() {
                 let error = too_much("too many answers and changes wait for credit");
                 return Ok(LinkState::Ended(Some(owner.error(error))));
             }
@@ -172,6 +182,12 @@ impl TwinLinks {
                 false => LinkState::Open,
             });
         }
+    }
+
+    fn too_much_waits(&self) -> bool {
+        let waiting = || self.outbox.iter().chain(&self.behind);
+        waiting().count() > MAX_WAITING
+            || waiting().map(Message::size).sum::<usize>() > MAX_WAITING_BYTES
     }
 
     /// Why the link for requests is gone, if it is now.
@@ -299,7 +315,7 @@ impl TwinLinks {
             };
             let sent = outgoing.send(delivery, |out| match message {
                 Message::Answer(correlation, answer) => answer.write(correlation, out),
-                Message::Change(version, patch) => write_change(version, &patch, out),
+                Message::Change(version, patch) => write_change(version, patch, out),
             });
             if let Err(error) = sent {
                 tracing::debug!(%error, "a message about the twin is lost");

@@ -29,7 +29,11 @@ const REPORTED: &str = "/properties/reported";
 const DESIRED_NOTIFICATIONS: &str = "/notifications/twin/properties/desired";
 const DESIRED: &str = "/properties/desired";
 
-/// What a client asks of its twin.
+/// The longest correlation of a request, in bytes; far beyond what any client
+/// sends.
+pub const MAX_CORRELATION: usize = 1024;
+
+/// What a client asks of its twin. It shares no memory with its message.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TwinRequest {
     /// What the answer repeats.
@@ -60,6 +64,9 @@ pub enum NoRequest {
     /// Its answer could not be told from a change of desired properties.
     #[error("the twin request has no correlation id")]
     NoCorrelation,
+    /// It would have to be kept until it is answered.
+    #[error("the correlation id has more than {MAX_CORRELATION} bytes")]
+    LongCorrelation,
 }
 
 /// Why a twin request is refused before core sees it.
@@ -91,9 +98,22 @@ impl TwinRequest {
         let message = Message::decode(payload, limits)?;
         let correlation = message.properties.and_then(|found| found.correlation_id);
         Ok(TwinRequest {
-            correlation: correlation.ok_or(NoRequest::NoCorrelation)?,
+            correlation: kept(correlation.ok_or(NoRequest::NoCorrelation)?)?,
             operation: operation(&message.message_annotations, message.body),
         })
+    }
+}
+
+/// The correlation in memory of its own.
+fn kept(correlation: MessageId) -> Result<MessageId, NoRequest> {
+    match correlation {
+        MessageId::String(text) if text.len() > MAX_CORRELATION => Err(NoRequest::LongCorrelation),
+        MessageId::Binary(bytes) if bytes.len() > MAX_CORRELATION => {
+            Err(NoRequest::LongCorrelation)
+        }
+        MessageId::String(text) => Ok(MessageId::String(String::from(&*text).into())),
+        MessageId::Binary(bytes) => Ok(MessageId::Binary(Bytes::copy_from_slice(&bytes))),
+        short @ (MessageId::Ulong(_) | MessageId::Uuid(_)) => Ok(short),
     }
 }
 
@@ -199,9 +219,9 @@ impl TwinAnswer {
         }
     }
 
-    /// The status.
-    pub fn status(&self) -> i32 {
-        self.status
+    /// The size of its body.
+    pub fn size(&self) -> usize {
+        self.body.len()
     }
 
     /// Appends the answer to the request that had this correlation.
@@ -218,13 +238,13 @@ impl TwinAnswer {
     }
 }
 
-/// Appends a change of desired properties. The version stands in the patch
+/// Appends a change of desired properties, which is JSON. The version stands in the patch
 /// for Node, and in an annotation for .NET.
-pub fn write_change(version: u64, patch: &Json, out: &mut BytesMut) {
+pub fn write_change(version: u64, patch: Bytes, out: &mut BytesMut) {
     let annotations = Map::new()
         .with(RESOURCE, DESIRED)
         .with(VERSION, long(version));
-    write(None, annotations, patch.to_string().into(), out);
+    write(None, annotations, patch, out);
 }
 
 fn write(properties: Option<Properties>, annotations: Map, body: Bytes, out: &mut BytesMut) {

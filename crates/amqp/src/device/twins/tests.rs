@@ -112,6 +112,26 @@ fn a_request_without_correlation_is_not_answered() {
 }
 
 #[test]
+fn a_correlation_is_kept_for_the_answer_and_so_has_a_limit() {
+    for (length, is_request) in [(MAX_CORRELATION, true), (MAX_CORRELATION + 1, false)] {
+        for correlation in [
+            MessageId::String("x".repeat(length).into()),
+            MessageId::Binary(vec![0; length].into()),
+        ] {
+            let mut message = request(notes("GET", ""), b"");
+            message.properties = Some(Properties {
+                correlation_id: Some(correlation),
+                ..Properties::default()
+            });
+
+            let parsed = TwinRequest::parse(bytes_of(&message), Limits::default());
+
+            assert_eq!(parsed.is_ok(), is_request);
+        }
+    }
+}
+
+#[test]
 fn an_answer_repeats_the_correlation_with_its_type() {
     for correlation in [
         MessageId::Ulong(7),
@@ -146,7 +166,8 @@ fn a_refusal_has_the_status_of_its_code_and_a_body() {
 #[test]
 fn a_change_has_a_version_and_no_correlation() {
     let mut out = BytesMut::new();
-    write_change(5, &json!({"a": 1, "$version": 5}), &mut out);
+    let patch = json!({"a": 1, "$version": 5}).to_string();
+    write_change(5, patch.into(), &mut out);
 
     let message = read(out);
     assert_eq!(message.properties, None);
