@@ -26,12 +26,14 @@
 //! its protocol header. Frames on what was ended from here are passed over
 //! until the peer has seen it.
 
+mod allowance;
 mod attaching;
 mod breach;
 mod closing;
 mod cut;
 mod event;
 mod flows;
+mod grant;
 mod handshake;
 mod incoming;
 #[cfg(test)]
@@ -57,9 +59,9 @@ pub use event::{CloseReason, DeliveryId, Event, IncomingDelivery, LinkId, Sessio
 pub use settings::Settings;
 pub use terms::{CannotSend, IncomingTerms, NewDelivery, OutgoingTerms};
 
+use allowance::Allowance;
 use breach::Breach;
 use handshake::Phase;
-use incoming::PartialBytes;
 use link::Links;
 use liveness::Liveness;
 use sessions::Sessions;
@@ -78,7 +80,10 @@ pub struct Connection {
     sessions: Sessions,
     links: Links,
     max_links: usize,
-    partial: PartialBytes,
+    /// Deliveries whose last frame is still to come.
+    partial: Allowance,
+    /// What the peer said to attach its links.
+    attaches: Allowance,
     /// Deliveries of all sessions that the peer has not settled.
     unsettled: usize,
     /// Whether links wait for some of them to be settled.
@@ -106,10 +111,8 @@ impl Connection {
             sessions: Sessions::new(settings.channel_max),
             links: Links::default(),
             max_links: settings.stranger_links,
-            partial: PartialBytes {
-                held: 0,
-                limit: settings.stranger_partial_bytes,
-            },
+            partial: Allowance::of(settings.stranger_partial_bytes),
+            attaches: Allowance::of(settings.stranger_attach_bytes),
             unsettled: 0,
             unsettled_full: false,
             events: VecDeque::new(),
@@ -163,6 +166,7 @@ impl Connection {
     pub fn admitted(&mut self) {
         self.max_links = self.settings.max_links;
         self.partial.limit = self.settings.max_partial_bytes;
+        self.attaches.limit = self.settings.max_attach_bytes;
     }
 
     /// An event as things stand when it is told.
@@ -197,7 +201,7 @@ impl Connection {
             let why = "a sasl frame after the protocol header of amqp";
             return Err(Breach::connection(condition::FRAMING_ERROR, why));
         }
-        let frame = Frame::decode(with_own_memory(raw), self.settings.limits)
+        let (frame, weight) = Frame::decode_weighed(with_own_memory(raw), self.settings.limits)
             .map_err(|error| Breach::connection(condition::DECODE_ERROR, error))?;
         let channel = frame.channel;
         match frame.performative {
@@ -205,7 +209,7 @@ impl Connection {
             Some(Performative::Transfer(transfer)) => self.take_transfer(channel, transfer),
             Some(Performative::Disposition(told)) => self.take_disposition(channel, &told),
             Some(Performative::Flow(flow)) => self.take_flow(channel, &flow),
-            Some(Performative::Attach(attach)) => self.take_attach(channel, *attach),
+            Some(Performative::Attach(attach)) => self.take_attach(channel, *attach, weight),
             Some(Performative::Detach(detach)) => self.take_detach(channel, detach),
             Some(Performative::Begin(begin)) => self.take_begin(channel, &begin),
             Some(Performative::End(end)) => self.take_end(channel, &end),

@@ -96,6 +96,11 @@ impl Decoder {
     /// # Errors
     /// When bytes are left.
     pub fn finish(self) -> Result<(), DecodeError> {
+        self.at_end()
+    }
+
+    /// Whether the bytes end where they must.
+    pub(crate) fn at_end(&self) -> Result<(), DecodeError> {
         match self.remaining() {
             0 => Ok(()),
             left => Err(DecodeError::TrailingBytes(left)),
@@ -105,6 +110,16 @@ impl Decoder {
     /// Everything that is left, undecoded.
     pub fn into_rest(self) -> Bytes {
         self.rest
+    }
+
+    /// Everything that is left, undecoded; nothing is left then.
+    pub(crate) fn take_rest(&mut self) -> Bytes {
+        std::mem::take(&mut self.rest)
+    }
+
+    /// How many values of run-time type were made.
+    pub(crate) fn values_made(&self) -> usize {
+        (self.limits.max_values - self.values_left) as usize
     }
 
     /// The next byte, without reading it.

@@ -15,6 +15,8 @@ use crate::performatives::Performative;
 const HEAD: usize = 8;
 /// The data offset of a frame without extended head, in words of four bytes.
 const PLAIN_OFFSET: u8 = 2;
+/// What a value of run-time type takes in memory, room to grow included.
+const VALUE_WEIGHT: usize = 96;
 /// The frame size that every peer must be able to read.
 pub const MIN_MAX_FRAME_SIZE: u32 = 512;
 
@@ -159,6 +161,22 @@ impl Frame {
             channel: raw.channel,
             performative,
         })
+    }
+
+    /// Reads the body like [`decode`](Self::decode); says how much memory the
+    /// frame takes, or a little more.
+    pub(crate) fn decode_weighed(
+        raw: RawFrame,
+        limits: Limits,
+    ) -> Result<(Self, usize), DecodeError> {
+        let length = raw.body.len();
+        if raw.body.is_empty() {
+            return Self::decode(raw, limits).map(|frame| (frame, 0));
+        }
+        let mut decoder = Decoder::new(raw.body, limits);
+        let performative = Performative::read(&mut decoder)?;
+        let frame = Self::new(raw.channel, performative);
+        Ok((frame, length + decoder.values_made() * VALUE_WEIGHT))
     }
 
     /// Appends the frame.

@@ -66,8 +66,12 @@ impl Performative {
     /// # Errors
     /// When the bytes are no performative, or go on after one without payload.
     pub fn decode(mut decoder: Decoder) -> Result<Self, DecodeError> {
-        let descriptor = decoder.descriptor()?;
-        let input = &mut decoder;
+        Self::read(&mut decoder)
+    }
+
+    /// Reads a performative to the end of the bytes.
+    pub(crate) fn read(input: &mut Decoder) -> Result<Self, DecodeError> {
+        let descriptor = input.descriptor()?;
         let performative = match descriptor.code() {
             Some(descriptor::OPEN) => Self::Open(Box::new(read_fields(input)?)),
             Some(descriptor::BEGIN) => Self::Begin(read_fields(input)?),
@@ -75,7 +79,7 @@ impl Performative {
             Some(descriptor::FLOW) => Self::Flow(read_fields(input)?),
             Some(descriptor::TRANSFER) => {
                 let mut transfer: Transfer = read_fields(input)?;
-                transfer.payload = decoder.into_rest();
+                transfer.payload = input.take_rest();
                 return Ok(Self::Transfer(transfer));
             }
             Some(descriptor::DISPOSITION) => Self::Disposition(read_fields(input)?),
@@ -89,7 +93,7 @@ impl Performative {
                 });
             }
         };
-        decoder.finish()?;
+        input.at_end()?;
         Ok(performative)
     }
 }

@@ -38,7 +38,13 @@ impl Connection {
         self.checked(written);
     }
 
-    pub(super) fn take_attach(&mut self, channel: u16, attach: Attach) -> Result<(), Breach> {
+    /// Takes an attach that needs memory of this weight.
+    pub(super) fn take_attach(
+        &mut self,
+        channel: u16,
+        attach: Attach,
+        weight: usize,
+    ) -> Result<(), Breach> {
         let Some(session) = self.sessions.addressed(channel)? else {
             return Ok(());
         };
@@ -67,9 +73,13 @@ impl Connection {
             let why = "the connection has too many links";
             return self.turn_away(channel, attach, condition::RESOURCE_LIMIT_EXCEEDED, why);
         }
+        if !self.attaches.take(weight) {
+            let why = "what attaches the connection's links is too large together";
+            return self.turn_away(channel, attach, condition::RESOURCE_LIMIT_EXCEEDED, why);
+        }
 
         let attach = Arc::new(attach);
-        let link = self.links.insert(Link::attached(channel, &attach));
+        let link = self.links.insert(Link::attached(channel, &attach, weight));
         if let Some(session) = self.sessions.get_mut(channel) {
             session.handles.set(attach.handle, Handle::Attached(link));
         }
@@ -118,7 +128,7 @@ impl Connection {
             ..answer_to(&attach)
         };
         self.wire.frame(link.channel, answer)?;
-        incoming.grant(terms.credit);
+        incoming.grant.set(terms.credit);
         self.write_link_flow(id)
     }
 
@@ -164,7 +174,7 @@ impl Connection {
             return Ok(());
         };
         let unanswered = link.unanswered.take();
-        self.forget_deliveries(link);
+        self.give_back(link);
         let error = detach.error;
         self.events.push_back(Event::Detached { link: id, error });
         if let Some(attach) = unanswered {
@@ -201,7 +211,7 @@ impl Connection {
             session.forget_unsettled(id);
         }
         let unanswered = link.unanswered.take();
-        self.forget_deliveries(link);
+        self.give_back(link);
         if let Some(attach) = unanswered {
             self.wire.frame(channel, refusal(&attach))?;
         }
@@ -213,8 +223,9 @@ impl Connection {
         self.wire.frame(channel, detach)
     }
 
-    /// Gives back what the deliveries of a link that is gone took of the limits.
-    pub(super) fn forget_deliveries(&mut self, link: Link) {
+    /// Gives back what a link that is gone took of the limits.
+    pub(super) fn give_back(&mut self, link: Link) {
+        self.attaches.give_back(link.weight);
         match link.end {
             LinkEnd::Incoming(mut incoming) => incoming.forget(&mut self.partial),
             LinkEnd::Outgoing(outgoing) => self.count_settled(outgoing.unsettled),

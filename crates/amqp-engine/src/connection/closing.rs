@@ -83,6 +83,7 @@ impl Connection {
         self.sessions.clear();
         self.links.clear();
         self.partial.held = 0;
+        self.attaches.held = 0;
         self.unsettled = 0;
     }
 

@@ -15,7 +15,7 @@ impl Connection {
         if let LinkEnd::Incoming(incoming) = &mut found.end
             && found.unanswered.is_none()
         {
-            incoming.grant(credit);
+            incoming.grant.set(credit);
             let written = self.write_link_flow(link);
             self.checked(written);
         }
@@ -70,9 +70,9 @@ impl Connection {
             // The credit that a sender claims means nothing.
             LinkEnd::Incoming(incoming) => {
                 if let Some(count) = flow.delivery_count {
-                    incoming.skip_to(count);
+                    incoming.grant.skip_to(count);
                 }
-                if flow.echo && answered {
+                if answered && (incoming.grant.renew() || flow.echo) {
                     self.write_link_flow(id)?;
                 }
             }
@@ -136,7 +136,10 @@ impl Connection {
         };
         let settings = &self.settings;
         let (delivery_count, link_credit, drain) = match &link.end {
-            LinkEnd::Incoming(incoming) => (incoming.delivery_count, incoming.credit(), false),
+            LinkEnd::Incoming(incoming) => {
+                let grant = &incoming.grant;
+                (grant.delivery_count, grant.credit(), false)
+            }
             LinkEnd::Outgoing(out) => (out.delivery_count, out.credit, out.draining),
         };
         let flow = Flow {

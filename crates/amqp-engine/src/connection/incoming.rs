@@ -1,20 +1,19 @@
-//! The receiving end of a link: credit, and deliveries put together.
+//! The receiving end of a link: deliveries put together.
 
 use bytes::{Bytes, BytesMut};
 
+use super::allowance::Allowance;
+use super::grant::Grant;
 use super::{DeliveryId, IncomingDelivery};
 use crate::performatives::{AmqpError, Attach, Transfer, condition};
+
+/// The longest tag of a delivery, by the standard; tags of unfinished ones are kept.
+const MAX_TAG: usize = 32;
 
 /// What a link that the peer sends on has been granted and has brought.
 #[derive(Debug)]
 pub(super) struct Incoming {
-    /// Deliveries begun, counted from where the peer began.
-    pub(super) delivery_count: u32,
-    /// The count that the credit ends at.
-    granted_until: u32,
-    /// The count that any credit ever ended at: the peer may not have heard
-    /// yet that it has less.
-    allowed_until: u32,
+    pub(super) grant: Grant,
     /// Zero for any.
     pub(super) max_message_size: u64,
     partial: Option<Partial>,
@@ -32,43 +31,12 @@ struct Partial {
     payload: BytesMut,
 }
 
-/// Bytes of deliveries whose last frame is still to come.
-#[derive(Debug)]
-pub(super) struct PartialBytes {
-    pub(super) held: usize,
-    pub(super) limit: usize,
-}
-
 impl Incoming {
     pub(super) fn attached(attach: &Attach) -> Self {
-        let count = attach.initial_delivery_count.unwrap_or(0);
         Self {
-            delivery_count: count,
-            granted_until: count,
-            allowed_until: count,
+            grant: Grant::none_from(attach.initial_delivery_count.unwrap_or(0)),
             max_message_size: 0,
             partial: None,
-        }
-    }
-
-    pub(super) fn credit(&self) -> u32 {
-        self.granted_until.wrapping_sub(self.delivery_count)
-    }
-
-    pub(super) fn grant(&mut self, credit: u32) {
-        self.granted_until = self.delivery_count.wrapping_add(credit);
-        let before = self.allowed_until.wrapping_sub(self.delivery_count);
-        if credit > before {
-            self.allowed_until = self.granted_until;
-        }
-    }
-
-    /// Takes note of how far the peer says it has come; it may skip, not go back.
-    pub(super) fn skip_to(&mut self, count: u32) {
-        let skipped = count.wrapping_sub(self.delivery_count);
-        if skipped <= self.allowed_until.wrapping_sub(self.delivery_count) {
-            self.granted_until = count.wrapping_add(self.credit().saturating_sub(skipped));
-            self.delivery_count = count;
         }
     }
 
@@ -78,7 +46,7 @@ impl Incoming {
     pub(super) fn take(
         &mut self,
         transfer: Transfer,
-        bytes: &mut PartialBytes,
+        bytes: &mut Allowance,
     ) -> Result<Option<IncomingDelivery>, AmqpError> {
         if self.partial.is_some() {
             return self.take_continuation(transfer, bytes);
@@ -87,23 +55,24 @@ impl Incoming {
             let why = "the first transfer of a delivery has no delivery-id";
             return Err(AmqpError::new(condition::INVALID_FIELD, why));
         };
-        if self.delivery_count == self.allowed_until {
+        if !self.grant.spend() {
             let why = "there is no credit for another delivery";
             return Err(AmqpError::new(condition::TRANSFER_LIMIT_EXCEEDED, why));
         }
-        if self.credit() == 0 {
-            self.granted_until = self.granted_until.wrapping_add(1);
-        }
-        self.delivery_count = self.delivery_count.wrapping_add(1);
         if transfer.aborted {
+            self.grant.waste();
             return Ok(None);
         }
         self.check_size(transfer.payload.len())?;
         let tag = transfer.delivery_tag.unwrap_or_default();
+        if tag.len() > MAX_TAG {
+            let why = "a delivery-tag has at most 32 bytes";
+            return Err(AmqpError::new(condition::INVALID_FIELD, why));
+        }
         let message_format = transfer.message_format.unwrap_or(0);
         let settled = transfer.settled.unwrap_or(false);
         if transfer.more {
-            bytes.hold(transfer.payload.len())?;
+            hold(bytes, transfer.payload.len())?;
             self.partial = Some(Partial {
                 id,
                 tag: Bytes::copy_from_slice(&tag),
@@ -114,7 +83,11 @@ impl Incoming {
             });
             return Ok(None);
         }
-        Ok((!transfer.resume).then_some(IncomingDelivery {
+        if transfer.resume {
+            self.grant.waste();
+            return Ok(None);
+        }
+        Ok(Some(IncomingDelivery {
             id,
             tag,
             message_format,
@@ -126,27 +99,28 @@ impl Incoming {
     fn take_continuation(
         &mut self,
         transfer: Transfer,
-        bytes: &mut PartialBytes,
+        bytes: &mut Allowance,
     ) -> Result<Option<IncomingDelivery>, AmqpError> {
         let Some(mut partial) = self.partial.take() else {
             return Ok(None);
         };
         let held = partial.payload.len();
         if transfer.delivery_id.is_some_and(|id| id != partial.id.0) {
-            bytes.release(held);
+            bytes.give_back(held);
             let why = "a delivery begins before the last frame of the one before";
             return Err(AmqpError::new(condition::ILLEGAL_STATE, why));
         }
         if transfer.aborted {
-            bytes.release(held);
+            bytes.give_back(held);
+            self.grant.waste();
             return Ok(None);
         }
         let added = transfer.payload.len();
         let room = self
             .check_size(held + added)
-            .and_then(|()| bytes.hold(added));
+            .and_then(|()| hold(bytes, added));
         if let Err(error) = room {
-            bytes.release(held);
+            bytes.give_back(held);
             return Err(error);
         }
         partial.payload.extend_from_slice(&transfer.payload);
@@ -155,8 +129,12 @@ impl Incoming {
             self.partial = Some(partial);
             return Ok(None);
         }
-        bytes.release(partial.payload.len());
-        Ok((!partial.resumes).then(|| IncomingDelivery {
+        bytes.give_back(partial.payload.len());
+        if partial.resumes {
+            self.grant.waste();
+            return Ok(None);
+        }
+        Ok(Some(IncomingDelivery {
             id: partial.id,
             tag: partial.tag,
             message_format: partial.message_format,
@@ -183,24 +161,17 @@ impl Incoming {
     }
 
     /// Gives back what an unfinished delivery held.
-    pub(super) fn forget(&mut self, bytes: &mut PartialBytes) {
+    pub(super) fn forget(&mut self, bytes: &mut Allowance) {
         if let Some(partial) = self.partial.take() {
-            bytes.release(partial.payload.len());
+            bytes.give_back(partial.payload.len());
         }
     }
 }
 
-impl PartialBytes {
-    fn hold(&mut self, added: usize) -> Result<(), AmqpError> {
-        if added > self.limit.saturating_sub(self.held) {
-            let why = "the connection's unfinished deliveries are too large together";
-            return Err(AmqpError::new(condition::RESOURCE_LIMIT_EXCEEDED, why));
-        }
-        self.held += added;
-        Ok(())
+fn hold(bytes: &mut Allowance, added: usize) -> Result<(), AmqpError> {
+    if bytes.take(added) {
+        return Ok(());
     }
-
-    fn release(&mut self, held: usize) {
-        self.held -= held;
-    }
+    let why = "the connection's unfinished deliveries are too large together";
+    Err(AmqpError::new(condition::RESOURCE_LIMIT_EXCEEDED, why))
 }

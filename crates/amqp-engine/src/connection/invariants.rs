@@ -18,6 +18,8 @@ use acts::{Act, act, begin, open};
 
 const MAX_LINKS: usize = 6;
 const MAX_PARTIAL: usize = 600;
+/// Fewer than the most links have.
+const MAX_ATTACHES: usize = 500;
 const MAX_UNSETTLED: usize = 5;
 const PEER_FRAME: u32 = 512;
 
@@ -39,6 +41,7 @@ impl Table {
             incoming_window: 4,
             max_links: MAX_LINKS,
             max_partial_bytes: MAX_PARTIAL,
+            max_attach_bytes: MAX_ATTACHES,
             max_unsettled: MAX_UNSETTLED,
             ..Settings::default()
         };
@@ -232,11 +235,12 @@ impl Table {
         let Connection {
             links,
             partial,
+            attaches,
             unsettled,
             sessions,
             ..
         } = &self.connection;
-        let live: Vec<_> = self.links.iter().filter_map(|id| links.get(*id)).collect();
+        let live: Vec<_> = links.all().collect();
         let mut held = 0;
         let mut owed = 0;
         for link in &live {
@@ -250,7 +254,10 @@ impl Table {
             .filter_map(|channel| sessions.get(channel))
             .map(|session| session.unsettled(0, u32::MAX / 2).count())
             .sum();
+        let weight: usize = live.iter().map(|link| link.weight).sum();
         assert!(links.len() <= MAX_LINKS);
+        assert_eq!(attaches.held, weight);
+        assert!(weight <= MAX_ATTACHES);
         assert_eq!(partial.held, held);
         assert!(held <= MAX_PARTIAL);
         assert_eq!(*unsettled, owed);

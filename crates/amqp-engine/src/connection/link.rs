@@ -14,6 +14,8 @@ pub(super) struct Link {
     /// The peer's number for the link, and ours.
     pub(super) handle: u32,
     pub(super) name: Box<str>,
+    /// Memory that the peer's attach takes, here and at the host.
+    pub(super) weight: usize,
     /// The peer's attach until the host has answered it.
     pub(super) unanswered: Option<Arc<Attach>>,
     pub(super) end: LinkEnd,
@@ -30,11 +32,12 @@ pub(super) enum LinkEnd {
 
 impl Link {
     /// A link as the peer attaches it.
-    pub(super) fn attached(channel: u16, attach: &Arc<Attach>) -> Self {
+    pub(super) fn attached(channel: u16, attach: &Arc<Attach>, weight: usize) -> Self {
         Self {
             channel,
             handle: attach.handle,
             name: Box::from(&*attach.name),
+            weight,
             unanswered: Some(Arc::clone(attach)),
             end: match attach.role {
                 Role::Sender => LinkEnd::Incoming(Incoming::attached(attach)),
@@ -132,6 +135,11 @@ impl Links {
                 generation: entry.generation,
             })
         })
+    }
+
+    #[cfg(test)]
+    pub(super) fn all(&self) -> impl Iterator<Item = &Link> {
+        self.slots.iter().filter_map(|slot| slot.link.as_ref())
     }
 
     /// Forgets every link; ids given out stay dead.

@@ -70,9 +70,13 @@ impl Connection {
         let whole = incoming
             .take(transfer, &mut self.partial)
             .map_err(|error| Breach::Link(id, error))?;
+        let renewed = incoming.grant.renew();
         if let Some(delivery) = whole {
             self.events
                 .push_back(Event::Delivery { link: id, delivery });
+        }
+        if renewed {
+            self.write_link_flow(id)?;
         }
         Ok(())
     }

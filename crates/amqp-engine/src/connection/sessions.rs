@@ -178,7 +178,7 @@ impl Connection {
         for id in session.handles.links() {
             let error = error.cloned();
             if let Some(link) = self.links.remove(id) {
-                self.forget_deliveries(link);
+                self.give_back(link);
                 self.events.push_back(Event::Detached { link: id, error });
             }
         }

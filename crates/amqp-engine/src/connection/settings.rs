@@ -28,6 +28,8 @@ pub struct Settings {
     pub max_links: usize,
     /// Bytes of all deliveries of the connection whose last frame is still to come.
     pub max_partial_bytes: usize,
+    /// Memory for what the peer said to attach its links, all of them together.
+    pub max_attach_bytes: usize,
     /// Deliveries that the connection sent and its peer has not settled.
     pub max_unsettled: usize,
     /// [`max_links`](Self::max_links) until the host calls
@@ -35,6 +37,8 @@ pub struct Settings {
     pub stranger_links: usize,
     /// [`max_partial_bytes`](Self::max_partial_bytes) until then.
     pub stranger_partial_bytes: usize,
+    /// [`max_attach_bytes`](Self::max_attach_bytes) until then.
+    pub stranger_attach_bytes: usize,
     /// The SASL mechanisms on offer; none refuses the SASL layer.
     pub mechanisms: Vec<Symbol>,
     /// How much one frame may ask of the decoder.
@@ -53,9 +57,11 @@ impl Default for Settings {
             outgoing_window: 5000,
             max_links: 4096,
             max_partial_bytes: 4 * 1024 * 1024,
+            max_attach_bytes: 12 * 1024 * 1024,
             max_unsettled: 4096,
             stranger_links: 8,
             stranger_partial_bytes: 64 * 1024,
+            stranger_attach_bytes: 64 * 1024,
             mechanisms: ["MSSBCBS", "PLAIN", "ANONYMOUS"]
                 .map(Symbol::from_static)
                 .to_vec(),

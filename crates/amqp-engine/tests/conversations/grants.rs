@@ -1,9 +1,9 @@
 //! Credit for the client, and the window of its session.
 
-use twinhub_amqp_engine::performatives::{Attach, Flow, Performative, condition};
+use twinhub_amqp_engine::performatives::{Attach, Flow, Performative, Transfer, condition};
 use twinhub_amqp_engine::{DeliveryId, Event, IncomingTerms, Settings};
 
-use crate::peer::{Peer, credit_flow, sender, transfer};
+use crate::peer::{Peer, continuation, credit_flow, sender, transfer};
 use crate::sizes::detached_for;
 
 #[test]
@@ -103,15 +103,79 @@ fn counts_wrap_around() {
     assert_eq!(DeliveryId(u32::MAX).next(), DeliveryId(0));
 }
 
+/// The credit that was told last, and nothing else was.
+fn credit_heard(peer: &mut Peer) -> Option<u32> {
+    let heard = peer.hears_on_1().into_iter();
+    let credits = heard.map(|performative| match performative {
+        Performative::Flow(flow) => flow.link_credit.unwrap(),
+        other => panic!("not credit: {other:?}"),
+    });
+    credits.last()
+}
+
 #[test]
-fn a_sender_can_give_up_credit() {
+fn aborted_deliveries_do_not_use_up_the_credit() {
+    let aborted = |id| Transfer {
+        aborted: true,
+        ..transfer(0, id, b"second thoughts")
+    };
     let mut peer = Peer::begun(Settings::default());
-    let link = peer.sender(0, 10);
+    peer.sender(0, 10);
+
+    for id in 0..1000 {
+        peer.says(1, aborted(id));
+        assert_eq!(peer.deliveries(), []);
+    }
+    assert!(credit_heard(&mut peer).is_some_and(|credit| credit >= 5));
+
+    // All that the host counts on can still come.
+    for id in 1000..1010 {
+        peer.says(1, transfer(0, id, b"message"));
+    }
+    assert_eq!(peer.deliveries().len(), 10);
+}
+
+#[test]
+fn resumed_deliveries_do_not_use_up_the_credit() {
+    let resumed = |id| Transfer {
+        resume: true,
+        ..transfer(0, id, b"of an earlier link")
+    };
+    let mut peer = Peer::begun(Settings::default());
+    peer.sender(0, 1);
+
+    peer.says(1, resumed(0));
+    let more = Transfer {
+        more: true,
+        ..resumed(1)
+    };
+    peer.says(1, more);
+    peer.says(1, continuation(0, b"in two frames"));
+
+    assert_eq!(peer.deliveries(), []);
+    assert_eq!(credit_heard(&mut peer), Some(1));
+}
+
+#[test]
+fn credit_that_a_sender_gives_up_is_offered_again() {
+    let mut peer = Peer::begun(Settings::default());
+    peer.sender(0, 10);
 
     peer.says(1, credit_flow(0, 10, 0));
-    peer.says(1, credit_flow(0, 10, 10_000));
+
     assert_eq!(peer.events(), []);
-    peer.says(1, transfer(0, 0, b"without credit"));
+    assert_eq!(credit_heard(&mut peer), Some(10));
+}
+
+#[test]
+fn the_credit_that_a_sender_claims_means_nothing() {
+    let mut peer = Peer::begun(Settings::default());
+    let link = peer.sender(0, 1);
+
+    peer.says(1, credit_flow(0, 0, 10_000));
+    peer.says(1, transfer(0, 0, b"one"));
+    assert_eq!(peer.deliveries().len(), 1);
+    peer.says(1, transfer(0, 1, b"two"));
 
     let error = detached_for(&mut peer, link);
     assert_eq!(error.condition, condition::TRANSFER_LIMIT_EXCEEDED);

@@ -4,6 +4,7 @@ use twinhub_amqp_engine::performatives::{
     AmqpError, Attach, Detach, Performative, Role, condition,
 };
 use twinhub_amqp_engine::protocol_header::ProtocolHeader;
+use twinhub_amqp_engine::value::Value;
 use twinhub_amqp_engine::{LinkId, OutgoingTerms, Settings};
 
 use crate::attaching::terms;
@@ -134,4 +135,49 @@ fn accepting_the_wrong_direction_refuses_the_link() {
         let heard = peer.hears_on_1();
         assert_eq!(refusal(&heard).1.condition, condition::INTERNAL_ERROR);
     }
+}
+
+/// An attach with this many values in its properties.
+fn wordy(handle: u32, values: i32) -> Attach {
+    let entries = (0..values / 2).map(|key| (Value::Int(key), Value::Null));
+    Attach {
+        properties: entries.collect(),
+        ..sender(handle)
+    }
+}
+
+#[test]
+fn attaches_are_limited_by_the_memory_they_take() {
+    let mut peer = Peer::begun(Settings {
+        max_attach_bytes: 100_000,
+        ..Settings::default()
+    });
+    peer.attaches(wordy(0, 900));
+
+    let error = is_turned_away(&mut peer, wordy(1, 900));
+    assert_eq!(error.condition, condition::RESOURCE_LIMIT_EXCEEDED);
+    peer.attaches(wordy(2, 10));
+    peer.says(1, detach(0, true));
+    peer.events();
+
+    peer.attaches(wordy(3, 900));
+}
+
+#[test]
+fn a_stranger_may_say_little_to_attach_its_links() {
+    let mut peer = Peer::connected(Settings {
+        stranger_attach_bytes: 10_000,
+        ..Settings::default()
+    });
+    peer.says_header(ProtocolHeader::AMQP);
+    peer.says(0, open());
+    peer.events();
+    peer.connection.outbox().clear();
+    peer.begins(1, begin());
+
+    let error = is_turned_away(&mut peer, wordy(0, 900));
+    assert_eq!(error.condition, condition::RESOURCE_LIMIT_EXCEEDED);
+    peer.connection.admitted();
+
+    peer.attaches(wordy(1, 900));
 }

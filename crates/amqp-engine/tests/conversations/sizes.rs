@@ -1,5 +1,6 @@
 //! Deliveries from the client that are too large, or no deliveries.
 
+use bytes::Bytes;
 use twinhub_amqp_engine::performatives::{AmqpError, Detach, Performative, Transfer, condition};
 use twinhub_amqp_engine::{Event, LinkId, Settings};
 
@@ -160,4 +161,25 @@ fn a_delivery_inside_another_ends_the_link() {
 
     let error = detached_for(&mut peer, link);
     assert_eq!(error.condition, condition::ILLEGAL_STATE);
+}
+
+#[test]
+fn a_tag_that_is_longer_than_the_standard_allows_ends_the_link() {
+    for (length, taken) in [(32, true), (33, false)] {
+        let mut peer = Peer::begun(Settings::default());
+        let link = peer.sender(0, 10);
+        let tagged = Transfer {
+            delivery_tag: Some(Bytes::from(vec![1; length])),
+            ..transfer(0, 0, b"message")
+        };
+
+        peer.says(1, tagged);
+
+        if taken {
+            assert_eq!(peer.deliveries().len(), 1);
+        } else {
+            let error = detached_for(&mut peer, link);
+            assert_eq!(error.condition, condition::INVALID_FIELD);
+        }
+    }
 }
