@@ -46,7 +46,7 @@ class LinkRefused(Exception):
         super().__init__(f"{self.condition}: {self.description}")
 
 
-class PeerClosed(Exception):
+class PeerClosed(ConnectionError):
     """The hub ended the connection; the message is its close error."""
 
 
