@@ -197,9 +197,6 @@ where
 
     /// Finds who serves a link.
     fn route(&mut self, mut link: PendingLink) {
-        if link.is_too_much() {
-            return link.refuse(self.context.error(HubError::too_many_words()));
-        }
         if link.address().is(&["$cbs"]) {
             return self.cbs.attach(link);
         }

@@ -21,8 +21,6 @@ pub mod codes {
     pub const ARGUMENT_INVALID: u32 = 400_004;
     /// `IotHubUnauthorizedAccess`
     pub const UNAUTHORIZED_ACCESS: u32 = 401_002;
-    /// `IotHubQuotaExceeded`
-    pub const QUOTA_EXCEEDED: u32 = 403_002;
     /// `DeviceNotFound`
     pub const DEVICE_NOT_FOUND: u32 = 404_001;
     /// `GenericNotFound`
@@ -60,15 +58,6 @@ impl HubError {
             condition::NOT_FOUND,
             codes::GENERIC_NOT_FOUND,
             format!("The messaging entity '{address}' could not be found."),
-        )
-    }
-
-    /// The attaches of all links together are larger than is kept for them.
-    pub fn too_many_words() -> Self {
-        HubError::new(
-            condition::RESOURCE_LIMIT_EXCEEDED,
-            codes::QUOTA_EXCEEDED,
-            "the attaches of this connection take too much memory; open another one",
         )
     }
 

@@ -17,7 +17,6 @@ mod incoming;
 mod outgoing;
 mod pending;
 mod shared;
-mod weight;
 
 pub use twinhub_amqp_engine::connection::{
     CannotSend, DeliveryId, IncomingDelivery, IncomingTerms, NewDelivery, OutgoingTerms,

@@ -47,9 +47,6 @@ pub struct Settings {
     /// How many bytes may wait to be written until the peer is not read any
     /// more: 1 MiB. What it says may call for an answer.
     pub max_unwritten: usize,
-    /// How many bytes the attaches of all links may take: 8 MiB. They are kept
-    /// as long as their links.
-    pub max_attaches: usize,
     /// The most of each of these while the peer has shown no credential that
     /// counts: 64 KiB.
     pub stranger_bytes: usize,
@@ -71,7 +68,6 @@ impl Settings {
             max_unread: 4 * self.largest_frame(),
             high_water: self.high_water,
             max_unwritten: self.max_unwritten,
-            max_attaches: self.max_attaches,
         }
     }
 
@@ -83,7 +79,6 @@ impl Settings {
             max_unread: self.largest_frame(),
             high_water: most(self.high_water),
             max_unwritten: most(self.max_unwritten),
-            max_attaches: most(self.max_attaches),
         }
     }
 
@@ -101,7 +96,6 @@ impl Default for Settings {
             max_untaken: 1024 * 1024,
             high_water: 256 * 1024,
             max_unwritten: 1024 * 1024,
-            max_attaches: 8 * 1024 * 1024,
             stranger_bytes: 64 * 1024,
             write_deadline: Duration::from_secs(60),
             close_deadline: Duration::from_secs(1),

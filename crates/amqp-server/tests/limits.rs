@@ -336,7 +336,10 @@ async fn a_link_that_is_gone_has_left_its_place_before_the_next_one_comes() {
 #[tokio::test]
 async fn the_attaches_of_a_connection_take_so_much_memory_and_no_more() {
     let plant = Plant::with(Settings {
-        max_attaches: 200_000,
+        engine: twinhub_amqp_engine::Settings {
+            max_attach_bytes: 200_000,
+            ..Default::default()
+        },
         ..Settings::default()
     })
     .await;

@@ -9,7 +9,7 @@ use twinhub_amqp_engine::performatives::{AmqpError, Attach, DeliveryState};
 
 use super::Gone;
 use super::SessionKey;
-use super::pending::{Answer, Words};
+use super::pending::Answer;
 use super::shared::{Inner, Links, remember};
 
 /// A link on which the peer sends. Dropped, it is detached without an error.
@@ -20,7 +20,7 @@ pub struct Incoming {
     links: Links,
     link: LinkId,
     session: SessionKey,
-    words: Arc<Words>,
+    attach: Arc<Attach>,
 }
 
 impl Incoming {
@@ -37,7 +37,7 @@ impl Incoming {
             links: answer.links.clone(),
             link,
             session: answer.session,
-            words: answer.words.clone(),
+            attach: answer.attach.clone(),
         }
     }
 
@@ -87,7 +87,7 @@ impl Incoming {
 
     /// The attach as it came.
     pub fn attach(&self) -> &Attach {
-        self.words.attach()
+        &self.attach
     }
 
     /// Why the link is gone, if it is.

@@ -10,7 +10,7 @@ use twinhub_amqp_engine::performatives::{AmqpError, Attach, DeliveryState};
 
 use super::Gone;
 use super::SessionKey;
-use super::pending::{Answer, Words};
+use super::pending::Answer;
 use super::shared::{Inner, Links, Sending, remember};
 
 /// What a receiver says of deliveries of one session, from `first` to `last`.
@@ -32,7 +32,7 @@ pub struct Outgoing {
     links: Links,
     link: LinkId,
     session: SessionKey,
-    words: Arc<Words>,
+    attach: Arc<Attach>,
 }
 
 impl Outgoing {
@@ -49,7 +49,7 @@ impl Outgoing {
             links: answer.links.clone(),
             link,
             session: answer.session,
-            words: answer.words.clone(),
+            attach: answer.attach.clone(),
         }
     }
 
@@ -176,7 +176,7 @@ impl Outgoing {
 
     /// The attach as it came.
     pub fn attach(&self) -> &Attach {
-        self.words.attach()
+        &self.attach
     }
 
     /// Why the link is gone, if it is.

@@ -8,7 +8,7 @@ use twinhub_amqp_engine::connection::{
 use twinhub_amqp_engine::performatives::{AmqpError, Attach, AttachTarget, Role};
 
 use super::shared::Links;
-use super::{Incoming, Outgoing, weight};
+use super::{Incoming, Outgoing};
 use crate::address::Address;
 use crate::errors::HubError;
 
@@ -34,38 +34,9 @@ pub(super) struct Answer {
     pub(super) links: Links,
     pub(super) link: LinkId,
     pub(super) session: SessionKey,
-    pub(super) words: Arc<Words>,
+    pub(super) attach: Arc<Attach>,
     /// Nobody needs to say anything when this is dropped.
     pub(super) answered: bool,
-}
-
-/// The attach of a link, counted as long as it is kept.
-pub(super) struct Words {
-    attach: Arc<Attach>,
-    weight: usize,
-    links: Links,
-}
-
-impl Words {
-    fn keep(links: &Links, link: LinkId, attach: Arc<Attach>) -> Self {
-        let weight = weight::of_attach(&attach);
-        links.lock().attached(link, weight);
-        Words {
-            attach,
-            weight,
-            links: links.clone(),
-        }
-    }
-
-    pub(super) fn attach(&self) -> &Attach {
-        &self.attach
-    }
-}
-
-impl Drop for Words {
-    fn drop(&mut self) {
-        self.links.lock().let_go(self.weight);
-    }
 }
 
 impl PendingLink {
@@ -80,7 +51,7 @@ impl PendingLink {
             Role::Receiver => (Direction::FromHub, source_address(&attach)),
         };
         let address = Address::parse(address);
-        let words = Arc::new(Words::keep(links, link, attach));
+        links.lock().attached(link);
         PendingLink {
             address,
             direction,
@@ -88,7 +59,7 @@ impl PendingLink {
                 links: links.clone(),
                 link,
                 session,
-                words,
+                attach,
                 answered: false,
             },
         }
@@ -107,12 +78,7 @@ impl PendingLink {
 
     /// The attach as it came.
     pub fn attach(&self) -> &Attach {
-        &self.answer.words.attach
-    }
-
-    /// Whether the connection's links have said more than they may.
-    pub(crate) fn is_too_much(&self) -> bool {
-        self.answer.links.lock().is_laden()
+        &self.answer.attach
     }
 
     /// The session that the link belongs to.

@@ -20,7 +20,6 @@ pub(crate) struct Limits {
     pub(crate) max_unread: usize,
     pub(crate) high_water: usize,
     pub(crate) max_unwritten: usize,
-    pub(crate) max_attaches: usize,
 }
 
 /// The links of a connection, and the engine below them.
@@ -35,8 +34,6 @@ pub(crate) struct Inner {
     pub(super) outgoing: HashMap<LinkId, Sending>,
     /// Links that are not gone, pending ones among them.
     open: HashSet<LinkId>,
-    /// What the attaches of links with a handle take, in bytes.
-    attaches: usize,
     untaken: usize,
     limits: Limits,
     /// The connection's task is polling the handles' futures: it will look at
@@ -85,7 +82,6 @@ impl Links {
                 incoming: HashMap::new(),
                 outgoing: HashMap::new(),
                 open: HashSet::new(),
-                attaches: 0,
                 untaken: 0,
                 limits,
                 in_turn: false,
@@ -236,21 +232,10 @@ impl Inner {
         }
     }
 
-    /// A link waits for its answer, and has a handle from now on.
-    pub(super) fn attached(&mut self, link: LinkId, weight: usize) {
+    /// A link waits for its answer.
+    pub(super) fn attached(&mut self, link: LinkId) {
         self.open.insert(link);
-        self.attaches += weight;
         self.metrics.opened();
-    }
-
-    /// The last handle of a link is gone.
-    pub(super) fn let_go(&mut self, weight: usize) {
-        self.attaches -= weight;
-    }
-
-    /// Whether the attaches of all links take more than they may.
-    pub(super) fn is_laden(&self) -> bool {
-        self.attaches > self.limits.max_attaches
     }
 
     /// The peer is to send on a link, which may be gone already.

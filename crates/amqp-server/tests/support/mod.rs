@@ -59,7 +59,7 @@ pub struct Plant {
     pub rooms: Arc<Rooms>,
     pub shutdown: CancellationToken,
     pub admitted: Arc<AtomicBool>,
-    server: Arc<Server>,
+    pub server: Arc<Server>,
     hubs: Arc<Hubs>,
     access: Arc<Access>,
     registry: Arc<Registry>,
