@@ -5,6 +5,7 @@
 //! futures that were woken, write once. Nothing of a connection runs
 //! elsewhere, so its state needs no locks that anybody contends for.
 
+mod alarm;
 mod deadlines;
 mod end;
 mod goodbye;
@@ -23,6 +24,7 @@ use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 use twinhub_amqp_engine::Event;
 use twinhub_amqp_engine::performatives::{AttachTarget, Open};
 
+use self::alarm::Alarm;
 use self::deadlines::Deadlines;
 use self::end::End;
 use self::stream::Stream;
@@ -45,6 +47,7 @@ struct Connection<'s, S, F> {
     links: Links,
     nodes: Vec<Box<dyn Nodes>>,
     cbs: Cbs,
+    cbs_alarm: Alarm,
     futures: FuturesUnordered<BoxFuture<'static, ()>>,
     /// A SASL response that is being looked at.
     introduction: Option<BoxFuture<'static, bool>>,
@@ -96,6 +99,7 @@ where
             links: Links::new(engine, limits, server.metrics()),
             nodes: nodes.map(|container| container.nodes(&context)).collect(),
             cbs: Cbs::new(context.clone()),
+            cbs_alarm: Alarm::rung(),
             futures: FuturesUnordered::new(),
             introduction: None,
             admitted: Some(admitted),
@@ -198,6 +202,7 @@ where
     /// Finds who serves a link.
     fn route(&mut self, mut link: PendingLink) {
         if link.address().is(&["$cbs"]) {
+            self.cbs_alarm.ring();
             return self.cbs.attach(link);
         }
         if self.context.credentials.is_empty() {
@@ -234,7 +239,9 @@ where
             inner.engine.sasl_outcome(ok);
             inner.touch();
         }
-        self.cbs.poll(cx);
+        if let Some(waker) = self.cbs_alarm.waker(cx) {
+            self.cbs.poll(&mut Context::from_waker(waker));
+        }
         while let Poll::Ready(Some(())) = self.futures.poll_next_unpin(cx) {}
         if self.context.credentials.count()
             && let Some(admitted) = self.admitted.take()

@@ -34,12 +34,14 @@ impl LinkMetrics {
         self.links.decrement(1);
     }
 
-    pub(crate) fn delivered(&self) {
-        self.deliveries_in.increment(1);
-    }
-
-    pub(crate) fn sent(&self) {
-        self.deliveries_out.increment(1);
+    /// So many deliveries came and went.
+    pub(crate) fn moved(&self, incoming: u64, outgoing: u64) {
+        if incoming > 0 {
+            self.deliveries_in.increment(incoming);
+        }
+        if outgoing > 0 {
+            self.deliveries_out.increment(outgoing);
+        }
     }
 }
 

@@ -46,6 +46,10 @@ pub(crate) struct Inner {
     crowded_out: Vec<LinkId>,
     /// Counts what links have sent.
     sent: u64,
+    /// What was sent and came when the metrics were told last.
+    counted: (u64, u64),
+    /// Counts what came.
+    received: u64,
     pub(super) metrics: LinkMetrics,
 }
 
@@ -89,6 +93,8 @@ impl Links {
                 task: None,
                 crowded_out: Vec::new(),
                 sent: 0,
+                counted: (0, 0),
+                received: 0,
                 metrics,
             })),
         }
@@ -107,8 +113,17 @@ impl Inner {
         self.in_turn = true;
     }
 
+    /// Tells the metrics what came and went: once for many deliveries.
+    fn count(&mut self) {
+        let (received, sent) = self.counted;
+        self.metrics
+            .moved(self.received - received, self.sent - sent);
+        self.counted = (self.received, self.sent);
+    }
+
     /// From now on the task must be woken for what handles do.
     pub(crate) fn end_turn(&mut self, waker: &Waker) {
+        self.count();
         self.in_turn = false;
         let known = self.task.as_ref();
         if !known.is_some_and(|known| known.will_wake(waker)) {
@@ -225,7 +240,6 @@ impl Inner {
 
     /// A link has sent something.
     pub(super) fn has_sent(&mut self, link: LinkId) {
-        self.metrics.sent();
         self.sent += 1;
         if let Some(sending) = self.outgoing.get_mut(&link) {
             sending.sent = self.sent;
@@ -280,7 +294,7 @@ impl Inner {
 
     /// A whole delivery has come.
     fn delivered(&mut self, link: LinkId, delivery: IncomingDelivery) {
-        self.metrics.delivered();
+        self.received += 1;
         let Some(receiving) = self.incoming.get_mut(&link) else {
             return;
         };
@@ -329,6 +343,7 @@ impl Inner {
 
     /// The connection is over, and with it all links.
     pub(crate) fn all_gone(&mut self, why: Gone) {
+        self.count();
         let links: Vec<LinkId> = self.open.iter().copied().collect();
         for link in links {
             self.detached(link, why);
