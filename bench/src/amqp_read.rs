@@ -32,7 +32,7 @@ use crate::{
 const PATIENCE: Duration = Duration::from_secs(10);
 /// Connections, one device each, that fill the log; and how much they have in flight.
 const FILLERS: usize = 64;
-const FILL_WINDOW: u16 = 128;
+const FILL_WINDOW: u16 = 32;
 
 /// How many, how closely.
 #[derive(Debug, clap::Args)]

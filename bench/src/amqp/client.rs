@@ -294,14 +294,19 @@ impl Client {
     }
 
     async fn open(&mut self, attach: Attach) -> anyhow::Result<usize> {
-        let (name, handle) = (attach.name.clone(), attach.handle);
+        let (name, handle, role) = (attach.name.clone(), attach.handle, attach.role);
         let what = format!("{:?} {:?}", attach.source, attach.target);
         self.channel.queue(attach)?;
         loop {
             match self.channel.next().await? {
                 Performative::Attach(answer) if answer.name == name => {
+                    // RabbitMQ leaves the client's own end out of its answer.
+                    let theirs = match role {
+                        Role::Sender => answer.target.is_some(),
+                        Role::Receiver => answer.source.is_some(),
+                    };
                     ensure!(
-                        answer.source.is_some() && answer.target.is_some(),
+                        theirs,
                         "{what} is refused: {:?}",
                         self.channel.next().await?
                     );
