@@ -15,6 +15,7 @@
 //! | `open`, `schema` | connections, and the tables they find |
 //! | `writer`, `unit`, `counts` | group commit, and what it does to the tables |
 //! | `queues` | the port's part for cloud-to-device messages |
+//! | `queries` | the query port |
 //! | `point_reads`, `readers`, `checkpointer` | the other connections |
 //! | `tables`, `records` | rows, and the versioned shapes in them |
 //! | `sessions` | who is connected |
@@ -29,6 +30,7 @@ mod events;
 mod metrics;
 mod open;
 mod point_reads;
+mod queries;
 mod queues;
 mod readers;
 mod records;

@@ -12,7 +12,7 @@ use twinhub_core::hubs::HubRecord;
 use twinhub_core::identities::{DeviceIdentity, Identity, ModuleIdentity};
 use twinhub_core::ids::{DeviceId, IdentityId, ModuleId};
 use twinhub_core::policies::Policy;
-use twinhub_core::ports::StoreError;
+use twinhub_core::ports::{self, StoreError};
 use twinhub_core::twins::Twin;
 
 use crate::errors::unreadable;
@@ -65,6 +65,26 @@ pub(crate) struct SectionRow {
     pub version: i64,
     pub properties: String,
     pub metadata: String,
+}
+
+/// A twin's columns, those that were wanted.
+#[derive(Debug, Clone)]
+pub(crate) struct TwinPartsRow {
+    pub format: i64,
+    pub etag: i64,
+    pub version: i64,
+    pub model_id: String,
+    pub tags: Option<String>,
+    pub desired: Option<SectionPartRow>,
+    pub reported: Option<SectionPartRow>,
+}
+
+/// The columns of one section of a twin, with metadata if they were wanted.
+#[derive(Debug, Clone)]
+pub(crate) struct SectionPartRow {
+    pub version: i64,
+    pub properties: String,
+    pub metadata: Option<String>,
 }
 
 impl HubRow {
@@ -167,6 +187,27 @@ impl TwinRow {
             _ => None,
         };
         decoded.ok_or_else(|| unreadable(format_args!("twin {id}"), self.format))
+    }
+}
+
+impl TwinPartsRow {
+    pub(crate) fn decode(self, id: IdentityId) -> Result<ports::TwinRow, StoreError> {
+        let decoded = match self.format {
+            v1::FORMAT => v1::decode_twin_parts(&self, &id),
+            _ => None,
+        };
+        decoded.ok_or_else(|| unreadable(format_args!("twin {id}"), self.format))
+    }
+
+    /// How long its documents are.
+    fn bytes(&self) -> usize {
+        let of_section = |section: &Option<SectionPartRow>| {
+            section.as_ref().map_or(0, |section| {
+                section.properties.len() + section.metadata.as_ref().map_or(0, String::len)
+            })
+        };
+        let of_sections = of_section(&self.desired) + of_section(&self.reported);
+        self.tags.as_ref().map_or(0, String::len) + of_sections
     }
 }
 

@@ -12,6 +12,7 @@ pub(crate) mod feedback;
 pub(crate) mod hubs;
 pub(crate) mod identities;
 pub(crate) mod queues;
+pub(crate) mod scan;
 pub(crate) mod sessions;
 pub(crate) mod twins;
 

@@ -8,10 +8,14 @@ use twinhub_core::identities::{self, DeviceIdentity, ModuleIdentity, Status};
 use twinhub_core::ids::{DeviceId, HubName, IdentityId, ModuleId};
 use twinhub_core::keys::{Key, KeyPair};
 use twinhub_core::policies::{self, PolicyName};
+use twinhub_core::ports;
 use twinhub_core::time::Timestamp;
 use twinhub_core::twins;
 
-use super::{DocumentRow, HubRow, IdentityRow, SectionRow, TwinRow, from_json, to_json};
+use super::{
+    DocumentRow, HubRow, IdentityRow, SectionPartRow, SectionRow, TwinPartsRow, TwinRow, from_json,
+    to_json,
+};
 
 pub(super) mod certificates;
 pub(super) mod consumer_groups;
@@ -231,6 +235,38 @@ pub(super) fn decode_twin(row: &TwinRow, id: &IdentityId) -> Option<twins::Twin>
         tags: from_json(&row.tags)?,
         desired: decode_section(&row.desired)?,
         reported: decode_section(&row.reported)?,
+    })
+}
+
+pub(super) fn decode_twin_parts(row: &TwinPartsRow, id: &IdentityId) -> Option<ports::TwinRow> {
+    let section = |row: &Option<SectionPartRow>| match row {
+        None => Some(None),
+        Some(row) => decode_section_part(row).map(Some),
+    };
+    Some(ports::TwinRow {
+        id: id.clone(),
+        etag: row.etag.cast_unsigned(),
+        version: row.version.cast_unsigned(),
+        model_id: row.model_id.clone(),
+        identity: None,
+        tags: match &row.tags {
+            None => None,
+            Some(tags) => Some(from_json(tags)?),
+        },
+        desired: section(&row.desired)?,
+        reported: section(&row.reported)?,
+        bytes: row.bytes(),
+    })
+}
+
+fn decode_section_part(row: &SectionPartRow) -> Option<ports::SectionRow> {
+    Some(ports::SectionRow {
+        version: row.version.cast_unsigned(),
+        properties: from_json(&row.properties)?,
+        metadata: match &row.metadata {
+            None => None,
+            Some(metadata) => Some(from_json::<Metadata>(metadata)?.into_core()),
+        },
     })
 }
 

@@ -207,6 +207,11 @@ impl Found {
         })
     }
 
+    /// How long its document is.
+    pub(super) fn bytes(&self) -> usize {
+        self.row.doc.len()
+    }
+
     fn is_device(&self) -> bool {
         self.module.is_empty()
     }

@@ -1,0 +1,10 @@
+//! Queries over twins on this engine.
+#![allow(
+    clippy::unwrap_used,
+    reason = "a failure is a panic, in helpers as well"
+)]
+
+mod examples;
+mod model;
+mod pages;
+mod plant;

@@ -1,0 +1,266 @@
+//! A hub with twins, asked by an engine that pushes conditions down and by
+//! one that does not.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use serde_json::{Map, Value, json};
+use twinhub_core::access::{Access, ServicePermit};
+use twinhub_core::hubs::{HubSettings, Hubs, Sku, Tier};
+use twinhub_core::identities::{Authentication, DeviceIdentity, Identity, ModuleIdentity, Status};
+use twinhub_core::ids::{DeviceId, HubName, IdentityId, ModuleId};
+use twinhub_core::ports::{
+    Change, QueryStore, Record, Scan, Slice, StateStore as _, StoreError, UnitOfWork,
+};
+use twinhub_core::presence::PresenceBook;
+use twinhub_core::query::{Page, Paging, Queries, QueryError, Rows};
+use twinhub_core::time::{Clock, Timestamp};
+use twinhub_core::twins::{Twin, TwinPatch, TwinView};
+use twinhub_embedded::{Engine, LocalSessions};
+use twinhub_sas::{SasToken, SigningKey};
+
+const HOST: &str = "plant.example";
+const NOW: u64 = 1_800_000_000;
+
+struct Stopped;
+
+impl Clock for Stopped {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_unix_seconds(NOW)
+    }
+}
+
+pub struct Plant {
+    pub engine: Arc<Engine>,
+    pub queries: Queries,
+    /// Asks for all twins and leaves nothing to SQL.
+    pub naive: Queries,
+    pub presence: Arc<PresenceBook>,
+    permit: ServicePermit,
+    folder: tempfile::TempDir,
+}
+
+/// Applies no condition at all.
+struct Naive(Arc<Engine>);
+
+#[async_trait]
+impl QueryStore for Naive {
+    async fn scan(
+        &self,
+        hub: &HubName,
+        scan: &Scan,
+        after: Option<&IdentityId>,
+        limit: usize,
+    ) -> Result<Slice, StoreError> {
+        let everything = Scan {
+            conditions: Arc::new([]),
+            ..scan.clone()
+        };
+        let slice = self.0.scan(hub, &everything, after, limit).await?;
+        Ok(Slice {
+            rest: (0..scan.conditions.len()).collect(),
+            ..slice
+        })
+    }
+}
+
+/// What is written of a device or module.
+pub struct Given {
+    pub identity: Identity,
+    pub tags: Value,
+    pub desired: Value,
+    pub reported: Value,
+}
+
+impl Plant {
+    pub async fn new() -> Self {
+        Plant::open(tempfile::tempdir().unwrap()).await
+    }
+
+    /// Closes everything and opens it again.
+    pub async fn reopen(self) -> Self {
+        self.engine.close().await;
+        Plant::open(self.folder).await
+    }
+
+    async fn open(folder: tempfile::TempDir) -> Self {
+        let clock: Arc<dyn Clock> = Arc::new(Stopped);
+        let sessions = Arc::new(LocalSessions::new());
+        let engine = Arc::new(Engine::open(folder.path(), sessions).unwrap());
+        let settings = HubSettings {
+            host_names: vec![HOST.to_owned()],
+            tier: Tier {
+                sku: Sku::S1,
+                units: 1,
+            },
+            modules_per_device: 20,
+            event_retention: Duration::from_secs(24 * 3600),
+        };
+        let hubs = Hubs::open(engine.clone(), vec![(hub(), settings)]).await;
+        let hubs = Arc::new(hubs.unwrap().0);
+        let plant = hubs.by_host(HOST).unwrap();
+        let key = &plant.policy("service").unwrap().keys.primary;
+        let key = SigningKey::from_base64(key.expose()).unwrap();
+        let token = SasToken::sign(HOST, &key, Some("service"), NOW + 3600);
+        let access = Access::new(
+            hubs,
+            engine.clone(),
+            clock.clone(),
+            Duration::ZERO,
+            String::new(),
+        );
+        let caller = access.admit(&plant, &token, &[]).await.unwrap();
+        let presence = Arc::new(PresenceBook::new(clock));
+        Plant {
+            queries: Queries::new(engine.clone(), presence.clone()),
+            naive: Queries::new(Arc::new(Naive(engine.clone())), presence.clone()),
+            presence,
+            permit: caller.service().unwrap(),
+            engine,
+            folder,
+        }
+    }
+
+    /// Writes identities with their twins, at once.
+    pub async fn with(&self, given: impl IntoIterator<Item = Given>) {
+        let changes = given.into_iter().flat_map(|given| {
+            let mut twin = Twin::new(given.identity.id(), now());
+            let patch = TwinPatch {
+                tags: Some(object(given.tags)),
+                desired: Some(object(given.desired)),
+            };
+            twin.patch(&patch, now()).unwrap();
+            twin.report(&object(given.reported), now()).unwrap();
+            [
+                Change::Insert(Record::Identity(given.identity)),
+                Change::Insert(Record::Twin(twin)),
+            ]
+        });
+        let work = UnitOfWork::new(hub(), changes.collect());
+        self.engine.commit(work).await.unwrap();
+    }
+
+    pub async fn page(&self, text: &str, paging: Paging<'_>) -> Result<Page, QueryError> {
+        self.queries.page(&self.permit, text, paging).await
+    }
+
+    /// All rows of all pages of a size.
+    pub async fn rows(&self, text: &str, size: usize) -> Result<Vec<Value>, QueryError> {
+        self.all(&self.queries, text, size).await
+    }
+
+    /// The same, without SQL.
+    pub async fn naive_rows(&self, text: &str, size: usize) -> Result<Vec<Value>, QueryError> {
+        self.all(&self.naive, text, size).await
+    }
+
+    async fn all(
+        &self,
+        queries: &Queries,
+        text: &str,
+        size: usize,
+    ) -> Result<Vec<Value>, QueryError> {
+        let mut rows = Vec::new();
+        let mut continuation = None;
+        loop {
+            let paging = Paging {
+                size: Some(size),
+                continuation: continuation.as_deref(),
+            };
+            let page = queries.page(&self.permit, text, paging).await?;
+            let shown = shown(page.rows);
+            assert!(shown.len() <= size);
+            rows.extend(shown);
+            continuation = page.continuation;
+            if continuation.is_none() {
+                return Ok(rows);
+            }
+        }
+    }
+}
+
+pub fn hub() -> HubName {
+    HubName::parse("plant").unwrap()
+}
+
+pub fn now() -> Timestamp {
+    Stopped.now()
+}
+
+/// Columns as they are, twins by their names.
+pub fn shown(rows: Rows) -> Vec<Value> {
+    match rows {
+        Rows::Raw(rows) => rows.into_iter().map(Value::Object).collect(),
+        Rows::Twins(rows) => rows.iter().map(name).collect(),
+    }
+}
+
+fn name(view: &TwinView) -> Value {
+    assert_eq!(view.twin.id, view.identity.id());
+    json!(view.twin.id.to_string())
+}
+
+fn object(value: Value) -> Map<String, Value> {
+    match value {
+        Value::Object(object) => object,
+        other => panic!("{other} is no object"),
+    }
+}
+
+pub fn device(id: &str) -> Given {
+    given(Identity::Device(DeviceIdentity {
+        id: DeviceId::parse(id).unwrap(),
+        generation: now(),
+        version: 1,
+        authentication: Authentication::None,
+        status: Status::Enabled,
+        status_reason: None,
+        status_updated: Timestamp::NEVER,
+        edge: false,
+        scope: None,
+        parent_scopes: Vec::new(),
+    }))
+}
+
+pub fn module(device: &str, id: &str) -> Given {
+    given(Identity::Module(ModuleIdentity {
+        device: DeviceId::parse(device).unwrap(),
+        id: ModuleId::parse(id).unwrap(),
+        generation: now(),
+        version: 1,
+        authentication: Authentication::CertificateAuthority,
+        managed_by: None,
+    }))
+}
+
+fn given(identity: Identity) -> Given {
+    Given {
+        identity,
+        tags: json!({}),
+        desired: json!({}),
+        reported: json!({}),
+    }
+}
+
+impl Given {
+    pub fn tags(self, tags: Value) -> Self {
+        Given { tags, ..self }
+    }
+
+    pub fn desired(self, desired: Value) -> Self {
+        Given { desired, ..self }
+    }
+
+    pub fn reported(self, reported: Value) -> Self {
+        Given { reported, ..self }
+    }
+
+    pub fn device(mut self, change: impl FnOnce(&mut DeviceIdentity)) -> Self {
+        match &mut self.identity {
+            Identity::Device(device) => change(device),
+            Identity::Module(_) => panic!("it is a module"),
+        }
+        self
+    }
+}
