@@ -5,7 +5,6 @@
 //! asked anew at each attach, and by whoever holds a permit that ends: there
 //! is no permit here that outlives its token.
 
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::watch;
@@ -16,11 +15,10 @@ use twinhub_core::hubs::{Hub, Hubs};
 use twinhub_core::ids::IdentityId;
 use twinhub_core::time::{Clock, Timestamp};
 
+use self::tokens::{Full, Token, Tokens};
 use crate::sasl::Username;
 
-/// How much better a token may cover: the whole hub, a device, a module, and
-/// the same for readers (`{entity}/consumergroups/{group}/partitions/{n}`).
-const LONGEST_RESOURCE: usize = 8;
+mod tokens;
 
 /// What a connection has proved so far. Cheap to clone.
 #[derive(Clone)]
@@ -44,32 +42,13 @@ struct Kept {
     /// The hub that the connection is for: by the host that it named, or else
     /// by its first token.
     hub: Option<Arc<Hub>>,
-    /// By resource, see [`key_of`]; of each signer one.
-    tokens: HashMap<String, Vec<Token>>,
-    count: usize,
+    tokens: Tokens,
     /// Tokens that are being looked at.
     undecided: usize,
     /// The certificate has let somebody in.
     certificate_counts: bool,
     /// Tokens can be put on `$cbs`, and not only one with SASL.
     renewable: bool,
-}
-
-impl Kept {
-    fn forget_expired(&mut self, now: Timestamp) {
-        self.tokens.retain(|_, tokens| {
-            tokens.retain(|token| token.expires > now);
-            !tokens.is_empty()
-        });
-        self.count = self.tokens.values().map(Vec::len).sum();
-    }
-}
-
-#[derive(Clone)]
-struct Token {
-    text: Arc<str>,
-    signer: Option<String>,
-    expires: Timestamp,
 }
 
 /// Why a token was not kept.
@@ -114,6 +93,10 @@ impl Shared {
         }
     }
 
+    fn covering(&self, path: &[&str]) -> Vec<Token> {
+        self.kept().tokens.covering(path)
+    }
+
     fn kept(&self) -> MutexGuard<'_, Kept> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -152,7 +135,7 @@ impl Credentials {
         // Unless a token gets nearer to it.
         let mut last = Refused::OutOfScope;
         if let Some(hub) = &hub {
-            for token in self.covering(&path) {
+            for token in self.shared.covering(&path) {
                 match access.connect(hub, Proof::Token(&token.text), id).await {
                     Ok(permit) => return Ok(permit),
                     Err(refused) => last = refused,
@@ -181,7 +164,7 @@ impl Credentials {
         self.decided().await;
         let mut last = Refused::OutOfScope;
         if let Some(hub) = self.hub() {
-            for token in self.covering(path) {
+            for token in self.shared.covering(path) {
                 match self.shared.access.serve(&hub, &token.text, path).await {
                     Ok(permit) => return Ok(permit),
                     Err(refused) => last = refused,
@@ -265,32 +248,15 @@ impl Credentials {
             Some(_) => {}
             None => kept.hub = Some(facts.hub.clone()),
         }
-        if kept.count >= self.shared.max_tokens {
-            kept.forget_expired(now);
-        }
-        let may_grow = kept.count < self.shared.max_tokens;
-        let segments: Vec<&str> = facts.resource.iter().map(String::as_str).collect();
-        let tokens = kept.tokens.entry(key_of(&segments)).or_default();
-        let token = Token {
-            text: text.into(),
-            signer: facts.policy.as_ref().map(|policy| policy.folded()),
-            expires: facts.expires,
-        };
-        match tokens.iter_mut().find(|old| old.signer == token.signer) {
-            Some(old) => *old = token,
-            None if may_grow => {
-                tokens.push(token);
-                kept.count += 1;
-            }
-            None => return Err(NotKept::TooMany),
-        }
-        Ok(())
+        let max = self.shared.max_tokens;
+        let outcome = kept.tokens.keep(text, facts, max, now);
+        outcome.map_err(|Full| NotKept::TooMany)
     }
 
     /// Whether the peer has shown a credential that counts.
     pub(crate) fn count(&self) -> bool {
         let kept = self.shared.kept();
-        kept.count > 0 || kept.certificate_counts
+        !kept.tokens.is_empty() || kept.certificate_counts
     }
 
     /// Whether the certificate has let somebody in.
@@ -312,14 +278,12 @@ impl Credentials {
     /// looked at.
     pub(crate) fn is_empty(&self) -> bool {
         let kept = self.shared.kept();
-        kept.count == 0 && kept.undecided == 0 && self.shared.certificate.is_none()
+        kept.tokens.is_empty() && kept.undecided == 0 && self.shared.certificate.is_none()
     }
 
     /// When the last token ends; nothing without tokens.
     pub(crate) fn last_expiry(&self) -> Option<Timestamp> {
-        let kept = self.shared.kept();
-        let tokens = kept.tokens.values().flatten();
-        tokens.map(|token| token.expires).max()
+        self.shared.kept().tokens.last_expiry()
     }
 
     /// Waits until every token that has come was looked at.
@@ -330,26 +294,6 @@ impl Credentials {
                 return;
             }
         }
-    }
-
-    /// The tokens whose resource is a beginning of the path, the closest first.
-    fn covering(&self, path: &[&str]) -> Vec<Token> {
-        let kept = self.shared.kept();
-        let longest = path.len().min(LONGEST_RESOURCE);
-        let keys = (0..=longest).rev().map(|length| key_of(&path[..length]));
-        keys.filter_map(|key| kept.tokens.get(&key))
-            .flatten()
-            .cloned()
-            .collect()
-    }
-}
-
-/// IDs have case, the entities of readers have none.
-fn key_of(segments: &[&str]) -> String {
-    let joined = segments.join("/");
-    match segments {
-        ["devices", ..] => joined,
-        _ => joined.to_lowercase(),
     }
 }
 

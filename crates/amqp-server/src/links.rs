@@ -13,6 +13,7 @@
 //! peer instead. While much waits to be written, no [`Outgoing`] is ready;
 //! while very much does, the peer is not read either.
 
+mod events;
 mod incoming;
 mod outgoing;
 mod pending;

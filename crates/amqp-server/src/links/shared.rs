@@ -3,15 +3,14 @@
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
-use std::time::Instant;
 
-use twinhub_amqp_engine::connection::{Connection, Event, IncomingDelivery, LinkId};
+use twinhub_amqp_engine::connection::{Connection, IncomingDelivery, LinkId};
 
 use super::{Gone, Settlement};
 use crate::metrics::LinkMetrics;
 
 /// What a settlement that waits to be taken counts, in bytes.
-const SETTLEMENT_BYTES: usize = 128;
+pub(super) const SETTLEMENT_BYTES: usize = 128;
 
 /// When a connection stops reading, and when links stop writing; in bytes.
 #[derive(Debug, Clone, Copy)]
@@ -33,8 +32,8 @@ pub(crate) struct Inner {
     pub(super) incoming: HashMap<LinkId, Receiving>,
     pub(super) outgoing: HashMap<LinkId, Sending>,
     /// Links that are not gone, pending ones among them.
-    open: HashSet<LinkId>,
-    untaken: usize,
+    pub(super) open: HashSet<LinkId>,
+    pub(super) untaken: usize,
     limits: Limits,
     /// The connection's task is polling the handles' futures: it will look at
     /// what they did without being woken.
@@ -49,7 +48,7 @@ pub(crate) struct Inner {
     /// What was sent and came when the metrics were told last.
     counted: (u64, u64),
     /// Counts what came.
-    received: u64,
+    pub(super) received: u64,
     pub(super) metrics: LinkMetrics,
 }
 
@@ -114,7 +113,7 @@ impl Inner {
     }
 
     /// Tells the metrics what came and went: once for many deliveries.
-    fn count(&mut self) {
+    pub(super) fn count(&mut self) {
         let (received, sent) = self.counted;
         self.metrics
             .moved(self.received - received, self.sent - sent);
@@ -144,43 +143,6 @@ impl Inner {
         {
             task.wake_by_ref();
         }
-    }
-
-    /// Gives events to the links that they concern, up to one that concerns
-    /// the connection. While much waits, events stay where they are.
-    pub(crate) fn hand_out(&mut self, now: Instant, happened: &mut bool) -> Option<Event> {
-        while !self.is_full() {
-            let event = self.engine.next_event(now)?;
-            *happened = true;
-            match event {
-                Event::Delivery { link, delivery } => self.delivered(link, delivery),
-                Event::Flow { link, drain } => self.flowed(link, drain),
-                Event::Settled {
-                    link,
-                    first,
-                    last,
-                    state,
-                    settled,
-                } => {
-                    let settlement = Settlement {
-                        first,
-                        last,
-                        state,
-                        settled,
-                    };
-                    self.settled(link, settlement);
-                }
-                Event::Detached { link, error } => {
-                    tracing::debug!(?error, "link gone");
-                    self.detached(link, Gone::ByPeer);
-                }
-                Event::SaslInit { .. }
-                | Event::Opened(_)
-                | Event::Attach { .. }
-                | Event::Closed(_) => return Some(event),
-            }
-        }
-        None
     }
 
     /// The peer has shown a credential that counts: it may have more.
@@ -292,64 +254,6 @@ impl Inner {
         }
     }
 
-    /// A whole delivery has come.
-    fn delivered(&mut self, link: LinkId, delivery: IncomingDelivery) {
-        self.received += 1;
-        let Some(receiving) = self.incoming.get_mut(&link) else {
-            return;
-        };
-        self.untaken += bytes_of(&delivery);
-        receiving.credit = receiving.credit.saturating_sub(1);
-        receiving.queue.push_back(delivery);
-        wake(&mut receiving.waker);
-    }
-
-    /// The peer has settled some of what was sent to it, or wants to.
-    fn settled(&mut self, link: LinkId, settlement: Settlement) {
-        let Some(sending) = self.outgoing.get_mut(&link) else {
-            return;
-        };
-        self.untaken += SETTLEMENT_BYTES;
-        sending.settlements.push_back(settlement);
-        wake(&mut sending.settled_waker);
-    }
-
-    /// A link that we send on may go on, or is to be drained.
-    fn flowed(&mut self, link: LinkId, drain: bool) {
-        let Some(sending) = self.outgoing.get_mut(&link) else {
-            return;
-        };
-        sending.draining = drain;
-        wake(&mut sending.ready_waker);
-        if drain {
-            wake(&mut sending.drain_waker);
-        }
-    }
-
-    /// A link is gone; what has come on it may still be taken.
-    fn detached(&mut self, link: LinkId, why: Gone) {
-        self.close(link);
-        if let Some(receiving) = self.incoming.get_mut(&link) {
-            receiving.gone.get_or_insert(why);
-            wake(&mut receiving.waker);
-        }
-        if let Some(sending) = self.outgoing.get_mut(&link) {
-            sending.gone.get_or_insert(why);
-            wake(&mut sending.ready_waker);
-            wake(&mut sending.settled_waker);
-            wake(&mut sending.drain_waker);
-        }
-    }
-
-    /// The connection is over, and with it all links.
-    pub(crate) fn all_gone(&mut self, why: Gone) {
-        self.count();
-        let links: Vec<LinkId> = self.open.iter().copied().collect();
-        for link in links {
-            self.detached(link, why);
-        }
-    }
-
     /// Whether a link is not gone.
     pub(super) fn is_open(&self, link: LinkId) -> bool {
         self.open.contains(&link)
@@ -388,12 +292,13 @@ impl Inner {
 }
 
 /// What a delivery takes in memory, or nearly so.
-fn bytes_of(delivery: &IncomingDelivery) -> usize {
+pub(super) fn bytes_of(delivery: &IncomingDelivery) -> usize {
     const SELF: usize = size_of::<IncomingDelivery>();
     SELF + delivery.payload.len() + delivery.tag.len()
 }
 
-fn wake(waker: &mut Option<Waker>) {
+/// Wakes whoever waits.
+pub(super) fn wake(waker: &mut Option<Waker>) {
     if let Some(waker) = waker.take() {
         waker.wake();
     }
