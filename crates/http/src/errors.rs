@@ -17,6 +17,7 @@ use crate::refusal::Refusal;
 mod c2d;
 mod messages;
 mod methods;
+mod query;
 
 /// The hub shows a missing device by its ID alone.
 fn not_found(id: &IdentityId) -> Refusal {

@@ -17,6 +17,7 @@ use twinhub_core::access::{Access, Caller, Peer};
 use twinhub_core::hubs::{Hub, Hubs};
 use twinhub_core::identities::Registry;
 use twinhub_core::methods::Methods;
+use twinhub_core::query::Queries;
 use twinhub_core::time::Clock;
 use twinhub_core::twins::{TwinWrite, Twins};
 
@@ -30,7 +31,7 @@ use crate::response::{Body, finish};
 use crate::router::{Endpoint, Route};
 use crate::unread::closing_if_unread;
 use crate::websocket::{Admitted, WebSocketRoute};
-use crate::{error_codes, header_case, identities, management, metrics, twins, websocket};
+use crate::{error_codes, header_case, identities, management, metrics, query, twins, websocket};
 
 /// How long a request's head may take to arrive, and a connection be idle.
 const HEAD_DEADLINE: Duration = Duration::from_secs(60);
@@ -54,6 +55,8 @@ pub struct Services {
     pub registry: Arc<Registry>,
     /// Twins.
     pub twins: Arc<Twins>,
+    /// Queries over twins.
+    pub queries: Arc<Queries>,
     /// Methods.
     pub methods: Arc<Methods>,
     /// The time, for tracking IDs.
@@ -290,6 +293,15 @@ impl Gateway {
                 let permit = caller.registry_write()?;
                 let body = read_body(body, MAX_IDENTITY_BODY).await?;
                 identities::regenerate_keys(registry, &permit, &body).await
+            }
+            Endpoint::Query => {
+                let permit = caller.service()?;
+                let body = read_body(body, query::MAX_BODY).await?;
+                let ends = Ends {
+                    client_gone: ClientGone::of(&head.extensions),
+                    shutdown: connection.shutdown.clone(),
+                };
+                query::answer(&self.services.queries, &permit, &head.headers, &body, ends).await
             }
             Endpoint::GetDevice(id) => {
                 identities::get(registry, &caller.registry_read()?, &id).await

@@ -11,7 +11,7 @@
 //! |---|---|
 //! | [`gateway`] | the life of a connection and of a request |
 //! | [`router`], [`request`], [`response`] | HTTP in and out, with the clients' habits |
-//! | [`identities`], [`twins`], [`methods`] | the operations, named as in core |
+//! | [`identities`], [`twins`], [`query`], [`methods`] | the operations, named as in core |
 //! | [`messages`], [`telemetry`], [`c2d`], [`events`] | what devices send and receive, and what followers read |
 //! | [`documents`] | JSON bodies, and messages as headers |
 //! | [`errors`], [`error_codes`], [`refusal`] | what is refused, and how it is said |
@@ -32,6 +32,7 @@ pub mod management;
 pub mod messages;
 pub mod methods;
 mod metrics;
+pub mod query;
 pub mod refusal;
 pub mod request;
 pub mod response;

@@ -90,7 +90,8 @@ pub struct Ends {
 }
 
 impl Ends {
-    async fn either(&self) -> Refusal {
+    /// Returns once either happens, with what is said then.
+    pub(crate) async fn either(&self) -> Refusal {
         tokio::select! {
             () = self.client_gone.cancelled() => {
                 Refusal::new(codes::CLIENT_CLOSED_REQUEST, "the client has gone away")

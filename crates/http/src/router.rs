@@ -48,6 +48,8 @@ pub enum Endpoint {
     ListDevices,
     /// `POST /devices`
     Bulk,
+    /// `POST /devices/query`
+    Query,
     /// `POST /devices/keys/regenerate`
     RegenerateKeys,
     /// `GET /devices/{id}`
@@ -86,6 +88,7 @@ impl Endpoint {
         match self {
             Endpoint::ListDevices => "list_devices",
             Endpoint::Bulk => "bulk",
+            Endpoint::Query => "query",
             Endpoint::RegenerateKeys => "regenerate_keys",
             Endpoint::GetDevice(_) => "get_device",
             Endpoint::PutDevice(_) => "put_device",
@@ -115,9 +118,7 @@ fn route(method: &Method, segments: &[&str]) -> Result<Endpoint, Refusal> {
             Method::POST => Ok(Endpoint::Bulk),
             _ => Err(wrong_method("GET, POST")),
         },
-        (["devices", "query"], _) if *method == Method::POST => {
-            Ok(Endpoint::NotBuilt("twin queries"))
-        }
+        (["devices", "query"], _) if *method == Method::POST => Ok(Endpoint::Query),
         (["devices", _], [_, device]) => {
             let device = device_id(device)?;
             match *method {

@@ -21,6 +21,7 @@ use twinhub_core::ids::{DeviceId, HubName, IdentityId, ModuleId};
 use twinhub_core::keys::Key;
 use twinhub_core::methods::Methods;
 use twinhub_core::presence::PresenceBook;
+use twinhub_core::query::Queries;
 use twinhub_core::telemetry::Telemetry;
 use twinhub_core::time::{Clock, Timestamp};
 use twinhub_core::twins::Twins;
@@ -156,6 +157,7 @@ impl TestHub {
             access: access.clone(),
             registry: registry.clone(),
             twins: Arc::new(Twins::new(engine.clone(), presence.clone(), clock.clone())),
+            queries: Arc::new(Queries::new(engine, presence)),
             methods: methods.clone(),
             clock,
             health: Health::new(String::new),

@@ -16,6 +16,7 @@ use twinhub_core::ids::HubName;
 use twinhub_core::methods::Methods;
 use twinhub_core::ports::{EndReason, EventLog, Sessions, StateStore};
 use twinhub_core::presence::PresenceBook;
+use twinhub_core::query::Queries;
 use twinhub_core::stored_sessions::StoredSessions;
 use twinhub_core::telemetry::Telemetry;
 use twinhub_core::time::{Clock, SystemClock};
@@ -39,6 +40,7 @@ pub struct Core {
     pub access: Arc<Access>,
     pub registry: Arc<Registry>,
     pub twins: Arc<Twins>,
+    pub queries: Arc<Queries>,
     pub cloud_to_device: Arc<CloudToDevice>,
     pub connections: Arc<Connections>,
     pub methods: Arc<Methods>,
@@ -93,6 +95,7 @@ impl Core {
                 clock.clone(),
             )),
             twins: Arc::new(Twins::new(store.clone(), presence.clone(), clock.clone())),
+            queries: Arc::new(Queries::new(engine.clone(), presence.clone())),
             cloud_to_device: Arc::new(CloudToDevice::new(
                 store.clone(),
                 clock.clone(),

@@ -106,6 +106,7 @@ impl Gateways {
             access: core.access.clone(),
             registry: core.registry.clone(),
             twins: core.twins.clone(),
+            queries: core.queries.clone(),
             methods: core.methods.clone(),
             clock: core.clock.clone(),
             health,
