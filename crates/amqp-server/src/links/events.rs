@@ -91,6 +91,7 @@ impl Inner {
             wake(&mut sending.ready_waker);
             wake(&mut sending.settled_waker);
             wake(&mut sending.drain_waker);
+            wake(&mut sending.left_waker);
         }
     }
 

@@ -179,6 +179,24 @@ impl Outgoing {
         &self.attach
     }
 
+    /// Waits until the link is gone: for whoever waits for something else
+    /// than the link. Safe to cancel.
+    pub async fn left(&mut self) -> Gone {
+        poll_fn(|cx| self.poll_left(cx)).await
+    }
+
+    /// Whether the link is gone, as [`left`](Self::left).
+    pub fn poll_left(&mut self, cx: &mut Context<'_>) -> Poll<Gone> {
+        let mut inner = self.links.lock();
+        match sending(&mut inner, self.link) {
+            Err(gone) => Poll::Ready(gone),
+            Ok(sending) => {
+                remember(&mut sending.left_waker, cx.waker());
+                Poll::Pending
+            }
+        }
+    }
+
     /// Why the link is gone, if it is.
     pub fn gone(&self) -> Option<Gone> {
         let inner = self.links.lock();

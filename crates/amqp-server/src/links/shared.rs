@@ -73,6 +73,7 @@ pub(super) struct Sending {
     pub(super) ready_waker: Option<Waker>,
     pub(super) settled_waker: Option<Waker>,
     pub(super) drain_waker: Option<Waker>,
+    pub(super) left_waker: Option<Waker>,
     pub(super) draining: bool,
     pub(super) gone: Option<Gone>,
 }
@@ -235,6 +236,7 @@ impl Inner {
             ready_waker: None,
             settled_waker: None,
             drain_waker: None,
+            left_waker: None,
             draining: false,
             gone: self.gone(link),
         };

@@ -61,9 +61,17 @@ impl Delivery<'_> {
     async fn send_all(&mut self, link: &mut Outgoing) -> Result<Infallible, End> {
         loop {
             self.credit(link).await?;
-            if self.cursor.peek().is_none() && !self.fill().await? {
-                self.idle(link).await?;
-                continue;
+            if self.cursor.peek().is_none() {
+                // Somebody else may want the place while the log is read.
+                let filled = select! {
+                    biased;
+                    gone = link.left() => return Err(gone.into()),
+                    filled = self.fill() => filled?,
+                };
+                if !filled {
+                    self.idle(link).await?;
+                    continue;
+                }
             }
             self.send_some(link);
         }
