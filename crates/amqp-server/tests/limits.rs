@@ -65,6 +65,38 @@ async fn a_connection_whose_last_token_ends_is_closed_a_while_later() {
 }
 
 #[tokio::test]
+async fn a_connection_whose_last_token_has_ended_is_closed_by_clocks_that_go() {
+    let plant = Plant::with(Settings {
+        stranger_deadline: Duration::from_millis(200),
+        ..Settings::default()
+    })
+    .await;
+    let mut talker = plant.stranger().await;
+    let token = plant.policy_token("service", HOST, 1);
+    assert_eq!(talker.put_token(&token).await, 200);
+
+    let closed = timeout(Duration::from_secs(5), talker.closed()).await;
+
+    let error = closed.expect("it is closed").unwrap();
+    assert_eq!(error.condition, "amqp:unauthorized-access");
+}
+
+#[tokio::test]
+async fn a_connection_by_plain_is_closed_as_soon_as_its_token_ends() {
+    let plant = Plant::new().await;
+    let mut talker = plant.connect();
+    let token = plant.policy_token("service", HOST, 2);
+    let response = format!("\0service@sas.root.plant\0{token}");
+    talker.sasl("PLAIN", response.as_bytes()).await;
+    talker.open(HOST).await;
+
+    let closed = timeout(Duration::from_secs(5), talker.closed()).await;
+
+    let error = closed.expect("it is closed").unwrap();
+    assert_eq!(error.condition, "amqp:unauthorized-access");
+}
+
+#[tokio::test]
 async fn a_link_stops_sending_to_a_peer_that_does_not_read() {
     let plant = Plant::new().await;
     let (mut talker, _) = plant.connect_by(None, 1024);

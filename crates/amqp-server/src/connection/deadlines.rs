@@ -47,7 +47,7 @@ impl Deadlines {
         inner: &mut Inner,
         blocked_since: Option<Instant>,
     ) -> Result<bool, End> {
-        self.follow(context);
+        self.follow(context, Instant::now());
         loop {
             let now = Instant::now();
             // While the peer is not read, its silence is not its own.
@@ -69,8 +69,9 @@ impl Deadlines {
                 return Err(End::NotReading);
             }
             if self.credential.is_some_and(|deadline| now >= deadline) {
+                // By the clock that tokens count by.
                 self.seen = u64::MAX;
-                self.follow(context);
+                self.follow(context, now);
                 if self.credential.is_some_and(|deadline| now >= deadline) {
                     return Err(End::Stranger);
                 }
@@ -84,8 +85,9 @@ impl Deadlines {
         }
     }
 
-    /// Looks at the credentials if they have changed.
-    fn follow(&mut self, context: &ConnectionContext) {
+    /// Looks at the credentials if they have changed. What is over by now has
+    /// its deadline now, and not a hair later.
+    fn follow(&mut self, context: &ConnectionContext, now: Instant) {
         let credentials = &context.credentials;
         let version = credentials.version();
         if version == self.seen {
@@ -100,7 +102,7 @@ impl Deadlines {
                 false => Duration::ZERO,
             };
             let left = expiry.plus(grace).since(context.now());
-            self.credential = Instant::now().checked_add(left);
+            self.credential = now.checked_add(left);
         }
     }
 }
