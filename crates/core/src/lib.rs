@@ -14,6 +14,7 @@
 //! | [`twins`] | device and module twins |
 //! | [`query`] | the query language over twins |
 //! | [`messages`], [`telemetry`], [`events`], [`event_reader`] | what devices send, and what readers read |
+//! | [`routing`] | conditions on events |
 //! | [`c2d`] | messages to devices and modules, and feedback on them |
 //! | [`methods`] | calls of what devices and modules do |
 //! | [`connections`], [`presence`], [`stored_sessions`] | who is connected, and what outlives a connection |
@@ -41,6 +42,7 @@ pub mod policies;
 pub mod ports;
 pub mod presence;
 pub mod query;
+pub mod routing;
 pub mod stored_sessions;
 pub mod telemetry;
 pub mod time;
