@@ -450,6 +450,16 @@ def test_many_questions_at_once_are_all_answered(service):
     assert sorted(answer.correlation_id for answer in answers) == sorted(identifiers)
 
 
+def test_device_gets_no_answer_to_its_questions(device, keep):
+    peer = keep(Peer.of_device(device))
+    try:
+        answer = Questions(peer).ask("com.microsoft:eventhub", name=HUB_NAME)
+    except LinkRefused as refused:
+        assert refused.condition == "amqp:unauthorized-access"
+    else:
+        assert answer.properties["status-code"] == 401 and answer.body is None
+
+
 # Tokens and the redirect.
 
 

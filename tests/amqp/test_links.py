@@ -90,7 +90,7 @@ def test_links_of_others_are_refused(hub, identity, peer):
 @pytest.mark.parametrize(
     "address, sender",
     [("/messages/devicebound", True), (FEEDBACK, False), ("/messages/serviceBound/filenotifications", False),
-     (READER, False), (HUB_NAME + "/$management", True)],
+     (READER, False)],
 )  # fmt: skip
 def test_service_links_are_refused_to_devices(peer, address, sender):
     with pytest.raises(LinkRefused) as refused:

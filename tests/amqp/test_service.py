@@ -154,11 +154,11 @@ def private(hub_factory):
     return hub_factory().start()
 
 
-def answered(hub, service, keep, count=FULL_BATCH):
-    """Devices that have accepted so many messages; a full batch of feedback does not wait for more."""
+def answered(hub, service, keep):
+    """Two devices that have accepted messages, the last in order; a full batch of feedback does not wait for more."""
     sender = service.sender(SEND)
-    identifiers = [f"m-{number}" for number in range(count)]
-    for start in range(0, count, QUEUE):
+    identifiers = [f"m-{number}" for number in range(FULL_BATCH)]
+    for start in range(0, FULL_BATCH, QUEUE):
         device = hub.with_device("answers")
         part = identifiers[start : start + QUEUE]
         for identifier in part:
@@ -175,7 +175,7 @@ def answered(hub, service, keep, count=FULL_BATCH):
 def test_feedback_has_what_the_sdks_look_for(private, keep):
     service = keep(Peer.of_service(private))
     receiver = service.receiver(FEEDBACK)
-    device = answered(private, service, keep, 1)
+    device = answered(private, service, keep)
 
     got = service.receive(receiver, within=25)
     service.settle(got)
@@ -185,8 +185,9 @@ def test_feedback_has_what_the_sdks_look_for(private, keep):
     assert bytes(sent.user_id)
     assert type(sent.annotations[symbol("iothub-enqueuedtime")]) is timestamp
     assert len(got.tag) == 16 and not got.settled
-    (record,) = json.loads(got.body)
-    assert record["originalMessageId"] == "m-0"
+    records = json.loads(got.body)
+    assert {record["originalMessageId"] for record in records} == {f"m-{number}" for number in range(FULL_BATCH)}
+    record = records[-1]
     assert record["statusCode"] == record["description"] == "Success"
     assert record["deviceId"] == device.device_id
     assert record["deviceGenerationId"] == device.document["generationId"]

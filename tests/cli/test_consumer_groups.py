@@ -127,6 +127,14 @@ def test_the_endpoint_has_a_connection_string(hub, policy, word):
     assert {**other, "SharedAccessKey": ""} == {**parts, "SharedAccessKey": ""}
 
 
+def test_a_policy_that_may_not_read_has_no_string_for_the_endpoint(hub):
+    done = hub.cli("connection-string", "--default-eventhub", "--policy", "registryRead", check=False)
+
+    assert done.returncode == USAGE
+    assert done.stdout == ""
+    assert "lacks ServiceConnect" in done.stderr
+
+
 def test_the_endpoint_is_for_no_device(hub):
     done = hub.cli("connection-string", "--default-eventhub", "-d", unique("cli"), check=False)
 

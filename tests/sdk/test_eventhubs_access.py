@@ -92,7 +92,7 @@ def refusal(client):
     return asked.value
 
 
-@pytest.mark.parametrize("policy", ["device", "registryRead", "registryReadWrite"])
+@pytest.mark.parametrize("policy", ["device", "registryReadWrite"])
 def test_policies_without_service_connect_are_refused(hub, policy):
     connection_string = hub.event_hub_connection_string(policy)
 
