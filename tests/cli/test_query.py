@@ -71,7 +71,7 @@ def test_more_rows_than_a_page_has_are_printed(hub_factory):
     hub = hub_factory().start()
     for hundred in range(11):
         items = [{"id": f"d{hundred * 100 + n:04}", "importMode": "create"} for n in range(100)]
-        hub.http("POST", "/devices", body=items, policy="iothubowner")
+        hub.http("POST", "/devices", json=items)
 
     rows = asked(hub, "SELECT deviceId FROM devices")
 

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import queue
 import threading
 import time
 from collections.abc import Callable, Sequence
-from types import ModuleType
 from typing import Any
 
 from azure.eventhub import EventData, EventHubConsumerClient, PartitionContext, TransportType
 from azure.eventhub._pyamqp import client as sdk_client
-from azure.eventhub._pyamqp.aio import _client_async as sdk_client_async
 from azure.eventhub.aio import EventHubConsumerClient as AioConsumerClient
 
 from support.events import Event, EventStream
@@ -24,20 +21,16 @@ DEFAULT_GROUP = "$Default"
 
 
 class _Hasty:
-    """A module for the SDK's threads and tasks that look, once a second, whether they shall end."""
+    """The time for the SDK's thread that looks, once a second, whether it shall end."""
 
-    def __init__(self, module: ModuleType):
-        self._module = module
+    time = staticmethod(time.time)
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._module, name)
-
-    def sleep(self, seconds: float) -> Any:
-        return self._module.sleep(min(seconds, 0.05))
+    @staticmethod
+    def sleep(seconds: float) -> None:
+        time.sleep(min(seconds, 0.05))
 
 
-sdk_client.time = _Hasty(time)
-sdk_client_async.asyncio = _Hasty(asyncio)
+sdk_client.time = _Hasty
 
 
 def client_options(hub: Hub, *, websockets: bool = False, **options: Any) -> dict[str, Any]:

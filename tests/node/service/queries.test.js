@@ -19,11 +19,11 @@ async function createFleet(t, halls) {
   return { fleet, ids: ids.sort() };
 }
 
-/** All pages of a query, as they come. */
+/** All pages of a query, as they come. Without its token, `next` of a promise begins anew. */
 async function pagesOf(query) {
   const pages = [];
   while (query.hasMoreResults) {
-    const { result } = await query.next();
+    const { result } = await query.next(query.continuationToken);
     pages.push(result);
   }
   return pages;
