@@ -47,7 +47,7 @@ def test_figures_are_printed_under_their_names(hub, fleet):
     groups = asked(hub, "--query-command", query)
     table = hub.cli("query", "-q", query, "--output", "table").stdout
 
-    assert sorted(groups, key=str) == [{"hall": 3, "n": 2}, {"hall": 4, "n": 1}]
+    assert sorted(groups, key=lambda group: group["hall"]) == [{"hall": 3, "n": 2}, {"hall": 4, "n": 1}]
     assert table.splitlines()[0].split() == ["Hall", "N"]
 
 

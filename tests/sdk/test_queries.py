@@ -89,7 +89,7 @@ def test_figures_come_under_their_names(fleet):
     groups = fleet.query(select="tags.hall, COUNT() AS n", group=" GROUP BY tags.hall")
 
     # The SDK takes every row for a twin and keeps the rest apart.
-    found = sorted((row.additional_properties for row in groups.items), key=str)
+    found = sorted((row.additional_properties for row in groups.items), key=lambda row: row["hall"])
     assert found == [{"hall": 3, "n": 2}, {"hall": 4, "n": 1}]
 
 

@@ -14,6 +14,7 @@ use crate::config::Environment;
 mod access;
 mod answer;
 mod authentication;
+mod backup;
 mod c2d_message;
 mod certificate;
 mod connection_string;
@@ -32,7 +33,9 @@ mod monitor_events;
 mod operator_token;
 mod policy;
 mod properties;
+mod query;
 mod refusal;
+mod restore;
 mod sas_token;
 mod serve;
 mod simulate;
@@ -124,6 +127,8 @@ enum ClientCommand {
     /// Show and change the twin of a module
     #[command(subcommand)]
     ModuleTwin(twin::ModuleCommand),
+    /// Ask for twins, columns of them, or figures over them
+    Query(query::Args),
     /// Call a method of a device and print its answer
     InvokeDeviceMethod(method::DeviceMethod),
     /// Call a method of a module and print its answer
@@ -137,6 +142,10 @@ enum ClientCommand {
     Simulate(simulate::Args),
     /// Print a shared access signature token
     GenerateSasToken(sas_token::Args),
+    /// Copy everything that the running hub keeps, at one moment
+    Backup(backup::Args),
+    /// Make a data folder of a backup
+    Restore(restore::Args),
     /// Show or replace the token that opens the management API
     #[command(subcommand)]
     OperatorToken(operator_token::Command),
@@ -188,12 +197,15 @@ impl ClientCommand {
             Self::ModuleIdentity(command) => module_identity::run(&command, access).await,
             Self::DeviceTwin(command) => twin::run_device(&command, access).await,
             Self::ModuleTwin(command) => twin::run_module(&command, access).await,
+            Self::Query(args) => query::run(&args, access).await,
             Self::InvokeDeviceMethod(args) => method::run_device(&args, access).await,
             Self::InvokeModuleMethod(args) => method::run_module(&args, access).await,
             Self::CloudToDeviceMessage(command) => c2d_message::run(&command, access).await,
             Self::MonitorEvents(args) => monitor_events::run(&args, access, form).await,
             Self::Simulate(args) => simulate::run(&args, access).await,
             Self::GenerateSasToken(args) => sas_token::run(&args, access).await,
+            Self::Backup(args) => backup::run(&args, access).await,
+            Self::Restore(args) => restore::run(&args, access).await,
             Self::OperatorToken(command) => operator_token::run(&command, access).await,
         }
     }

@@ -28,6 +28,13 @@ pub enum Answer {
         /// Columns of its table, as paths; nested members after a dot.
         columns: &'static [&'static str],
     },
+    /// Rows of any columns: each a member of the rows that have it.
+    Rows {
+        /// The rows.
+        rows: Vec<Value>,
+        /// The columns of their table.
+        columns: Vec<String>,
+    },
     /// A single text, printed bare unless JSON is asked for.
     Text {
         /// The member that holds it in JSON.
@@ -56,6 +63,17 @@ impl Answer {
             (Self::Shell(lines), _) => lines,
             (Self::Documents { value, columns }, Some(Output::Table)) => table(&value, columns),
             (Self::Documents { value, .. }, _) => format!("{value:#}\n"),
+            (Self::Rows { rows, columns }, Some(Output::Table)) => {
+                let cell =
+                    |row: &Value, name: &String| row.get(name).map_or_else(String::new, shown);
+                drawn(
+                    &rows,
+                    columns.iter().map(|name| capitalized(name)),
+                    &columns,
+                    cell,
+                )
+            }
+            (Self::Rows { rows, .. }, _) => format!("{:#}\n", Value::Array(rows)),
             (Self::Text { name, text }, Some(Output::Json)) => {
                 format!("{:#}\n", json!({ name: text }))
             }
@@ -69,11 +87,25 @@ fn table(value: &Value, columns: &[&str]) -> String {
         Value::Array(rows) => rows.as_slice(),
         row => std::slice::from_ref(row),
     };
+    drawn(
+        rows,
+        columns.iter().map(|path| title(path)),
+        columns,
+        |row, path| cell(row, path),
+    )
+}
+
+fn drawn<C>(
+    rows: &[Value],
+    titles: impl Iterator<Item = String>,
+    columns: &[C],
+    cell: impl Fn(&Value, &C) -> String,
+) -> String {
     let mut table = Table::new();
     table.load_preset(presets::NOTHING);
-    table.set_header(columns.iter().map(|path| title(path)));
+    table.set_header(titles);
     for row in rows {
-        table.add_row(columns.iter().map(|path| cell(row, path)));
+        table.add_row(columns.iter().map(|column| cell(row, column)));
     }
     // Without trailing blanks, lines can be compared and cut.
     let lines: Vec<String> = table
@@ -104,10 +136,14 @@ fn capitalized(name: &str) -> String {
 
 fn cell(row: &Value, path: &str) -> String {
     let found = path.split('.').try_fold(row, |value, name| value.get(name));
-    match found {
-        None | Some(Value::Null) => String::new(),
-        Some(Value::String(text)) => text.clone(),
-        Some(other) => other.to_string(),
+    found.map_or_else(String::new, shown)
+}
+
+fn shown(value: &Value) -> String {
+    match value {
+        Value::Null => String::new(),
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
     }
 }
 
@@ -129,6 +165,18 @@ mod tests {
             text,
             " DeviceId  Type  DesiredVersion\n a         sas\n longer          3\n"
         );
+    }
+
+    #[test]
+    fn rows_are_shown_by_their_members_whatever_these_are_called() {
+        let answer = Answer::Rows {
+            rows: vec![json!({"a.b": "NO", "n": 3}), json!({"n": {"x": 1}})],
+            columns: vec!["a.b".to_owned(), "n".to_owned()],
+        };
+
+        let text = answer.render(Some(Output::Table));
+
+        assert_eq!(text, " A.b  N\n NO   3\n      {\"x\":1}\n");
     }
 
     #[test]

@@ -53,6 +53,11 @@ pub async fn run(args: &Args, access: &Access) -> Result<Answer, Failure> {
 
 async fn of_event_hub(name: &str, secondary: bool, access: &Access) -> Result<String, Failure> {
     let policy = access.management()?.policy(name).await?;
+    if !policy.grants("ServiceConnect") {
+        return Err(Failure::Usage(format!(
+            "the policy {name} lacks ServiceConnect, the right to read events: --policy names another"
+        )));
+    }
     Ok(event_hub(&access.running()?, &policy, secondary))
 }
 

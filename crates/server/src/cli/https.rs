@@ -8,7 +8,7 @@ use std::{fmt, net::SocketAddr, sync::Arc, time::Duration};
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::{
-    Request, Response,
+    HeaderMap, Request, Response,
     body::Incoming,
     client::conn::http1::{self, SendRequest},
     header,
@@ -109,12 +109,26 @@ impl HttpsClient {
         self.send_patiently(request, Duration::ZERO).await
     }
 
+    /// As [`send`](Self::send), with the headers of the answer.
+    pub async fn ask(&self, request: Request<Full<Bytes>>) -> Result<(HeaderMap, Bytes), Failure> {
+        self.exchange(request, Duration::ZERO).await
+    }
+
     /// As [`send`](Self::send); the hub may take so much longer to answer.
     pub async fn send_patiently(
         &self,
         request: Request<Full<Bytes>>,
         patience: Duration,
     ) -> Result<Bytes, Failure> {
+        let (_, body) = self.exchange(request, patience).await?;
+        Ok(body)
+    }
+
+    async fn exchange(
+        &self,
+        request: Request<Full<Bytes>>,
+        patience: Duration,
+    ) -> Result<(HeaderMap, Bytes), Failure> {
         let request = self.addressed(request)?;
         let stream = self.connect_to(self.endpoint.port).await?;
         within(
@@ -260,7 +274,7 @@ async fn begin(
 async fn exchange(
     stream: TlsStream<TcpStream>,
     request: Request<Full<Bytes>>,
-) -> Result<Bytes, Failure> {
+) -> Result<(HeaderMap, Bytes), Failure> {
     let (mut sender, connection) = http1::Builder::new()
         .preserve_header_case(true)
         .handshake(TokioIo::new(stream))
@@ -273,8 +287,8 @@ async fn exchange(
     answer
 }
 
-/// The body of a successful answer, or the refusal that the answer is.
-async fn whole(response: Response<Incoming>) -> Result<Bytes, Failure> {
+/// A successful answer, or the refusal that the answer is.
+async fn whole(response: Response<Incoming>) -> Result<(HeaderMap, Bytes), Failure> {
     let (head, body) = response.into_parts();
     let body = Limited::new(body, LONGEST_ANSWER)
         .collect()
@@ -282,7 +296,7 @@ async fn whole(response: Response<Incoming>) -> Result<Bytes, Failure> {
         .map_err(|error| Failure::NoHub(format!("the hub's answer broke off: {error}")))?
         .to_bytes();
     if head.status.is_success() {
-        return Ok(body);
+        return Ok((head.headers, body));
     }
     let named = head
         .headers

@@ -4,9 +4,10 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use bytes::Bytes;
 use http_body_util::Full;
+use hyper::header::{HeaderName, HeaderValue};
 use hyper::{Method, Request, header};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use serde_json::Value;
+use serde_json::{Value, json};
 use twinhub_http::header_case::learn_also;
 use twinhub_sas::{Credential, SasToken, SigningKey};
 
@@ -17,6 +18,9 @@ use super::{
 use crate::clock;
 
 const API_VERSION: &str = "2021-04-12";
+const PAGE_SIZE: HeaderName = HeaderName::from_static("x-ms-max-item-count");
+const CONTINUATION: HeaderName = HeaderName::from_static("x-ms-continuation");
+const ITEM_TYPE: HeaderName = HeaderName::from_static("x-ms-item-type");
 const TOKEN_LIFE: Duration = Duration::from_secs(600);
 const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
@@ -29,6 +33,16 @@ pub struct Hub {
     client: HttpsClient,
     policy: Option<String>,
     credential: Credential,
+}
+
+/// A page of the answer to a query.
+pub struct QueryPage {
+    /// The rows.
+    pub rows: Vec<Value>,
+    /// Whether they are twins rather than columns.
+    pub whole_twins: bool,
+    /// What brings the next page.
+    pub continuation: Option<String>,
 }
 
 /// A request to the data plane.
@@ -82,6 +96,42 @@ impl Hub {
         let request = self.request(call)?;
         let body = self.client.send_patiently(request, patience).await?;
         document(&body)
+    }
+
+    /// A page of the answer to a query: at most `size` rows, those after the
+    /// page that `continuation` came with.
+    pub async fn query(
+        &self,
+        text: &str,
+        size: usize,
+        continuation: Option<&str>,
+    ) -> Result<QueryPage, Failure> {
+        let question = json!({ "query": text });
+        let call = Call {
+            body: Some(&question),
+            ..Call::new(Method::POST, &["devices", "query"])
+        };
+        let mut request = self.request(call)?;
+        let headers = request.headers_mut();
+        headers.insert(PAGE_SIZE, HeaderValue::from(size));
+        if let Some(token) = continuation {
+            let token = HeaderValue::try_from(token).map_err(|_| {
+                Failure::Other(anyhow::anyhow!("the hub's continuation token is none"))
+            })?;
+            headers.insert(CONTINUATION, token);
+        }
+        let (headers, body) = self.client.ask(request).await?;
+        let text_of = |name| headers.get(name).and_then(|value| value.to_str().ok());
+        let Value::Array(rows) = document(&body)? else {
+            return Err(Failure::Other(anyhow::anyhow!(
+                "the answer is no list of rows: is this a hub?"
+            )));
+        };
+        Ok(QueryPage {
+            rows,
+            whole_twins: text_of(ITEM_TYPE) == Some("Twin"),
+            continuation: text_of(CONTINUATION).map(str::to_owned),
+        })
     }
 
     /// Sends a message: properties as headers, and a body of bytes.

@@ -45,7 +45,7 @@ pub struct Policy {
 
 impl Policy {
     /// Whether it grants `right`; the right to write includes reading.
-    fn grants(&self, right: &str) -> bool {
+    pub fn grants(&self, right: &str) -> bool {
         self.rights
             .split(',')
             .any(|granted| granted.trim() == right)
@@ -139,6 +139,16 @@ impl Management {
         self.send(method, &below, None, body).await
     }
 
+    /// A call about the backup that is under way, or was.
+    pub async fn backup(&self, method: Method, body: Option<&Value>) -> Result<Value, Failure> {
+        let request = Request::builder()
+            .method(method)
+            .uri("/twinhub/v1/backup")
+            .header(header::AUTHORIZATION, format!("Bearer {}", self.token));
+        let sent = self.client.send(with_document(request, body)?).await;
+        document(&self.explained(sent)?)
+    }
+
     async fn send(
         &self,
         method: Method,
@@ -146,7 +156,12 @@ impl Management {
         if_match: Option<&str>,
         body: Option<&Value>,
     ) -> Result<Value, Failure> {
-        match self.request(method, below, if_match, body).await {
+        self.explained(self.request(method, below, if_match, body).await)
+    }
+
+    /// A refused token says that another hub is there.
+    fn explained<T>(&self, outcome: Result<T, Failure>) -> Result<T, Failure> {
+        match outcome {
             Err(Failure::Refused(refusal)) if refusal.status == 401 => {
                 Err(Failure::NoHub(format!(
                     "the hub on {} does not know this folder's operator token: another hub has taken its place; see which one runs there, or start this one again",

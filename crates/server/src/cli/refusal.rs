@@ -66,7 +66,9 @@ impl Refusal {
             404 if self.is("DeviceConnectionClosedRemotely") => {
                 "it may have carried the call out all the same"
             }
-            404 => "check the name: upper and lower case count",
+            404 => "check the name; in IDs, upper and lower case count",
+            // What is said is enough.
+            409 if self.is("BackupUnderWay") => return None,
             409 => "it exists already: choose another ID, or update it",
             412 => "it was changed in the meantime: read it again, and use its etag",
             429 => "too many requests: try again in a moment",
