@@ -16,6 +16,7 @@ pub mod event_log;
 pub mod http;
 pub mod messages;
 pub mod mqtt;
+pub mod query;
 pub mod requests;
 pub mod sas;
 pub mod topics;
@@ -39,5 +40,6 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("mqtt_packet", mqtt::mqtt_packet),
     ("mqtt_topic", topics::mqtt_topic),
     ("mqtt_username", topics::mqtt_username),
+    ("query", query::query),
     ("sas_token", sas::sas_token),
 ];
