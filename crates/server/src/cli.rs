@@ -14,7 +14,6 @@ use crate::config::Environment;
 mod access;
 mod answer;
 mod authentication;
-mod backup;
 mod c2d_message;
 mod certificate;
 mod connection_string;
@@ -35,7 +34,6 @@ mod policy;
 mod properties;
 mod query;
 mod refusal;
-mod restore;
 mod sas_token;
 mod serve;
 mod simulate;
@@ -142,10 +140,6 @@ enum ClientCommand {
     Simulate(simulate::Args),
     /// Print a shared access signature token
     GenerateSasToken(sas_token::Args),
-    /// Copy everything that the running hub keeps, at one moment
-    Backup(backup::Args),
-    /// Make a data folder of a backup
-    Restore(restore::Args),
     /// Show or replace the token that opens the management API
     #[command(subcommand)]
     OperatorToken(operator_token::Command),
@@ -204,8 +198,6 @@ impl ClientCommand {
             Self::MonitorEvents(args) => monitor_events::run(&args, access, form).await,
             Self::Simulate(args) => simulate::run(&args, access).await,
             Self::GenerateSasToken(args) => sas_token::run(&args, access).await,
-            Self::Backup(args) => backup::run(&args, access).await,
-            Self::Restore(args) => restore::run(&args, access).await,
             Self::OperatorToken(command) => operator_token::run(&command, access).await,
         }
     }
