@@ -4,7 +4,8 @@
 //! hinders nobody but never catches up with a busy writer, so the log grows;
 //! once it is long and almost all moved, the writer is held up for the short
 //! rest, and the log starts from its beginning. A large rest would stall the
-//! writer for a second: then it is left for the next time.
+//! writer for a second: then it is left for the next time, and so it is while
+//! a backup reads, which a restart would wait for in vain.
 
 use std::io;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -31,6 +32,8 @@ pub(crate) struct CheckpointSignal {
 struct State {
     written: bool,
     stopping: bool,
+    /// Readers that stay for long.
+    long_reads: usize,
 }
 
 impl CheckpointSignal {
@@ -41,6 +44,16 @@ impl CheckpointSignal {
             state.written = true;
             self.changed.notify_all();
         }
+    }
+
+    /// Until what is returned is dropped, the log is not begun anew.
+    pub(crate) fn long_read(self: &Arc<Self>) -> LongRead {
+        self.lock().long_reads += 1;
+        LongRead(self.clone())
+    }
+
+    fn may_restart(&self) -> bool {
+        self.lock().long_reads == 0
     }
 
     fn stop(&self) {
@@ -66,6 +79,15 @@ impl CheckpointSignal {
     }
 }
 
+/// A reader that stays for long.
+pub(crate) struct LongRead(Arc<CheckpointSignal>);
+
+impl Drop for LongRead {
+    fn drop(&mut self) {
+        self.0.lock().long_reads -= 1;
+    }
+}
+
 /// The checkpointer's thread. Dropping it waits for it.
 pub(crate) struct Checkpointer {
     signal: Arc<CheckpointSignal>,
@@ -80,7 +102,7 @@ impl Checkpointer {
             .name("state-checkpointer".to_owned())
             .spawn(move || {
                 while waiting.wait() {
-                    match checkpoint(&connection) {
+                    match checkpoint(&connection, waiting.may_restart()) {
                         Ok(true) => {}
                         Ok(false) => waiting.written(),
                         Err(error) => tracing::warn!(%error, "a checkpoint failed"),
@@ -123,10 +145,10 @@ fn report_panic(panicked: bool) {
 }
 
 /// Moves what it can; true when all was moved.
-fn checkpoint(connection: &Connection) -> rusqlite::Result<bool> {
+fn checkpoint(connection: &Connection, may_restart: bool) -> rusqlite::Result<bool> {
     let log = run(connection, "PRAGMA wal_checkpoint(PASSIVE)")?;
     let rest = log.pages - log.moved;
-    if log.pages < LONG_LOG || rest > SHORT_REST {
+    if log.pages < LONG_LOG || rest > SHORT_REST || !may_restart {
         return Ok(rest == 0);
     }
     let log = run(connection, "PRAGMA wal_checkpoint(RESTART)")?;

@@ -18,8 +18,9 @@ use twinhub_core::ports::{
 use twinhub_core::presence::Activity;
 use twinhub_core::twins::Twin;
 
-use crate::checkpointer::{self, CheckpointSignal, Checkpointer};
+use crate::checkpointer::{self, CheckpointSignal, Checkpointer, LongRead};
 use crate::counts::Counts;
+use crate::errors::read_failed;
 use crate::open::{OpenError, StateFile};
 use crate::point_reads::PointReads;
 use crate::readers::Readers;
@@ -44,6 +45,8 @@ pub struct Engine {
     point_reads: PointReads,
     counts: Arc<Counts>,
     session_writes: SessionWrites,
+    file: StateFile,
+    checkpoint: Arc<CheckpointSignal>,
 }
 
 impl Engine {
@@ -68,10 +71,10 @@ impl Engine {
             Checkpointer::start(checkpoints, signal.clone()).map_err(OpenError::Thread)?;
         let workbench = Workbench {
             connection,
-            file,
+            file: file.clone(),
             counts: counts.clone(),
             sessions,
-            checkpoint: signal,
+            checkpoint: signal.clone(),
         };
         let writer =
             Writer::start(workbench, last_revision.cast_unsigned()).map_err(OpenError::Thread)?;
@@ -82,6 +85,8 @@ impl Engine {
             point_reads,
             counts,
             session_writes: SessionWrites::default(),
+            file,
+            checkpoint: signal,
         })
     }
 
@@ -108,6 +113,21 @@ impl Engine {
             Err(CommitError::Store(error)) => Err(error),
             Err(CommitError::Conflict(_)) => unreachable!("it has no precondition"),
         }
+    }
+
+    /// A connection for one long read, and what keeps the checkpointer from
+    /// waiting for it.
+    pub(crate) fn long_reader(&self) -> Result<(Connection, LongRead), StoreError> {
+        let connection = self.file.reader().map_err(read_failed)?;
+        Ok((connection, self.checkpoint.long_read()))
+    }
+
+    /// Does something short while nothing is being committed.
+    pub(crate) async fn between_commits<T: Send + 'static>(
+        &self,
+        act: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, StoreError> {
+        self.writer.pause(act).await
     }
 
     /// Takes nothing more; returns when everything queued is on disk or

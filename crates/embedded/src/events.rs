@@ -17,7 +17,8 @@ use twinhub_core::messages::MessageRef;
 use twinhub_core::ports::{Busy, EventLog, LogError, PartitionState, Producer, StartPosition};
 use twinhub_core::time::Timestamp;
 use twinhub_event_log::{
-    Commit, Log, Observer, OpenError, Options, ReadError, Record, Retention, Start, WriteError,
+    Commit, Log, Observer, OpenError, Options, ReadError, Record, Retention, Snapshot, Start,
+    WriteError,
 };
 
 use crate::metrics::EventLogMetrics;
@@ -141,6 +142,14 @@ impl LocalEventLog {
         self.hubs
             .values()
             .find_map(|hub| hub.log.refusing().map(write_error))
+    }
+
+    /// The logs of all hubs as they are now; `None` while there is another
+    /// snapshot.
+    pub(crate) fn snapshot(&self) -> Option<Vec<(HubName, Snapshot)>> {
+        let hubs = self.hubs.iter();
+        hubs.map(|(hub, held)| Some((hub.clone(), held.log.snapshot()?)))
+            .collect()
     }
 
     /// Writes what was handed over; takes nothing from then on.

@@ -20,8 +20,10 @@
 //! | `tables`, `records` | rows, and the versioned shapes in them |
 //! | `sessions` | who is connected |
 //! | `events` | the event port, over the segmented log |
+//! | [`backup`](Moment) | one moment of state and events, to be copied |
 //! | `metrics` | what is counted |
 
+mod backup;
 mod checkpointer;
 mod counts;
 mod engine;
@@ -40,6 +42,7 @@ mod tables;
 mod unit;
 mod writer;
 
+pub use backup::{BackupError, Copied, FORMATS, Formats, Moment, Part};
 pub use engine::Engine;
 pub use events::{EventSettings, LocalEventLog, OpenEventsError};
 pub use open::OpenError;

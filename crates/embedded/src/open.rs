@@ -13,7 +13,7 @@ use crate::schema::{self, Found};
 
 /// Older ones can corrupt a write-ahead log that is reset while it is read.
 const OLDEST_SQLITE: i32 = 3_051_003;
-const FILE_NAME: &str = "state.db";
+pub(crate) const FILE_NAME: &str = "state.db";
 /// The log is cut back to this size when it starts anew.
 const LOG_BYTES_KEPT: i64 = 64 * 1024 * 1024;
 /// The checkpointer may hold the writer up; nobody else can.

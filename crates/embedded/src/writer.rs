@@ -30,9 +30,12 @@ const QUEUE_CAPACITY: usize = 1024;
 const MAX_BATCH_STEPS: usize = 2048;
 
 type Outcome = Result<(), CommitError>;
+type Pause = Box<dyn FnOnce() + Send>;
 
 enum Message {
     Unit(Unit, oneshot::Sender<Outcome>),
+    /// Do this between two batches.
+    Pause(Pause),
     /// Do what is queued, then stop.
     Close,
 }
@@ -84,6 +87,24 @@ impl Writer {
             .unwrap_or_else(|gone| Err(StoreError::in_doubt("the writer has stopped", gone).into()))
     }
 
+    /// Does something short between two batches, when what is written is what
+    /// others were told, and returns what came of it.
+    pub(crate) async fn pause<T: Send + 'static>(
+        &self,
+        act: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let (reply, replied) = oneshot::channel();
+        let pause: Pause = Box::new(move || {
+            // A caller that went away does not care.
+            let _ = reply.send(act());
+        });
+        let queued = self.queue.send(Message::Pause(pause)).await;
+        queued.map_err(|_| StoreError::closed())?;
+        replied
+            .await
+            .map_err(|gone| StoreError::not_written("the writer has stopped", gone))
+    }
+
     /// Takes nothing more, and returns when all is written.
     pub(crate) async fn close(&self) {
         // An error means that it is closed already.
@@ -127,6 +148,7 @@ struct GroupCommit {
 impl GroupCommit {
     fn run(&mut self, mut queue: mpsc::Receiver<Message>) {
         let mut batch = Vec::new();
+        let mut pauses: Vec<Pause> = Vec::new();
         while let Some(first) = queue.blocking_recv() {
             let mut steps = 0;
             let mut next = Some(first);
@@ -136,6 +158,7 @@ impl GroupCommit {
                         steps += unit.size();
                         batch.push((unit, reply));
                     }
+                    Message::Pause(pause) => pauses.push(pause),
                     Message::Close => queue.close(),
                 }
                 next = if steps < MAX_BATCH_STEPS {
@@ -145,6 +168,7 @@ impl GroupCommit {
                 };
             }
             self.commit(mem::take(&mut batch));
+            pauses.drain(..).for_each(|pause| pause());
         }
     }
 

@@ -23,7 +23,8 @@ pub(crate) const HEADER: usize = 4096;
 /// The most partitions that a log can have.
 pub const MAX_PARTITIONS: u16 = 64;
 const MAGIC: &[u8; 8] = b"TWINHLOG";
-const VERSION: u16 = 1;
+/// The version of segments that this build writes, and the newest it reads.
+pub const VERSION: u16 = 1;
 const FIXED: usize = 24;
 const EACH: usize = 32;
 

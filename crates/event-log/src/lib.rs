@@ -25,6 +25,7 @@
 //! | `writer`, `ahead` | the two threads: commits; room ahead of them |
 //! | `view`, [`reader`](Record) | what is committed, and reading it |
 //! | [`retention`](Retention), `recovery` | what goes, and what is found at the start |
+//! | [`snapshot`](Snapshot) | a copy of one moment while the log goes on |
 //! | [`inspect`] | what the bytes of a file hold, without a log |
 //! | `frame`, `header`, `index`, `scan`, `disk` | bytes and files |
 
@@ -43,6 +44,7 @@ mod reader;
 mod recovery;
 mod retention;
 mod scan;
+mod snapshot;
 #[cfg(test)]
 mod tests;
 mod view;
@@ -50,10 +52,11 @@ mod writer;
 
 pub use error::{AppendError, HeaderError, OpenError, ReadError, WriteError};
 pub use frame::MAX_PAYLOAD;
-pub use header::MAX_PARTITIONS;
+pub use header::{MAX_PARTITIONS, VERSION as FORMAT};
 pub use log::{Log, Partition};
 pub use options::{Commit, Observer, Options};
 pub use producer::Producer;
 pub use reader::{Record, Start};
 pub use recovery::Recovered;
 pub use retention::{Dropped, Retention};
+pub use snapshot::{Snapshot, SnapshotFile};

@@ -15,6 +15,7 @@ use crate::producer::Producer;
 use crate::queue::Queue;
 use crate::reader::{Places, Record, Start};
 use crate::recovery::{Recovered, recover};
+use crate::snapshot::Hold;
 use crate::view::View;
 use crate::writer::Writer;
 
@@ -27,6 +28,8 @@ pub(crate) struct Shared {
     pub observer: Option<Arc<dyn Observer>>,
     /// Tells of each partition that records came.
     pub arrived: Vec<Notify>,
+    /// What a snapshot still needs.
+    pub hold: Hold,
     view: RwLock<View>,
     places: Vec<Mutex<Places>>,
 }
@@ -92,6 +95,7 @@ impl Log {
             segment_bytes: options.segment_bytes,
             observer: options.observer.clone(),
             arrived: (0..count).map(|_| Notify::new()).collect(),
+            hold: Hold::default(),
             view: RwLock::new(view),
             places: (0..count).map(|_| Mutex::default()).collect(),
             folder,
@@ -219,6 +223,10 @@ impl Log {
 
     pub(crate) fn shared(&self) -> &Shared {
         &self.shared
+    }
+
+    pub(crate) fn shared_handle(&self) -> Arc<Shared> {
+        self.shared.clone()
     }
 }
 

@@ -39,7 +39,8 @@ impl Log {
         let oldest = now.saturating_sub(retention.age);
         let (dropped, gone) = {
             let mut view = self.shared().view_mut();
-            take_old(&mut view, oldest, retention.bytes)
+            let held_from = self.shared().hold.from();
+            take_old(&mut view, oldest, retention.bytes, held_from)
         };
         let must_seal = self
             .shared()
@@ -62,15 +63,22 @@ impl Log {
     }
 }
 
-/// Takes the segments that may go out of sight, oldest first; never the newest.
-fn take_old(view: &mut View, oldest: i64, bytes: u64) -> (Dropped, Vec<Arc<Segment>>) {
+/// Takes the segments that may go out of sight, oldest first; never the
+/// newest, and none that a snapshot holds, which are those from `held_from` on.
+fn take_old(
+    view: &mut View,
+    oldest: i64,
+    bytes: u64,
+    held_from: Option<u64>,
+) -> (Dropped, Vec<Arc<Segment>>) {
     let mut dropped = Dropped::default();
     let mut going = 0;
     while going + 1 < view.segments.len() {
         let held = view.end - view.segments[going].base();
         let newest = view.partitions_at_end(going);
         let newest = newest.iter().map(|partition| partition.latest).max();
-        if newest >= Some(oldest) && held <= bytes {
+        let is_held = held_from.is_some_and(|from| view.segments[going].base() >= from);
+        if is_held || (newest >= Some(oldest) && held <= bytes) {
             break;
         }
         dropped.segments += 1;

@@ -6,6 +6,7 @@ mod model;
 mod reading;
 mod retention;
 mod sample;
+mod snapshot;
 mod writing;
 
 use std::future::poll_fn;
