@@ -3,7 +3,7 @@
 import os
 
 import pytest
-from proton import uint
+from proton import Message, uint
 
 from support.amqp_peer import ACCEPTED, LinkRefused, Peer, PeerClosed, audience, events_of, message
 from support.amqp_stream import over_tls
@@ -35,7 +35,7 @@ def memory_of(hub: Hub) -> int:
 
 @pytest.mark.slow
 def test_peers_that_never_finish_their_introduction_are_cut(hub, neighbour):
-    """Silent, half a TLS hello, half a header, no mechanism, no open, no token."""
+    """Silent, half a TLS hello, half a header, no mechanism, no open, no token, one that has expired."""
     silent = tcp(hub.host, hub.amqps_port)
     half_hello = tcp(hub.host, hub.amqps_port)
     half_hello.sendall(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03")
@@ -48,7 +48,12 @@ def test_peers_that_never_finish_their_introduction_are_cut(hub, neighbour):
     opened.sendall(AMQP_HEADER + frame(performative(OPEN, container_id="without a token")))
     peers.append(opened)
 
+    expired = RawAmqp.to(hub).start()
+    device = hub.with_device("expires")
+    assert expired.put_token(device.sas(ttl=2), audience(device)) == 200
+
     assert all(all_end_within(peers, HANDSHAKE_LIMIT))
+    expired.expect_closed(HANDSHAKE_LIMIT)
 
 
 def test_floods_of_garbage_hurt_nobody(hub, neighbour):
@@ -93,6 +98,27 @@ def test_stranger_gets_few_links(hub, neighbour):
             ends += 1
 
     assert ends, "a stranger has 250 links"
+
+
+def test_strangers_questions_that_nobody_hears_the_answers_to_cost_little(hub, neighbour):
+    """They ask on `$cbs` and attach no link for the answers."""
+    before = memory_of(hub)
+    request = Message(body="x", id="i" * 10_000)
+    request.properties = {"operation": "put-token", "type": "\x01" * 50_000, "name": "x"}
+    strangers = [Peer.to(hub) for _ in range(20)]
+    for stranger in strangers:
+        try:
+            sender = stranger.sender("$cbs", both=True)
+            for _ in range(64):
+                stranger.send(sender, request)
+        except (PeerClosed, LinkRefused):
+            pass
+    neighbour.settle_down()
+    grown = memory_of(hub) - before
+    for stranger in strangers:
+        stranger.drop()
+
+    assert grown < 40 * 1024 * 1024, f"{grown} bytes"
 
 
 def test_flood_of_sessions_is_bounded(hub, device, neighbour):

@@ -303,6 +303,22 @@ def test_aborted_message_is_as_if_never_sent(identity, peer, sender):
     assert [event.payload for event in read(identity)] == [b"whole"]
 
 
+def test_aborting_uses_up_no_credit_for_good(device, keep):
+    peer = keep(Peer.of_device(device))
+    sender = peer.sender(events_of(device))
+
+    for _ in range(3):
+        for _ in range(sender.credit):
+            aborted = sender.delivery(sender.delivery_tag())
+            sender.stream(b"x")
+            peer.pump(0)
+            aborted.abort()
+        peer.until(lambda: sender.credit > 0, what="credit after aborted messages")
+
+    assert peer.deliver(sender, message(b"whole")) == ACCEPTED
+    assert [event.payload for event in read(device)] == [b"whole"]
+
+
 def test_half_a_message_of_a_link_that_ends_is_forgotten(identity, peer, sender):
     sender.delivery("half")
     sender.stream(message(b"x" * 100_000).encode()[:50_000])
