@@ -187,6 +187,39 @@ async fn who_is_connected_is_seen_at_once() {
     assert_eq!(during, [expected]);
 }
 
+#[tokio::test]
+async fn long_and_deep_conditions_are_answered() {
+    let plant = many(6).await;
+    let texts: Vec<_> = (0..800).map(|number| format!("'x{number}'")).collect();
+    let texts = texts.join(",");
+    let numbers: Vec<_> = (0..1_500).map(|number| number.to_string()).collect();
+    let deep = |levels: usize, open: &str, close: &str| {
+        let (open, close) = (open.repeat(levels), close.repeat(levels));
+        format!("{open}tags.third = true{close}")
+    };
+
+    for (condition, expected) in [
+        (format!("tags.third IN [{texts}]"), 0),
+        (format!("tags.none NIN [{texts}]"), 0),
+        (format!("tags.third NIN [{texts}]"), 6),
+        (format!("deviceId IN [{texts},'d03']"), 1),
+        (format!("tags.number IN [{}]", numbers.join(",")), 6),
+        (vec!["tags.third"; 500].join(" AND "), 2),
+        (vec!["tags.third"; 500].join(" OR "), 2),
+        (format!("NOT ({})", vec!["tags.third"; 500].join(" OR ")), 4),
+        (deep(16, "NOT (", ")"), 2),
+        (deep(31, "(true AND ", ")"), 2),
+        (deep(31, "(false OR false OR ", " OR false)"), 2),
+        (deep(31, &format!("({}", "false OR ".repeat(20)), ")"), 2),
+    ] {
+        let query = format!("SELECT * FROM devices WHERE {condition}");
+
+        let rows = plant.rows(&query, 100).await.unwrap();
+
+        assert_eq!(rows.len(), expected, "{}", &condition[..60]);
+    }
+}
+
 /// More identities than one read looks at.
 #[tokio::test]
 async fn few_hits_among_many_are_found() {

@@ -10,6 +10,9 @@
 use rusqlite::types::Value;
 use twinhub_core::query::{Comparison, Constant, Expr, Path, Root, Source};
 
+/// Conditions side by side that are still worth a statement of their own.
+const MAX_PARTS: usize = 64;
+
 /// A part of a statement, and what is bound to it.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Sql {
@@ -37,6 +40,10 @@ impl Pushed {
             finds_few: conditions.iter().any(names_devices),
         };
         for (index, condition) in conditions.iter().enumerate() {
+            if pushed.sql.len() == MAX_PARTS {
+                pushed.rest.push(index);
+                continue;
+            }
             let exact = compiler.exact(condition);
             if exact.is_none() {
                 pushed.rest.push(index);
@@ -141,7 +148,8 @@ impl Compiler {
     fn narrowing(&self, condition: &Expr) -> Option<Sql> {
         match condition {
             Expr::And(parts) => {
-                let parts: Vec<_> = parts.iter().filter_map(|part| self.either(part)).collect();
+                let parts = parts.iter().filter_map(|part| self.either(part));
+                let parts: Vec<_> = parts.take(MAX_PARTS).collect();
                 (!parts.is_empty()).then(|| joined(" AND ", parts))
             }
             Expr::Or(parts) => all(" OR ", parts.iter().map(|part| self.either(part))),
@@ -185,6 +193,9 @@ impl Compiler {
             return None;
         }
         let operand = self.operand(path)?;
+        if let Some(texts) = all_texts(list) {
+            return Some(in_texts(&operand, texts));
+        }
         let equal = |constant| exact_comparison(&operand, Comparison::Equal, constant);
         all(" OR ", list.iter().map(equal))
     }
@@ -300,6 +311,34 @@ fn json_comparison(place: &JsonPlace, comparison: Comparison, constant: &Constan
     }
 }
 
+/// The values of a list of texts alone.
+fn all_texts(list: &[Constant]) -> Option<Vec<Value>> {
+    let text = |constant: &Constant| match constant {
+        Constant::Text(text) => Some(Value::Text(text.clone())),
+        _ => None,
+    };
+    list.iter().map(text).collect()
+}
+
+/// However many they are, they are looked up at once.
+fn in_texts(operand: &Operand, texts: Vec<Value>) -> Sql {
+    let places = vec!["?"; texts.len()].join(", ");
+    let text = match operand {
+        Operand::Text(column) => format!("({column} IN ({places}))"),
+        Operand::Bool(_) | Operand::Integer(_) => return truth(Some(false)),
+        Operand::Json(place) => format!(
+            "(CASE WHEN {kind} = 'text' THEN {value} IN ({places}) \
+             WHEN {kind} IN ('integer', 'real', 'true', 'false', 'null') THEN 0 END)",
+            kind = place.type_of(),
+            value = place.value(),
+        ),
+    };
+    Sql {
+        text,
+        parameters: texts,
+    }
+}
+
 /// True of all numbers that fulfil the comparison, and of some that don't.
 fn near_number(place: &JsonPlace, comparison: Comparison, number: f64) -> Sql {
     let others = match comparison {
@@ -406,17 +445,33 @@ fn not(inner: Sql) -> Sql {
     }
 }
 
-/// Nothing unless all are there, and there is one.
-fn all(operator: &str, parts: impl Iterator<Item = Option<Sql>>) -> Option<Sql> {
+/// Nothing unless all are there, and not too many.
+fn all(operator: &str, parts: impl ExactSizeIterator<Item = Option<Sql>>) -> Option<Sql> {
+    if parts.len() > MAX_PARTS {
+        return None;
+    }
     let parts: Vec<_> = parts.collect::<Option<_>>()?;
     (!parts.is_empty()).then(|| joined(operator, parts))
 }
 
+/// In brackets, half by half: SQLite bounds how deep expressions are.
 fn joined(operator: &str, parts: Vec<Sql>) -> Sql {
     let texts: Vec<_> = parts.iter().map(|part| part.text.as_str()).collect();
     Sql {
-        text: format!("({})", texts.join(operator)),
+        text: bracketed(operator, &texts),
         parameters: parts.into_iter().flat_map(|part| part.parameters).collect(),
+    }
+}
+
+fn bracketed(operator: &str, texts: &[&str]) -> String {
+    match texts {
+        [] => String::new(),
+        [only] => (*only).to_owned(),
+        many => {
+            let (left, right) = many.split_at(many.len() / 2);
+            let (left, right) = (bracketed(operator, left), bracketed(operator, right));
+            format!("({left}{operator}{right})")
+        }
     }
 }
 
