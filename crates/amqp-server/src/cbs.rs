@@ -29,7 +29,7 @@ const CREDIT: u32 = 100;
 /// A token has 4 KiB at most.
 const MAX_REQUEST: u64 = 16 * 1024;
 /// So many answers are kept for a peer that takes none, of
-/// [`request::MAX_ECHO`] bytes twice and a short text each: strangers can have
+/// [`MAX_ECHO`](crate::echo::MAX_ECHO) bytes twice and a short text each: strangers can have
 /// them.
 const MAX_WAITING: usize = 64;
 

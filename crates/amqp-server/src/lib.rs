@@ -12,6 +12,7 @@
 //! | [`links`] | the handles by which links are served |
 //! | [`credentials`], [`context`] | what a connection has proved, and what its links know of it |
 //! | [`errors`] | refusals as conditions and descriptions |
+//! | [`echo`] | what an answer may repeat of its request |
 //! | `sasl`, `cbs` | how credentials come in |
 //! | `connection` | the task of one connection |
 //! | [`server`] | what all connections share |
@@ -22,6 +23,7 @@ mod connection;
 pub mod container;
 pub mod context;
 pub mod credentials;
+pub mod echo;
 pub mod errors;
 pub mod links;
 mod metrics;

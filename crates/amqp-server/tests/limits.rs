@@ -247,6 +247,10 @@ async fn shutdown_says_goodbye_and_does_not_wait_for_stubborn_links() {
 
     plant.shutdown.cancel();
 
+    for _ in 0..2 {
+        let error = talker.detached().await.unwrap();
+        assert_eq!(error.condition, "amqp:link:detach-forced");
+    }
     let error = talker.closed().await.unwrap();
     assert_eq!(error.condition, "amqp:connection:forced");
     assert!(start.elapsed() < Duration::from_secs(1));

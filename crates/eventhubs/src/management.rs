@@ -1,12 +1,13 @@
 //! `$management`: questions about an entity and its partitions.
 //!
 //! A client asks on one link and is answered on another; it may have any
-//! number of such pairs on a connection. Every request is answered, also one
-//! that makes no sense: azure-eventhub for Python waits for ever otherwise.
-//! A request is settled before its answer goes out.
+//! number of such pairs on a connection. Every request that can be read is
+//! answered, also one that makes no sense: azure-eventhub for Python waits for
+//! ever otherwise. A request is settled before its answer goes out.
 //!
-//! Up to [`MAX_WAITING`] answers wait for a receiver that takes them; a client
-//! that asks on loses the link it asks on.
+//! Up to [`MAX_WAITING`] answers wait for a receiver that takes them, and
+//! repeat little of what was asked; a client that asks on loses the link it
+//! asks on.
 
 mod answer;
 mod pairs;
@@ -22,9 +23,10 @@ use tokio::sync::mpsc;
 use twinhub_amqp_engine::performatives::{AmqpError, DeliveryState, condition};
 use twinhub_amqp_server::{
     ConnectionContext, Direction, IncomingDelivery, IncomingTerms, NewDelivery, OutgoingTerms,
-    PendingLink,
+    PendingLink, echo,
 };
 use twinhub_core::access::ServicePermit;
+use twinhub_core::hubs::Hub;
 
 use self::answer::Answer;
 use self::pairs::{Asker, Pairs, Route};
@@ -38,8 +40,8 @@ pub(crate) const MAX_ARRIVALS: usize = 64;
 const MAX_WAITING: usize = 64;
 /// How many questions a client may have under way on a link.
 const CREDIT: u32 = 64;
-/// The largest question.
-const MAX_REQUEST: u64 = 64 * 1024;
+/// The largest question, which may have a token with it.
+const MAX_REQUEST: u64 = 16 * 1024;
 
 /// A link for questions or answers that waits to be served.
 pub(crate) struct Arrival {
@@ -157,7 +159,7 @@ impl Desk {
         if name.eq_ignore_ascii_case(permit.hub().name().as_str()) {
             Ok(permit)
         } else {
-            Err(Refusal::NotFound(name.to_owned()))
+            Err(Refusal::NotFound(echo::quote(name).to_owned()))
         }
     }
 
@@ -204,11 +206,11 @@ impl Desk {
             Ok(request::Question::Partition(text)) => {
                 let count = log.partitions(hub.name()).unwrap_or(0);
                 let Some(partition) = crate::reader::parse_partition(&text, count) else {
-                    return Answer::not_found(&format!("{}/Partitions/{text}", hub.name()));
+                    return Answer::not_found(&partition_named(hub, &text));
                 };
                 match log.partition(hub.name(), partition).await {
                     Ok(Some(state)) => Answer::partition(hub, partition, &state),
-                    Ok(None) => Answer::not_found(&format!("{}/Partitions/{text}", hub.name())),
+                    Ok(None) => Answer::not_found(&partition_named(hub, &text)),
                     Err(error) => {
                         tracing::error!(hub = %hub.name(), %partition, %error, "could not look at a partition");
                         Answer::failed()
@@ -217,4 +219,8 @@ impl Desk {
             }
         }
     }
+}
+
+fn partition_named(hub: &Hub, text: &str) -> String {
+    format!("{}/Partitions/{}", hub.name(), echo::quote(text))
 }

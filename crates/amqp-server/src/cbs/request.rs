@@ -8,11 +8,7 @@ use twinhub_amqp_engine::value::Value;
 use twinhub_core::access::Refused;
 
 use crate::credentials::{Credentials, NotKept};
-
-/// The longest ID and address that are repeated in an answer, in bytes.
-pub(super) const MAX_ECHO: usize = 512;
-/// The longest type that is repeated.
-const MAX_KIND: usize = 40;
+use crate::echo;
 
 /// A request, and how to answer it. What it keeps of the request is short,
 /// and copied: it may wait for long.
@@ -48,8 +44,8 @@ impl Request {
         let asks = token_of(&message);
         let properties = message.properties.unwrap_or_default();
         Request {
-            id: properties.message_id.and_then(own),
-            reply_to: properties.reply_to.as_deref().and_then(own_text),
+            id: properties.message_id.and_then(echo::message_id),
+            reply_to: properties.reply_to.as_deref().and_then(echo::address),
             asks,
         }
     }
@@ -87,21 +83,6 @@ fn status_of(fault: &Fault) -> u16 {
     }
 }
 
-/// An ID with memory of its own, unless it is long.
-fn own(id: MessageId) -> Option<MessageId> {
-    match id {
-        MessageId::Ulong(_) | MessageId::Uuid(_) => Some(id),
-        MessageId::Binary(bytes) => {
-            (bytes.len() <= MAX_ECHO).then(|| MessageId::Binary(Bytes::copy_from_slice(&bytes)))
-        }
-        MessageId::String(text) => own_text(&text).map(MessageId::String),
-    }
-}
-
-fn own_text(text: &str) -> Option<ByteString> {
-    (text.len() <= MAX_ECHO).then(|| text.to_owned().into())
-}
-
 fn token_of(message: &Message) -> Result<ByteString, Fault> {
     let none = Fault::Malformed("it has no application properties");
     let properties = message.application_properties.as_ref().ok_or(none)?;
@@ -112,7 +93,7 @@ fn token_of(message: &Message) -> Result<ByteString, Fault> {
     }
     let kind = text("type").ok_or(Fault::Malformed("it has no type"))?;
     if !kind.to_ascii_lowercase().ends_with(":sastoken") {
-        return Err(Fault::OtherKind(kind.chars().take(MAX_KIND).collect()));
+        return Err(Fault::OtherKind(echo::quote(kind).to_owned()));
     }
     match &message.body {
         Body::Value(Value::String(token)) => Ok(token.clone()),

@@ -12,8 +12,8 @@ use crate::links::Gone;
 /// Why a connection ended.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum End {
-    /// The engine says so: see the reason.
-    #[error("closed: {0:?}")]
+    /// The engine says so.
+    #[error("{}", words_of(.0))]
     Closed(CloseReason),
     /// There is nothing more to say.
     #[error("the conversation is over")]
@@ -31,7 +31,7 @@ pub(super) enum End {
     #[error("the peer has no valid credential")]
     Stranger,
     /// One of the links wants it so.
-    #[error("ended by a link: {0:?}")]
+    #[error("one of its links ended it")]
     Wanted(Wanted),
     /// The hub stops.
     #[error("the hub is shutting down")]
@@ -94,10 +94,34 @@ impl End {
             End::NotReading | End::Closed(CloseReason::Silent | CloseReason::Violation(_))
         );
         let cause = self.source().map(ToString::to_string);
+        let error = self.error();
+        let condition = error.map(|error| error.condition.as_str());
+        let description = error.and_then(|error| error.description.as_deref());
         if notable && is_known {
-            tracing::info!(reason = %self, cause, "connection closed");
+            tracing::info!(reason = %self, condition, description, cause, "connection closed");
         } else {
-            tracing::debug!(reason = %self, cause, "connection closed");
+            tracing::debug!(reason = %self, condition, description, cause, "connection closed");
         }
+    }
+
+    /// What the peer told, or was told by the engine.
+    fn error(&self) -> Option<&AmqpError> {
+        match self {
+            End::Closed(CloseReason::Peer(error)) => error.as_ref(),
+            End::Closed(CloseReason::Violation(error)) | End::Wanted(Wanted::Close(error)) => {
+                Some(error)
+            }
+            _ => None,
+        }
+    }
+}
+
+fn words_of(reason: &CloseReason) -> &'static str {
+    match reason {
+        CloseReason::Peer(_) => "the peer has closed it",
+        CloseReason::Silent => "the peer has been silent for too long",
+        CloseReason::Violation(_) => "the peer broke a rule of the protocol",
+        CloseReason::OtherProtocol => "the peer speaks another protocol",
+        CloseReason::Sasl => "the peer's introduction makes no sense",
     }
 }

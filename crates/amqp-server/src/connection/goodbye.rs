@@ -4,6 +4,7 @@
 use futures_util::StreamExt as _;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::timeout;
+use twinhub_amqp_engine::performatives::{AmqpError, condition};
 
 use super::Connection;
 use super::end::End;
@@ -26,6 +27,13 @@ where
         } = self;
         {
             let mut inner = links.lock();
+            if let End::ShuttingDown = end {
+                // Node's readers wait out their time when only a close comes.
+                inner.detach_all(&AmqpError::new(
+                    condition::DETACH_FORCED,
+                    "the hub is shutting down",
+                ));
+            }
             inner.all_gone(end.gone());
             if let Some(farewell) = end.farewell() {
                 inner.engine.close(Some(farewell));

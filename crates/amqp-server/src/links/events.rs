@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use twinhub_amqp_engine::connection::{Event, IncomingDelivery, LinkId};
+use twinhub_amqp_engine::performatives::AmqpError;
 
 use super::shared::{Inner, SETTLEMENT_BYTES, bytes_of, wake};
 use super::{Gone, Settlement};
@@ -92,6 +93,18 @@ impl Inner {
             wake(&mut sending.settled_waker);
             wake(&mut sending.drain_waker);
             wake(&mut sending.left_waker);
+        }
+    }
+
+    /// Detaches every link that has been answered.
+    pub(crate) fn detach_all(&mut self, error: &AmqpError) {
+        let answered = self.incoming.keys().chain(self.outgoing.keys());
+        let open: Vec<LinkId> = answered
+            .filter(|link| self.open.contains(link))
+            .copied()
+            .collect();
+        for link in open {
+            self.engine.detach(link, Some(error.clone()));
         }
     }
 

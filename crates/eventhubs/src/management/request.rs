@@ -5,6 +5,7 @@ use bytestring::ByteString;
 use twinhub_amqp_engine::decode::{DecodeError, Limits};
 use twinhub_amqp_engine::message::{Message, MessageId};
 use twinhub_amqp_engine::value::{Map, Value};
+use twinhub_amqp_server::echo;
 
 use super::answer::Answer;
 
@@ -37,8 +38,8 @@ impl Request {
         let message = Message::decode(payload, Limits::default())?;
         let properties = message.properties.unwrap_or_default();
         Ok(Request {
-            id: properties.message_id,
-            reply_to: properties.reply_to,
+            id: properties.message_id.and_then(echo::message_id),
+            reply_to: properties.reply_to.as_deref().and_then(echo::address),
             properties: message.application_properties.unwrap_or_default(),
         })
     }
@@ -53,19 +54,21 @@ impl Request {
         let operation = self.text("operation")?;
         if !operation.eq_ignore_ascii_case("READ") {
             return Err(Answer::malformed(&format!(
-                "the operation '{operation}' is not known here: 'READ' is"
+                "the operation '{}' is not known here: 'READ' is",
+                echo::quote(operation)
             )));
         }
         let kind = self.text("type")?;
         let name = self.text("name")?;
         if !name.eq_ignore_ascii_case(entity) {
-            return Err(Answer::not_found(name));
+            return Err(Answer::not_found(echo::quote(name)));
         }
         match kind {
             ENTITY => Ok(Question::Entity),
             PARTITION => Ok(Question::Partition(self.partition()?)),
             other => Err(Answer::malformed(&format!(
-                "the type '{other}' is not known here: '{ENTITY}' and '{PARTITION}' are"
+                "the type '{}' is not known here: '{ENTITY}' and '{PARTITION}' are",
+                echo::quote(other)
             ))),
         }
     }
