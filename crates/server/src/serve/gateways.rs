@@ -3,7 +3,9 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use tokio::net::TcpStream;
 use tokio::task::JoinSet;
+use tokio_rustls::server::TlsStream;
 use tokio_util::sync::CancellationToken;
 use twinhub_core::access::{ClientCertificate, Peer};
 use twinhub_http::{EventStreams, Health, MessageServices, WebSocketRoute};
@@ -137,7 +139,6 @@ impl Gateways {
         shutdown: &CancellationToken,
         tasks: &mut JoinSet<()>,
     ) -> anyhow::Result<()> {
-        let strangers = Strangers::new(StrangerCaps::within(open_files));
         let https = |clients| server_config(certificate.clone(), &["http/1.1"], clients);
         let https = Tls::ByHello {
             is_some: may_be_a_browser,
@@ -146,62 +147,29 @@ impl Gateways {
         };
         // Without ALPN, and with a client's certificate if it has one.
         let asked = Tls::Alike(server_config(certificate, &[], ClientCertificates::Asked)?);
-        for socket in sockets.https.sockets {
-            let (gateway, stop) = (self.http.clone(), shutdown.clone());
-            let handle = move |connection: Connection| {
-                let peer = peer_of(&connection);
-                let admitted = move || drop(connection.stranger);
-                gateway
-                    .clone()
-                    .serve(connection.stream, peer, admitted, stop.clone())
-            };
-            tasks.spawn(twinhub_transport::serve(
-                socket,
-                https.clone(),
-                strangers.clone(),
-                Limits::default(),
-                shutdown.clone(),
-                handle,
-            ));
-        }
-        for socket in sockets.mqtts.sockets {
-            let (gateway, stop) = (self.mqtt.clone(), shutdown.clone());
-            let handle = move |connection: Connection| {
-                let (gateway, stop) = (gateway.clone(), stop.clone());
-                async move {
-                    let peer = peer_of(&connection);
-                    let admitted = move || drop(connection.stranger);
-                    gateway.serve(connection.stream, peer, admitted, stop).await;
-                }
-            };
-            tasks.spawn(twinhub_transport::serve(
-                socket,
-                asked.clone(),
-                strangers.clone(),
-                Limits::default(),
-                shutdown.clone(),
-                handle,
-            ));
-        }
-        for socket in sockets.amqps.sockets {
-            let (server, stop) = (self.amqp.clone(), shutdown.clone());
-            let handle = move |connection: Connection| {
-                let (server, stop) = (server.clone(), stop.clone());
-                async move {
-                    let peer = peer_of(&connection);
-                    let admitted = move || drop(connection.stranger);
-                    server.serve(connection.stream, peer, admitted, stop).await;
-                }
-            };
-            tasks.spawn(twinhub_transport::serve(
-                socket,
-                asked.clone(),
-                strangers.clone(),
-                Limits::default(),
-                shutdown.clone(),
-                handle,
-            ));
-        }
+        let mut doors = Doors {
+            strangers: Strangers::new(StrangerCaps::within(open_files)),
+            shutdown,
+            tasks,
+        };
+        let (http, stop) = (self.http.clone(), shutdown.clone());
+        doors.open(sockets.https, https, move |stream, peer, admitted| {
+            http.clone().serve(stream, peer, admitted, stop.clone())
+        });
+        let (mqtt, stop) = (self.mqtt, shutdown.clone());
+        doors.open(
+            sockets.mqtts,
+            asked.clone(),
+            move |stream, peer, admitted| {
+                let (mqtt, stop) = (mqtt.clone(), stop.clone());
+                async move { mqtt.serve(stream, peer, admitted, stop).await }
+            },
+        );
+        let (amqp, stop) = (self.amqp, shutdown.clone());
+        doors.open(sockets.amqps, asked, move |stream, peer, admitted| {
+            let (amqp, stop) = (amqp.clone(), stop.clone());
+            async move { amqp.serve(stream, peer, admitted, stop).await }
+        });
         let http = self.http;
         let stop = shutdown.clone();
         tasks.spawn(async move {
@@ -209,6 +177,42 @@ impl Gateways {
             http.drained().await;
         });
         Ok(())
+    }
+}
+
+/// Called once a peer has authenticated.
+type Admitted = Box<dyn FnOnce() + Send>;
+
+/// Where connections come in. All share the places of strangers.
+struct Doors<'a> {
+    strangers: Arc<Strangers>,
+    shutdown: &'a CancellationToken,
+    tasks: &'a mut JoinSet<()>,
+}
+
+impl Doors<'_> {
+    /// Serves every socket of a port in a task of its own.
+    fn open<F, Fut>(&mut self, port: Listeners, tls: Tls, serve: F)
+    where
+        F: Fn(Box<TlsStream<TcpStream>>, Peer, Admitted) -> Fut + Clone + Send + 'static,
+        Fut: Future<Output = ()> + Send + 'static,
+    {
+        for socket in port.sockets {
+            let serve = serve.clone();
+            let handle = move |connection: Connection| {
+                let peer = peer_of(&connection);
+                let stranger = connection.stranger;
+                serve(connection.stream, peer, Box::new(move || drop(stranger)))
+            };
+            self.tasks.spawn(twinhub_transport::serve(
+                socket,
+                tls.clone(),
+                self.strangers.clone(),
+                Limits::default(),
+                self.shutdown.clone(),
+                handle,
+            ));
+        }
     }
 }
 
