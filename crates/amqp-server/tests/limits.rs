@@ -79,6 +79,7 @@ async fn a_connection_whose_last_token_has_ended_is_closed_by_clocks_that_go() {
 
     let error = closed.expect("it is closed").unwrap();
     assert_eq!(error.condition, "amqp:unauthorized-access");
+    assert!(error.description.unwrap().contains("expired"));
 }
 
 #[tokio::test]
@@ -94,6 +95,7 @@ async fn a_connection_by_plain_is_closed_as_soon_as_its_token_ends() {
 
     let error = closed.expect("it is closed").unwrap();
     assert_eq!(error.condition, "amqp:unauthorized-access");
+    assert!(error.description.unwrap().contains("expired"));
 }
 
 #[tokio::test]

@@ -73,7 +73,10 @@ impl Deadlines {
                 self.seen = u64::MAX;
                 self.follow(context, now);
                 if self.credential.is_some_and(|deadline| now >= deadline) {
-                    return Err(End::Stranger);
+                    return Err(match context.credentials.last_expiry() {
+                        Some(_) => End::Expired,
+                        None => End::Stranger,
+                    });
                 }
             }
             if engine.is_some_and(|deadline| now >= deadline) {

@@ -30,6 +30,9 @@ pub(super) enum End {
     /// No credential that counts came in time.
     #[error("the peer has no valid credential")]
     Stranger,
+    /// The last token that came has ended, and no other has come.
+    #[error("the peer's last token has expired")]
+    Expired,
     /// One of the links wants it so.
     #[error("one of its links ended it")]
     Wanted(Wanted),
@@ -45,6 +48,10 @@ impl End {
             End::Stranger => Some(AmqpError::new(
                 condition::UNAUTHORIZED_ACCESS,
                 "no valid credential was shown in time",
+            )),
+            End::Expired => Some(AmqpError::new(
+                condition::UNAUTHORIZED_ACCESS,
+                "the last token of this connection has expired",
             )),
             End::Wanted(Wanted::Close(error)) => Some(error.clone()),
             End::ShuttingDown => Some(AmqpError::new(
@@ -67,6 +74,7 @@ impl End {
             End::Closed(_)
             | End::Finished
             | End::Stranger
+            | End::Expired
             | End::Wanted(Wanted::Close(_))
             | End::ShuttingDown => false,
         }
@@ -82,7 +90,7 @@ impl End {
             End::Closed(
                 CloseReason::Violation(_) | CloseReason::OtherProtocol | CloseReason::Sasl,
             ) => Gone::ByViolation,
-            End::Stranger | End::Wanted(_) | End::ShuttingDown => Gone::ByHub,
+            End::Stranger | End::Expired | End::Wanted(_) | End::ShuttingDown => Gone::ByHub,
         }
     }
 
