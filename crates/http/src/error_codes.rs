@@ -63,6 +63,7 @@ codes! {
     METHOD_NOT_ALLOWED = 405_000 "GenericMethodNotAllowed";
     DEVICE_ALREADY_EXISTS = 409_001 "DeviceAlreadyExists";
     MODULE_ALREADY_EXISTS = 409_301 "ModuleAlreadyExistsOnDevice";
+    BACKUP_UNDER_WAY = 409_900 "BackupUnderWay";
     PRECONDITION_FAILED = 412_001 "PreconditionFailed";
     MESSAGE_LOCK_LOST = 412_002 "DeviceMessageLockLost";
     REQUEST_ENTITY_TOO_LARGE = 413_000 "GenericRequestEntityTooLarge";

@@ -23,6 +23,7 @@ use twinhub_core::twins::{TwinWrite, Twins};
 
 use crate::health::Health;
 use crate::linger::{Allowance, Lingering};
+use crate::management::backup::SharedBackups;
 use crate::messages::{Asked, MessageServices};
 use crate::methods::{self, ClientGone, Ends};
 use crate::refusal::Refusal;
@@ -67,6 +68,8 @@ pub struct Services {
     pub websockets: Vec<WebSocketRoute>,
     /// Messages and events.
     pub messages: MessageServices,
+    /// Backups.
+    pub backups: SharedBackups,
 }
 
 /// The HTTPS gateway.

@@ -45,5 +45,6 @@ pub mod websocket;
 pub use events::EventStreams;
 pub use gateway::{Gateway, Services};
 pub use health::Health;
+pub use management::backup::{BackupState, BackupStatus, Backups, CannotBackUp, NoBackups};
 pub use messages::MessageServices;
 pub use websocket::{ByteStream, WebSocketRoute};

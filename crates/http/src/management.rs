@@ -1,5 +1,5 @@
 //! Management: the resource provider's calls for hubs, their policies,
-//! certificates and consumer groups.
+//! certificates and consumer groups, and backups.
 //!
 //! `azure-mgmt-iothub` with its `base_url` set drives a hub; the command line
 //! uses the same calls. The caller shows the operator token. Subscription and
@@ -21,6 +21,7 @@ use crate::refusal::Refusal;
 use crate::request::{Query, parse_json, read_body};
 use crate::response::{Body, empty, json as json_response};
 
+pub mod backup;
 mod certificates;
 mod consumer_groups;
 mod hubs;
@@ -33,9 +34,13 @@ const MAX_BODY: usize = 256 * 1024;
 
 type Answer = Result<Response<Body>, Refusal>;
 
-/// Whether a path belongs to the resource provider.
+/// The one path that is not the resource provider's.
+const BACKUP: [&str; 3] = ["twinhub", "v1", "backup"];
+
+/// Whether a path belongs to management.
 pub fn is_path(segments: &[&str]) -> bool {
-    matches!(segments, [first, _, ..]
+    segments == BACKUP
+        || matches!(segments, [first, _, ..]
         if first.eq_ignore_ascii_case("subscriptions") || first.eq_ignore_ascii_case("providers"))
 }
 
@@ -51,7 +56,8 @@ pub async fn answer(
     let permit = authorize(services, &head.headers)?;
     admitted();
     let query = Query::parse(head.uri.query());
-    if !query.get("api-version").is_some_and(is_api_version) {
+    let is_ours = matches!(operation, Operation::Backup(_));
+    if !is_ours && !query.get("api-version").is_some_and(is_api_version) {
         return Err(Refusal::new(
             error_codes::INVALID_PROTOCOL_VERSION,
             "the query needs an api-version such as 2023-06-30",
@@ -156,6 +162,7 @@ async fn act(
                 &hubs::check_name(services, &body)?,
             ))
         }
+        Operation::Backup(method) => backup::act(services, permit, &method, body).await,
         Operation::NotBuilt(feature) => Err(not_built(feature)),
     }
 }

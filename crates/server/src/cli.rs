@@ -1,7 +1,8 @@
 //! The command line.
 //!
 //! `serve` runs the hub; every other command is a client of a running hub's
-//! HTTPS API and opens no database. Answers go to standard output as JSON or
+//! HTTPS API and opens no database. `restore` alone needs no hub: it copies
+//! files. Answers go to standard output as JSON or
 //! a table, words to standard error, and the exit code tells what happened
 //! ([`failure::Failure::exit_code`]).
 
@@ -14,6 +15,7 @@ use crate::config::Environment;
 mod access;
 mod answer;
 mod authentication;
+mod backup;
 mod c2d_message;
 mod certificate;
 mod connection_string;
@@ -34,6 +36,7 @@ mod policy;
 mod properties;
 mod query;
 mod refusal;
+mod restore;
 mod sas_token;
 mod serve;
 mod simulate;
@@ -140,6 +143,10 @@ enum ClientCommand {
     Simulate(simulate::Args),
     /// Print a shared access signature token
     GenerateSasToken(sas_token::Args),
+    /// Copy everything that the running hub keeps, at one moment
+    Backup(backup::Args),
+    /// Make a data folder of a backup
+    Restore(restore::Args),
     /// Show or replace the token that opens the management API
     #[command(subcommand)]
     OperatorToken(operator_token::Command),
@@ -198,6 +205,8 @@ impl ClientCommand {
             Self::MonitorEvents(args) => monitor_events::run(&args, access, form).await,
             Self::Simulate(args) => simulate::run(&args, access).await,
             Self::GenerateSasToken(args) => sas_token::run(&args, access).await,
+            Self::Backup(args) => backup::run(&args, access).await,
+            Self::Restore(args) => restore::run(&args, access).await,
             Self::OperatorToken(command) => operator_token::run(&command, access).await,
         }
     }

@@ -24,7 +24,7 @@ use std::{
 use crate::private_file;
 
 /// The layout that this build reads and writes.
-const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 1;
 
 /// A data folder, which need not exist yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -130,6 +130,21 @@ impl DataDir {
         self.root.join("ca-bundle.pem")
     }
 
+    /// The files that a hub needs beside state and events to be the same one
+    /// for its clients, as paths below the folder. Some may be missing.
+    pub fn kept_files(&self) -> Vec<String> {
+        let mut names = ["format", "operator-token", "twinhub.toml"]
+            .map(str::to_owned)
+            .to_vec();
+        let tls = fs::read_dir(self.tls()).into_iter().flatten().flatten();
+        let tls = tls.filter_map(|entry| entry.file_name().into_string().ok());
+        // Drafts of files that are being written begin with a dot.
+        let mut tls: Vec<_> = tls.filter(|name| !name.starts_with('.')).collect();
+        tls.sort();
+        names.extend(tls.into_iter().map(|name| format!("tls/{name}")));
+        names
+    }
+
     /// Creates what is missing, refuses a folder of another format, and takes
     /// the lock.
     ///
@@ -146,7 +161,8 @@ impl DataDir {
         Ok(lock)
     }
 
-    fn lock(&self) -> Result<DataDirLock, DataDirError> {
+    /// Takes the lock of a folder that is there.
+    pub(crate) fn lock(&self) -> Result<DataDirLock, DataDirError> {
         let path = self.root.join("lock");
         let failed = |source| io_error(&path, source);
         let mut file = private_file::open_or_create(&path).map_err(failed)?;

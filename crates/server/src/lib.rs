@@ -5,6 +5,7 @@
 //! hub's rules live in `twinhub-core`. Everything here is read, checked and
 //! bound before the first port opens.
 
+pub mod backup;
 pub mod certificates;
 pub mod cli;
 pub mod clock;

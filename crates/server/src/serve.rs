@@ -75,7 +75,9 @@ async fn serve(config: &Config, data_dir: &DataDir, open_files: u64) -> anyhow::
     tasks.spawn(core.clone().write_presence_behind(shutdown.clone()));
     tasks.spawn(core.cloud_to_device.clone().run(shutdown.clone()));
     tasks.spawn(core.clone().drop_old_events(shutdown.clone()));
-    Gateways::new(&core, ports, health.clone(), &shutdown)
+    let backups = core.backups(&config.hub.name, data_dir);
+    tasks.spawn(backups.clone().run(shutdown.clone()));
+    Gateways::new(&core, ports, health.clone(), backups, &shutdown)
         .await
         .spawn(sockets, open_files, certificate, &shutdown, &mut tasks)?;
 

@@ -43,6 +43,8 @@ fn help_texts_are_the_ones_that_were_proofread() {
         "module-twin update",
         "c2d-message",
         "c2d-message send",
+        "backup",
+        "restore",
         "monitor-events",
         "simulate",
     ];

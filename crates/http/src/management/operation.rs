@@ -39,6 +39,8 @@ pub enum Operation<'a> {
     ConsumerGroup(ResourceGroup<'a>, &'a str, &'a str, ConsumerGroupCall),
     /// `POST .../checkNameAvailability`
     CheckName,
+    /// `POST`, `GET`, `DELETE /twinhub/v1/backup`
+    Backup(Method),
     /// A call that this version does not have.
     NotBuilt(&'static str),
 }
@@ -82,6 +84,13 @@ pub fn route<'a>(method: &Method, segments: &[&'a str]) -> Result<Operation<'a>,
                 && is(operations, "operations") =>
         {
             return only(method, &Method::GET, "GET", Operation::Operations);
+        }
+        segments if *segments == super::BACKUP => {
+            return if super::backup::is_call(method) {
+                Ok(Operation::Backup(method.clone()))
+            } else {
+                Err(wrong_method("POST, GET, DELETE"))
+            };
         }
         [subscriptions, subscription, rest @ ..] if is(subscriptions, "subscriptions") => {
             (*subscription, rest)

@@ -26,7 +26,7 @@ use twinhub_core::telemetry::Telemetry;
 use twinhub_core::time::{Clock, Timestamp};
 use twinhub_core::twins::Twins;
 use twinhub_embedded::{Engine, LocalSessions};
-use twinhub_http::{EventStreams, Gateway, Health, MessageServices, Services};
+use twinhub_http::{EventStreams, Gateway, Health, MessageServices, NoBackups, Services};
 use twinhub_sas::{SasToken, SigningKey};
 
 use self::log::MemoryLog;
@@ -163,6 +163,7 @@ impl TestHub {
             health: Health::new(String::new),
             websockets: Vec::new(),
             messages,
+            backups: Arc::new(NoBackups),
         })
         .await;
         TestHub {

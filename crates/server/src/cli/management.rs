@@ -139,6 +139,16 @@ impl Management {
         self.send(method, &below, None, body).await
     }
 
+    /// A call about the backup that is under way, or was.
+    pub async fn backup(&self, method: Method, body: Option<&Value>) -> Result<Value, Failure> {
+        let request = Request::builder()
+            .method(method)
+            .uri("/twinhub/v1/backup")
+            .header(header::AUTHORIZATION, format!("Bearer {}", self.token));
+        let sent = self.client.send(with_document(request, body)?).await;
+        document(&self.explained(sent)?)
+    }
+
     async fn send(
         &self,
         method: Method,

@@ -24,6 +24,7 @@ use twinhub_core::twins::Twins;
 use twinhub_embedded::{Engine, EventSettings, LocalEventLog, LocalSessions};
 use twinhub_sas::ConnectionString;
 
+use crate::backup::{self, HubBackups};
 use crate::config::{self, Config};
 use crate::data_dir::DataDir;
 use crate::operator_token::OperatorToken;
@@ -136,6 +137,18 @@ impl Core {
                 () = tokio::time::sleep(RETENTION_EVERY) => {}
             }
         }
+    }
+
+    /// What makes backups of the hub.
+    pub fn backups(&self, hub: &str, data_dir: &DataDir) -> Arc<HubBackups> {
+        let source = backup::take::Source {
+            hub: hub.to_owned(),
+            engine: self.engine.clone(),
+            events: self.event_log.clone(),
+            presence: self.presence.clone(),
+            data_dir: data_dir.clone(),
+        };
+        Arc::new(HubBackups::new(source, self.clock.clone()))
     }
 
     /// The connection string of `iothubowner`, unless somebody removed it.

@@ -13,6 +13,7 @@ use twinhub_transport::{Connection, Limits, StrangerCaps, Strangers, Tls};
 
 use super::amqp;
 use super::core::Core;
+use crate::backup::HubBackups;
 use crate::certificates::{ClientCertificates, ServerCertificate, may_be_a_browser, server_config};
 use crate::config::{Config, Ports};
 use crate::listen::{self, Listeners, Port};
@@ -70,6 +71,7 @@ impl Gateways {
         core: &Core,
         ports: Ports,
         health: Health,
+        backups: Arc<HubBackups>,
         shutdown: &CancellationToken,
     ) -> Self {
         let mqtt = Arc::new(twinhub_mqtt::Gateway::new(
@@ -124,6 +126,7 @@ impl Gateways {
                     core.clock.clone(),
                 ),
             },
+            backups,
         })
         .await;
         Gateways { http, mqtt, amqp }
