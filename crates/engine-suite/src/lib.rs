@@ -1,9 +1,9 @@
 //! The tests that every engine must pass, written against core's ports alone.
 //!
-//! An engine brings a [`Storage`] for the state port, an [`EventStorage`] for
-//! the event port and a `Sessions` for the sessions port, and lets
-//! [`state_store_suite!`], [`event_log_suite!`] and [`sessions_suite!`] make a
-//! test of each behaviour. Each test gets storage of its own.
+//! An engine brings a [`Storage`] for the state port, a [`QueryStorage`] for
+//! the query port, an [`EventStorage`] for the event port and a `Sessions` for
+//! the sessions port, and lets [`state_store_suite!`], [`query_suite!`],
+//! [`event_log_suite!`] and [`sessions_suite!`] make a test of each behaviour. Each test gets storage of its own.
 //!
 //! The functions panic where an engine breaks the contract: they are tests,
 //! kept in a library so that several engines can run them.
@@ -15,13 +15,14 @@
 pub mod events;
 mod fixture;
 pub mod live;
+pub mod queries;
 mod recorder;
 pub mod state;
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use twinhub_core::ports::{EventLog, Sessions, StateStore};
+use twinhub_core::ports::{EventLog, QueryStore, Sessions, StateStore};
 
 /// Storage for one test: empty at first, and there until it is dropped.
 #[async_trait]
@@ -29,6 +30,14 @@ pub trait Storage: Send + Sync + 'static {
     /// Opens the storage, with what is in it. The suite drops what it got
     /// before it opens the same storage again.
     async fn open(&self, sessions: Arc<dyn Sessions>) -> Arc<dyn StateStore>;
+}
+
+/// Storage of twins to query for one test: empty, and there until it is
+/// dropped.
+#[async_trait]
+pub trait QueryStorage: Send + Sync + 'static {
+    /// Opens the storage: what is written into the one is found by the other.
+    async fn open(&self) -> (Arc<dyn StateStore>, Arc<dyn QueryStore>);
 }
 
 /// Storage of events for one test: empty at first, with [`events::hubs`] of
@@ -61,6 +70,23 @@ macro_rules! event_log_suite {
                 readers_of_an_empty_partition_begin_at_the_first,
                 a_reader_waits_for_the_next_event;
             reopening: events_are_there_after_reopening_and_numbers_go_on;
+        }
+    };
+}
+
+/// Makes a test of each behaviour of the query port; `$storage` is evaluated
+/// for each.
+#[macro_export]
+macro_rules! query_suite {
+    ($storage:expr) => {
+        $crate::suite! { queries, $storage;
+            reading: twins_of_a_source_come_by_id,
+                a_slice_begins_after_any_identity,
+                wanted_parts_are_as_they_were_written,
+                one_part_is_read_without_the_others,
+                hubs_are_apart;
+            conditions: rows_that_fulfil_a_condition_are_found,
+                conditions_side_by_side_all_count;
         }
     };
 }
