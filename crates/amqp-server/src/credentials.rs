@@ -253,8 +253,9 @@ impl Credentials {
         outcome.map_err(|Full| NotKept::TooMany)
     }
 
-    /// Whether the peer has shown a credential that counts.
-    pub(crate) fn count(&self) -> bool {
+    /// Whether the peer has shown a credential that counts: a token that was
+    /// good when it came, or a certificate that has let somebody in.
+    pub fn count(&self) -> bool {
         let kept = self.shared.kept();
         !kept.tokens.is_empty() || kept.certificate_counts
     }

@@ -3,7 +3,9 @@
 //! A client asks on one link and is answered on another; it may have any
 //! number of such pairs on a connection. Every request that can be read is
 //! answered, also one that makes no sense: azure-eventhub for Python waits for
-//! ever otherwise. A request is settled before its answer goes out.
+//! ever otherwise. One that can't be read is rejected, since there is nothing
+//! that an answer could refer to. A request is settled before its answer goes
+//! out.
 //!
 //! Up to [`MAX_WAITING`] answers wait for a receiver that takes them, and
 //! repeat little of what was asked; a client that asks on loses the link it
@@ -124,12 +126,17 @@ impl Desk {
         self.pairs.give_back_credit(&self.waiting, cx);
     }
 
-    /// Lets a link in. Whether its peer may ask is told by the answers, as
-    /// clients expect; there is nobody to ask about what is not there.
+    /// Lets a link in, unless it is about what is not there or its peer has
+    /// shown nothing that counts. Whether that opens the entity is told by the
+    /// answers: clients don't tell their users why such a link was refused.
     async fn admit(&mut self, arrival: Arrival) {
         let Arrival { link, entity } = arrival;
         let permit = self.permit(entity.as_deref()).await;
-        if let Err(refusal @ Refusal::NotFound(_)) = permit {
+        // Looked at only now: the question above waits for tokens under way.
+        let is_stranger = !self.connection.credentials.count();
+        if let Err(refusal) = permit
+            && (is_stranger || matches!(refusal, Refusal::NotFound(_)))
+        {
             return link.refuse(self.connection.plain_error(&refusal));
         }
         match link.direction() {

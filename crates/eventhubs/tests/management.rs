@@ -5,10 +5,10 @@
 mod support;
 
 use bytes::Bytes;
-use support::client::{Client, Event};
+use support::client::{Client, Event, link};
 use support::{NOW, TestHub};
 use twinhub_amqp_engine::message::{Body, Message, MessageId, Properties};
-use twinhub_amqp_engine::performatives::DeliveryState;
+use twinhub_amqp_engine::performatives::{DeliveryState, Role};
 use twinhub_amqp_engine::value::{Array, Map, Timestamp, Uuid, Value};
 
 fn request(
@@ -258,6 +258,49 @@ async fn whoever_has_no_right_is_told_so_in_an_answer() {
 }
 
 #[tokio::test]
+async fn a_certificate_that_has_opened_nothing_opens_no_links() {
+    let hub = TestHub::new().await;
+    let mut client = hub.stranger_with_a_certificate().await;
+    for address in ["$management", "Plant/$management"] {
+        for role in [Role::Sender, Role::Receiver] {
+            let attach = link(&format!("{address} {role:?}"), role, address);
+
+            let error = client.attach(attach).await.unwrap_err();
+
+            assert_eq!(error.condition, "amqp:unauthorized-access", "{address}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_question_longer_than_any_ends_the_link() {
+    let hub = TestHub::new().await;
+    let mut client = hub.client().await;
+    let (sender, _) = client.pair("$management", "$management").await;
+    let mut long = request(None, &ENTITY);
+    long.body = Body::Data(vec![Bytes::from(vec![b' '; 16 * 1024])]);
+
+    client.tell(sender, &long).await;
+
+    let error = client.detached(sender).await.unwrap();
+    assert_eq!(error.condition, "amqp:link:message-size-exceeded");
+}
+
+#[tokio::test]
+async fn an_answer_repeats_no_long_id() {
+    let hub = TestHub::new().await;
+    let mut client = hub.client().await;
+    let (sender, _) = client.pair("$management", "$management").await;
+    let id = MessageId::String("i".repeat(8 * 1024).into());
+
+    let answer = ask(&mut client, sender, &request(id, &ENTITY)).await;
+
+    assert_eq!(status(&answer), Value::Int(200));
+    let properties = answer.message.properties.unwrap_or_default();
+    assert_eq!(properties.correlation_id, None);
+}
+
+#[tokio::test]
 async fn whoever_signs_for_another_entity_is_told_that_it_is_not_there() {
     let hub = TestHub::new().await;
     let token = hub.event_hubs_token(&format!("sb://{}/other", support::HOST));
@@ -275,11 +318,7 @@ async fn whoever_signs_for_another_entity_is_told_that_it_is_not_there() {
 async fn an_entity_that_is_not_there_has_nobody_to_ask() {
     let hub = TestHub::new().await;
     let mut client = hub.client().await;
-    let attach = support::client::link(
-        "curious",
-        twinhub_amqp_engine::performatives::Role::Sender,
-        "other/$management",
-    );
+    let attach = link("curious", Role::Sender, "other/$management");
 
     let error = client.attach(attach).await.unwrap_err();
 

@@ -15,7 +15,7 @@ use tokio::io::duplex;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use twinhub_amqp_server::{Server, Services as ServerServices, Settings as ServerSettings};
-use twinhub_core::access::{Access, AuthKind, AuthMethod, AuthScope, Peer};
+use twinhub_core::access::{Access, AuthKind, AuthMethod, AuthScope, ClientCertificate, Peer};
 use twinhub_core::events::{EventSource, Origin, PartitionId};
 use twinhub_core::hubs::{HubSettings, Hubs, Sku, Tier};
 use twinhub_core::ids::{DeviceId, HubName, IdentityId};
@@ -25,6 +25,7 @@ use twinhub_core::time::{Clock, Timestamp};
 use twinhub_embedded::{Engine, EventSettings, LocalEventLog, LocalSessions};
 use twinhub_eventhubs::{EventHubContainer, Services, Settings};
 use twinhub_sas::{SasToken, SigningKey};
+use twinhub_x509::Certificate;
 
 use self::client::Client;
 use self::log::TestLog;
@@ -222,9 +223,22 @@ impl TestHub {
 
     /// A connection that has shown nothing.
     pub async fn stranger(&self) -> Client {
+        self.peer(None).await
+    }
+
+    /// A connection that has shown a certificate that nobody knows.
+    pub async fn stranger_with_a_certificate(&self) -> Client {
+        let shown = include_str!("../../../x509/samples/ca.pem");
+        let shown = Certificate::from_text(shown).unwrap();
+        let certificate = ClientCertificate::new(shown.der(), []).unwrap();
+        self.peer(Some(certificate)).await
+    }
+
+    async fn peer(&self, certificate: Option<ClientCertificate>) -> Client {
         let (near, far) = duplex(64 * 1024);
         let (server, shutdown) = (self.server.clone(), self.shutdown.clone());
-        let peer = Peer::at(([127, 0, 0, 1], 50_000).into());
+        let mut peer = Peer::at(([127, 0, 0, 1], 50_000).into());
+        peer.certificate = certificate.map(Arc::new);
         tokio::spawn(async move { server.serve(far, peer, || {}, shutdown).await });
         Client::open(near).await
     }
