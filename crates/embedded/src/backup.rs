@@ -12,6 +12,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read};
+use std::ops::ControlFlow;
 use std::path::Path;
 
 use rusqlite::backup::{Backup, StepResult};
@@ -64,15 +65,6 @@ pub enum BackupError {
     /// Whoever asked for it wants it no more.
     #[error("the backup was cancelled")]
     Cancelled,
-}
-
-/// Whether a copy goes on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Copied {
-    /// On with it.
-    GoOn,
-    /// No more.
-    Stop,
 }
 
 /// State and events of one moment, until it is dropped.
@@ -140,11 +132,11 @@ impl Moment {
 
     /// Copies the state into `folder`, which must be there, and returns the
     /// name of its file; nothing when it was copied before. `progress` is told
-    /// how many bytes came. Blocks.
+    /// how many bytes came, and may end it. Blocks.
     pub fn copy_state(
         &mut self,
         folder: &Path,
-        mut progress: impl FnMut(u64) -> Copied,
+        mut progress: impl FnMut(u64) -> ControlFlow<()>,
     ) -> Result<Option<&'static str>, BackupError> {
         let Some(state) = self.state.take() else {
             return Ok(None);
@@ -165,7 +157,7 @@ impl Moment {
                 let came = left.unwrap_or(backup.progress().pagecount) - now;
                 left = Some(now);
                 let bytes = u64::try_from(came).unwrap_or(0) * 4096;
-                if progress(bytes) == Copied::Stop {
+                if progress(bytes).is_break() {
                     return Err(BackupError::Cancelled);
                 }
                 if step == StepResult::Done {

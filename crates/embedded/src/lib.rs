@@ -42,7 +42,7 @@ mod tables;
 mod unit;
 mod writer;
 
-pub use backup::{BackupError, Copied, FORMATS, Formats, Moment, Part};
+pub use backup::{BackupError, FORMATS, Formats, Moment, Part};
 pub use engine::Engine;
 pub use events::{EventSettings, LocalEventLog, OpenEventsError};
 pub use open::OpenError;

@@ -7,6 +7,7 @@
 use std::fs::{self, File};
 use std::future::poll_fn;
 use std::io;
+use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -20,9 +21,7 @@ use twinhub_core::messages::MessageRef;
 use twinhub_core::ports::{Change, EventLog as _, Record, StateStore as _, UnitOfWork};
 use twinhub_core::time::Timestamp;
 use twinhub_core::twins::Twin;
-use twinhub_embedded::{
-    BackupError, Copied, Engine, EventSettings, LocalEventLog, LocalSessions, Moment,
-};
+use twinhub_embedded::{BackupError, Engine, EventSettings, LocalEventLog, LocalSessions, Moment};
 
 const PARTITIONS: u16 = 2;
 
@@ -130,7 +129,9 @@ impl Store {
 fn copy(mut moment: Moment, folder: &Path) {
     let state = folder.join("state");
     fs::create_dir_all(&state).unwrap();
-    let copied = moment.copy_state(&state, |_| Copied::GoOn).unwrap();
+    let copied = moment
+        .copy_state(&state, |_| ControlFlow::Continue(()))
+        .unwrap();
     assert_eq!(copied, Some("state.db"));
     for part in moment {
         let log = folder.join("log").join(part.hub.as_str());
@@ -211,7 +212,7 @@ async fn a_copy_that_is_stopped_tells_so_and_makes_room_for_the_next() {
     let mut first = store.moment().await.unwrap();
 
     let second = store.moment().await.err();
-    let stopped = first.copy_state(folder.path(), |_| Copied::Stop);
+    let stopped = first.copy_state(folder.path(), |_| ControlFlow::Break(()));
     drop(first);
 
     assert!(matches!(second, Some(BackupError::Busy)), "{second:?}");

@@ -17,9 +17,11 @@
 //! | [`manifest`] | `backup.json` |
 //! | [`take`] | making one, at the running hub's side |
 //! | [`restore`] | making a data folder of one |
+//! | `folder` | which folder will do for one |
 //! | `copy` | files with checksums; room on the disk |
 
 mod copy;
+mod folder;
 pub mod manifest;
 pub mod restore;
 pub mod take;

@@ -201,7 +201,7 @@ mod tests {
         assert_eq!(failed["state"], "failed");
         assert_eq!(failed["error"], "disk full");
         assert_eq!(running["state"], "running");
-        assert_eq!(running["moment"], "2023-11-14T22:13:20Z");
+        assert_eq!(running["moment"], "2023-11-14T22:13:20.0000000Z");
         assert_eq!(running.get("error"), None);
     }
 
