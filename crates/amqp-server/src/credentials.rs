@@ -174,6 +174,11 @@ impl Credentials {
         Err(last)
     }
 
+    /// Whether the policy behind a permit would give it now; its expiry apart.
+    pub(crate) fn still_good(&self, permit: &ServicePermit) -> bool {
+        self.shared.access.service_still_holds(permit)
+    }
+
     /// Resolves once a token was put or renewed after this call. A permit
     /// need not watch it: once it has expired, asking again gives the permit
     /// of the newest token.

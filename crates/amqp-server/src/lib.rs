@@ -11,6 +11,7 @@
 //! | [`container`] | the seam: who serves which links |
 //! | [`links`] | the handles by which links are served |
 //! | [`credentials`], [`context`] | what a connection has proved, and what its links know of it |
+//! | [`permit_watch`] | the right of a back end's link to exist |
 //! | [`errors`] | refusals as conditions and descriptions |
 //! | [`echo`] | what an answer may repeat of its request |
 //! | `sasl`, `cbs` | how credentials come in |
@@ -27,6 +28,7 @@ pub mod echo;
 pub mod errors;
 pub mod links;
 mod metrics;
+pub mod permit_watch;
 mod sasl;
 pub mod server;
 
@@ -39,4 +41,5 @@ pub use links::{
     CannotSend, DeliveryId, Direction, Gone, Incoming, IncomingDelivery, IncomingTerms,
     NewDelivery, Outgoing, OutgoingTerms, PendingLink, SessionKey, Settlement,
 };
+pub use permit_watch::PermitWatch;
 pub use server::{Server, Services, Settings};

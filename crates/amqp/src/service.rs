@@ -17,24 +17,21 @@ mod feedback;
 mod feedback_message;
 mod lanes;
 mod notifications;
-mod permission;
 mod sending;
 
 use std::sync::Arc;
 
-use twinhub_amqp_server::{Attached, ConnectionContext, Container, Direction, Nodes, PendingLink};
-use twinhub_core::access::Access;
+use twinhub_amqp_engine::performatives::AmqpError;
+use twinhub_amqp_server::{
+    Attached, ConnectionContext, Container, Direction, Nodes, PendingLink, PermitWatch,
+};
 use twinhub_core::c2d::CloudToDevice;
-
-use self::permission::Asker;
 
 /// What the links of back ends need of core.
 #[derive(Clone)]
 pub struct ServiceServices {
     /// The queues and the feedback.
     pub c2d: Arc<CloudToDevice>,
-    /// Who may do what.
-    pub access: Arc<Access>,
 }
 
 /// Serves the links of back ends.
@@ -62,6 +59,20 @@ impl Container for ServiceContainer {
 struct ServiceNodes {
     services: ServiceServices,
     connection: Arc<ConnectionContext>,
+}
+
+/// Who asks, and for what.
+struct Asker {
+    connection: Arc<ConnectionContext>,
+    path: &'static [&'static str],
+}
+
+impl Asker {
+    /// Asks for the right to serve back ends.
+    async fn ask(self) -> Result<PermitWatch, AmqpError> {
+        let asked = PermitWatch::obtain(self.connection.clone(), self.path).await;
+        asked.map_err(|refused| self.connection.error(&refused))
+    }
 }
 
 /// A link of a back end.
@@ -103,7 +114,6 @@ impl Nodes for ServiceNodes {
         }
         let asker = Asker {
             connection: self.connection.clone(),
-            access: self.services.access.clone(),
             path,
         };
         let c2d = self.services.c2d.clone();

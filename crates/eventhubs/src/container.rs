@@ -5,7 +5,6 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
 use twinhub_amqp_server::{Attached, ConnectionContext, Container, Nodes, PendingLink};
-use twinhub_core::access::Access;
 use twinhub_core::hubs::Hubs;
 use twinhub_core::ports::EventLog;
 use twinhub_core::time::{Clock, Timestamp};
@@ -21,8 +20,6 @@ use crate::{reader, redirect};
 pub struct Services {
     /// The hubs; their names are the entities.
     pub hubs: Arc<Hubs>,
-    /// Who may read.
-    pub access: Arc<Access>,
     /// Where the events are.
     pub log: Arc<dyn EventLog>,
     /// The time.

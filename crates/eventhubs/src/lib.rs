@@ -9,7 +9,7 @@
 //! | Module | What it holds |
 //! |---|---|
 //! | `container`, `node` | which addresses lead where |
-//! | `reader`, `cursor`, `permit_watch` | a reader's link, its place in the log, its permit |
+//! | `reader`, `cursor` | a reader's link, its place in the log |
 //! | `beginning` | where a reader wants to begin: the filter |
 //! | `places` | who reads which partition: epochs |
 //! | `encoder`, `runtime_info`, `moments` | events as messages |
@@ -27,7 +27,6 @@ mod management;
 mod metrics;
 mod moments;
 mod node;
-mod permit_watch;
 mod places;
 mod reader;
 mod redirect;

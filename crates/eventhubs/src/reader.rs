@@ -13,8 +13,7 @@ use std::sync::Arc;
 use tokio::select;
 use twinhub_amqp_engine::performatives::{Attach, SenderSettleMode};
 use twinhub_amqp_engine::value::{Map, Value};
-use twinhub_amqp_server::{ConnectionContext, HubError, OutgoingTerms, PendingLink};
-use twinhub_core::access::Refused;
+use twinhub_amqp_server::{ConnectionContext, HubError, OutgoingTerms, PendingLink, PermitWatch};
 use twinhub_core::consumer_groups::ConsumerGroup;
 use twinhub_core::events::PartitionId;
 use twinhub_core::hubs::Hub;
@@ -26,7 +25,6 @@ use crate::container::Shared;
 use crate::cursor::Cursor;
 use crate::metrics::OpenReader;
 use crate::node::PartitionNode;
-use crate::permit_watch::PermitWatch;
 use crate::places::{Place, ReaderName, Stand};
 use crate::refusal::Refusal;
 use crate::runtime_info;
@@ -74,8 +72,7 @@ impl Opened {
         node: &PartitionNode,
     ) -> Result<Self, Refusal> {
         let services = &shared.services;
-        let access = services.access.clone();
-        let watch = PermitWatch::obtain(access, connection.clone(), &node.path()).await?;
+        let watch = PermitWatch::obtain(connection.clone(), &node.path()).await?;
         let hub = watch.permit().hub();
         let (group, partition) = shared.find(hub, node)?;
         let name = name_of(attach)?;
@@ -121,7 +118,7 @@ impl Opened {
         let end = select! {
             biased;
             by = self.place.ousted() => End::Refused(Refusal::Ousted { ousted: self.name, by }),
-            refused = forbidden(&mut self.watch) => End::Refused(refused.into()),
+            refused = self.watch.withdrawn() => End::Refused(refused.into()),
             () = hubs.without_consumer_group(&hub, &self.group) => {
                 End::Refused(Refusal::NotFound(node.to_string()))
             }
@@ -140,16 +137,6 @@ impl Opened {
                 }
                 link.end(Some(self.connection.plain_error(HubError::from(&refusal))));
             }
-        }
-    }
-}
-
-/// Waits until the reader may no longer read.
-async fn forbidden(watch: &mut PermitWatch) -> Refused {
-    loop {
-        watch.until_next_check().await;
-        if let Err(refused) = watch.check().await {
-            return refused;
         }
     }
 }

@@ -19,12 +19,14 @@ use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use twinhub_amqp_engine::performatives::{AmqpError, DeliveryState, SenderSettleMode};
 use twinhub_amqp_server::links::DeliveryId;
-use twinhub_amqp_server::{NewDelivery, Outgoing, OutgoingTerms, PendingLink, Settlement};
+use twinhub_amqp_server::{
+    NewDelivery, Outgoing, OutgoingTerms, PendingLink, PermitWatch, Settlement,
+};
 use twinhub_core::c2d::{CloudToDevice, FeedbackBatch, FeedbackError, LockToken};
 
+use super::Asker;
 use super::errors;
 use super::feedback_message::write_feedback;
-use super::permission::{Asker, Permission};
 use crate::messages::tag_of;
 
 /// Batches that a reader may hold. Of more, the oldest is forgotten: it comes
@@ -55,7 +57,7 @@ struct Reader {
     link: Outgoing,
     /// The reader wants batches that are settled when they come.
     settled: bool,
-    permission: Permission,
+    permission: PermitWatch,
     c2d: Arc<CloudToDevice>,
     /// What was sent and not settled, oldest first.
     held: VecDeque<(DeliveryId, LockToken)>,
@@ -87,7 +89,9 @@ impl Reader {
             });
             let task = tokio::select! {
                 task = next => task,
-                error = self.permission.withdrawn() => return Some(error),
+                refused = self.permission.withdrawn() => {
+                    return Some(self.permission.connection().error(&refused));
+                }
             };
             let done = match task {
                 Ok(Task::Settle(settlement)) => {

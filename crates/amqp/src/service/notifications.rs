@@ -5,7 +5,7 @@
 
 use twinhub_amqp_server::{OutgoingTerms, PendingLink};
 
-use super::permission::Asker;
+use super::Asker;
 
 /// Serves such a link until it ends.
 pub(super) async fn serve(link: PendingLink, asker: Asker) {
@@ -20,7 +20,9 @@ pub(super) async fn serve(link: PendingLink, asker: Asker) {
                 Ok(()) => link.drained(),
                 Err(_) => return,
             },
-            error = permission.withdrawn() => return link.end(Some(error)),
+            refused = permission.withdrawn() => {
+                return link.end(Some(permission.connection().error(&refused)));
+            }
         }
     }
 }

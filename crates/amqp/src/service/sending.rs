@@ -8,15 +8,15 @@ use std::sync::Arc;
 use twinhub_amqp_engine::decode::Limits;
 use twinhub_amqp_engine::performatives::DeliveryState;
 use twinhub_amqp_server::links::{DeliveryId, IncomingDelivery};
-use twinhub_amqp_server::{HubError, Incoming, IncomingTerms, PendingLink};
+use twinhub_amqp_server::{HubError, Incoming, IncomingTerms, PendingLink, PermitWatch};
 use twinhub_core::c2d::{CloudToDevice, NewMessage, SendError};
 use twinhub_core::messages::{MAX_CLOUD_TO_DEVICE, Message, SystemProperty};
 use twinhub_core::time::Timestamp;
 
+use super::Asker;
 use super::destination::Destination;
 use super::errors;
 use super::lanes::{Done, Lanes, Order};
-use super::permission::{Asker, Permission};
 use crate::messages::{BATCH_FORMAT, read_message};
 
 /// How many messages a back end may have under way.
@@ -46,7 +46,7 @@ pub(super) async fn serve(link: PendingLink, asker: Asker, c2d: Arc<CloudToDevic
 /// A link on which a back end sends.
 struct Sender {
     link: Incoming,
-    permission: Permission,
+    permission: PermitWatch,
     lanes: Lanes,
 }
 
@@ -59,8 +59,8 @@ impl Sender {
                     Some(delivery) => self.take(delivery),
                     None => return self.lanes.finish().await,
                 },
-                error = self.permission.withdrawn() => {
-                    self.link.end(Some(error));
+                refused = self.permission.withdrawn() => {
+                    self.link.end(Some(self.permission.connection().error(&refused)));
                     return self.lanes.finish().await;
                 }
             }

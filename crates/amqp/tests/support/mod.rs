@@ -133,10 +133,7 @@ impl TestHub {
             access: access.clone(),
             clock: clock.clone(),
         };
-        let back_ends = ServiceContainer::new(ServiceServices {
-            c2d: c2d.clone(),
-            access: access.clone(),
-        });
+        let back_ends = ServiceContainer::new(ServiceServices { c2d: c2d.clone() });
         let twins = Arc::new(Twins::new(engine.clone(), presence.clone(), clock.clone()));
         let methods = Arc::new(Methods::new(engine.clone(), sessions.clone()));
         let connections = Arc::new(Connections::new(sessions.clone(), presence.clone()));

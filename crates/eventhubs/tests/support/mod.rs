@@ -105,7 +105,6 @@ impl TestHub {
         let container = EventHubContainer::new(
             Services {
                 hubs: hubs.clone(),
-                access: access.clone(),
                 log: log.clone(),
                 clock: clock.clone(),
             },

@@ -45,14 +45,12 @@ fn devices(core: &Core) -> DeviceContainer {
 fn back_ends(core: &Core) -> ServiceContainer {
     ServiceContainer::new(ServiceServices {
         c2d: core.cloud_to_device.clone(),
-        access: core.access.clone(),
     })
 }
 
 fn readers(core: &Core, port: u16) -> EventHubContainer {
     let services = twinhub_eventhubs::Services {
         hubs: core.hubs.clone(),
-        access: core.access.clone(),
         log: core.event_log.clone(),
         clock: core.clock.clone(),
     };
