@@ -13,19 +13,14 @@ use futures_util::future::BoxFuture;
 use serde_json::Value as Json;
 use twinhub_amqp_engine::decode::Limits;
 use twinhub_amqp_engine::message::MessageId;
-use twinhub_amqp_engine::performatives::{AmqpError, DeliveryState, condition};
-use twinhub_amqp_server::links::IncomingDelivery;
-use twinhub_amqp_server::{Gone, HubError, IncomingTerms, NewDelivery, PendingLink};
+use twinhub_amqp_server::{Gone, IncomingDelivery, PendingLink};
 use twinhub_core::twins::{PatchReportedError, ReadTwinError};
 
-use super::end::{End, TwinRefusal, codes, stolen, too_much};
+use super::end::{End, TwinRefusal, too_much};
 use super::owner::Owner;
-use super::pair::{Pair, PairKey, send_settled};
+use super::pair::{Pair, PairKey};
 use super::session::LinkState;
 use super::twins::{TwinAnswer, TwinOperation, TwinRequest, write_change};
-
-/// How many requests a client may send ahead.
-const CREDIT: u32 = 100;
 
 /// How many requests wait to be carried out until no more are taken.
 const MAX_REQUESTS: usize = 8;
@@ -39,14 +34,13 @@ const MAX_REQUEST: u64 = 256 * 1024;
 
 /// The pair of links about the twin.
 pub(super) struct TwinLinks {
-    pair: Pair,
+    pub(super) pair: Pair,
     requests: VecDeque<TwinRequest>,
     work: Option<(MessageId, Work)>,
     /// Changes that came while a request was carried out.
     behind: VecDeque<Message>,
     outbox: VecDeque<Message>,
     subscribed: bool,
-    tag: u32,
 }
 
 type Work = BoxFuture<'static, Result<Result<TwinAnswer, TwinRefusal>, End>>;
@@ -75,30 +69,17 @@ impl TwinLinks {
             behind: VecDeque::new(),
             outbox: VecDeque::new(),
             subscribed: false,
-            tag: 0,
         }
-    }
-
-    pub(super) fn key(&self) -> &PairKey {
-        &self.pair.key
     }
 
     /// Takes the link for requests.
     pub(super) fn attach_requests(&mut self, link: PendingLink, owner: &Owner) {
-        let incoming = link.accept_incoming(IncomingTerms {
-            credit: CREDIT,
-            max_message_size: MAX_REQUEST,
-        });
-        if let Some(old) = self.pair.incoming.replace(incoming) {
-            old.end(Some(owner.error(stolen("a newer link took over"))));
-        }
+        self.pair.attach_incoming(link, MAX_REQUEST, owner);
     }
 
     /// Takes the link for answers.
     pub(super) fn attach_answers(&mut self, link: PendingLink, owner: &Owner) {
-        let outgoing = send_settled(link);
-        if let Some(old) = self.pair.outgoing.replace(outgoing) {
-            old.end(Some(owner.error(stolen("a newer link took over"))));
+        if self.pair.attach_outgoing(link, owner) {
             self.forget_answers();
         }
     }
@@ -108,31 +89,6 @@ impl TwinLinks {
         self.subscribed = false;
         self.outbox.clear();
         self.behind.clear();
-    }
-
-    /// Detaches the link for requests.
-    pub(super) fn end_requests(&mut self, error: AmqpError) {
-        if let Some(incoming) = self.pair.incoming.take() {
-            incoming.end(Some(error));
-        }
-    }
-
-    /// Detaches the link for answers.
-    pub(super) fn end_answers(&mut self, error: AmqpError) {
-        if let Some(outgoing) = self.pair.outgoing.take() {
-            outgoing.end(Some(error));
-        }
-    }
-
-    /// Ends the AMQP sessions that both belong to.
-    pub(super) fn end_sessions(self, error: &AmqpError) {
-        self.pair.end_sessions(error);
-    }
-
-    /// Detaches both.
-    pub(super) fn end(mut self, error: &AmqpError) {
-        self.end_requests(error.clone());
-        self.end_answers(error.clone());
     }
 
     /// Desired properties have changed.
@@ -192,16 +148,12 @@ impl TwinLinks {
 
     /// Why the link for requests is gone, if it is now.
     fn take_requests(&mut self, cx: &mut Context<'_>, owner: &mut Owner) -> Option<Gone> {
-        while self.requests.len() < MAX_REQUESTS {
-            let incoming = self.pair.incoming.as_mut()?;
-            match incoming.poll_next(cx) {
-                Poll::Pending => return None,
-                Poll::Ready(Some(delivery)) => self.take_request(delivery, owner),
-                Poll::Ready(None) => {
-                    let gone = incoming.gone();
-                    self.pair.incoming = None;
-                    return gone;
-                }
+        while self.requests.len() < MAX_REQUESTS
+            && let Poll::Ready(next) = self.pair.poll_next(cx)
+        {
+            match next {
+                Ok(delivery) => self.take_request(delivery, owner),
+                Err(gone) => return Some(gone),
             }
         }
         None
@@ -212,24 +164,17 @@ impl TwinLinks {
         owner.counts_as_active();
         let (id, settled) = (delivery.id, delivery.settled);
         let parsed = TwinRequest::parse(delivery.payload, Limits::default());
-        let state = match parsed {
+        let outcome = match parsed {
             Ok(request) => {
                 self.requests.push_back(request);
-                DeliveryState::Accepted
+                Ok(())
             }
             Err(error) => {
                 tracing::debug!(%error, "a message is no twin request");
-                let error = HubError::new(
-                    condition::INVALID_FIELD,
-                    codes::ARGUMENT_INVALID,
-                    error.to_string(),
-                );
-                DeliveryState::rejected(owner.error(error))
+                Err(error)
             }
         };
-        if !settled && let Some(incoming) = &mut self.pair.incoming {
-            incoming.settle(id, id, &state);
-        }
+        self.pair.settle(id, settled, outcome, owner);
     }
 
     /// Ready once a request was carried out: with its refusal if it failed.
@@ -302,18 +247,11 @@ impl TwinLinks {
 
     /// Sends what there is credit for; why the link is gone, if it is now.
     fn send(&mut self, cx: &mut Context<'_>, owner: &Owner) -> Option<Gone> {
-        let outgoing = self.pair.outgoing.as_mut()?;
         while !self.outbox.is_empty()
-            && let Poll::Ready(Ok(())) = outgoing.poll_ready(cx)
+            && self.pair.is_ready(cx)
             && let Some(message) = self.outbox.pop_front()
         {
-            self.tag = self.tag.wrapping_add(1);
-            let delivery = NewDelivery {
-                tag: &self.tag.to_be_bytes(),
-                settled: true,
-                message_format: 0,
-            };
-            let sent = outgoing.send(delivery, |out| match message {
+            let sent = self.pair.send(|out| match message {
                 Message::Answer(correlation, answer) => answer.write(correlation, out),
                 Message::Change(version, patch) => write_change(version, patch, out),
             });
@@ -323,14 +261,8 @@ impl TwinLinks {
             }
             owner.touch();
         }
-        while let Poll::Ready(drain) = outgoing.poll_draining(cx) {
-            if let Err(gone) = drain {
-                self.pair.outgoing = None;
-                self.forget_answers();
-                return Some(gone);
-            }
-            outgoing.drained();
-        }
-        None
+        let gone = self.pair.give_back_credit(cx)?;
+        self.forget_answers();
+        Some(gone)
     }
 }

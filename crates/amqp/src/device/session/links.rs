@@ -93,16 +93,16 @@ impl SessionLinks {
     /// is there.
     fn twin_of(&mut self, link: &PendingLink, owner: &Owner) -> &mut TwinLinks {
         let key = PairKey::of(link, TWIN);
-        if let Some(old) = self.twin.take_if(|twin| *twin.key() != key) {
-            old.end(&newer(owner));
+        if let Some(old) = self.twin.take_if(|twin| twin.pair.key != key) {
+            old.pair.end(&newer(owner));
         }
         self.twin.get_or_insert_with(|| TwinLinks::new(key))
     }
 
     fn methods_of(&mut self, link: &PendingLink, owner: &Owner) -> &mut MethodLinks {
         let key = PairKey::of(link, METHODS);
-        if let Some(old) = self.methods.take_if(|methods| *methods.key() != key) {
-            old.end(&newer(owner));
+        if let Some(old) = self.methods.take_if(|methods| methods.pair.key != key) {
+            old.pair.end(&newer(owner));
         }
         self.methods.get_or_insert_with(|| MethodLinks::new(key))
     }
@@ -143,14 +143,14 @@ impl SessionLinks {
             && let Some(twin) = self.twin.take()
             && let Some(error) = error
         {
-            twin.end(&error);
+            twin.pair.end(&error);
         }
         if let Some(methods) = &mut self.methods
             && let Some(error) = note(methods.poll(cx, owner))
             && let Some(methods) = self.methods.take()
             && let Some(error) = error
         {
-            methods.end(&error);
+            methods.pair.end(&error);
         }
         self.inputs.retain_mut(|inputs| {
             while let Poll::Ready(drain) = inputs.poll_draining(cx) {
@@ -186,22 +186,22 @@ impl SessionLinks {
             Purpose::TwinRequests => {
                 self.twin
                     .iter_mut()
-                    .for_each(|twin| twin.end_requests(error.clone()));
+                    .for_each(|twin| twin.pair.end_incoming(error.clone()));
             }
             Purpose::TwinAnswers => {
                 self.twin
                     .iter_mut()
-                    .for_each(|twin| twin.end_answers(error.clone()));
+                    .for_each(|twin| twin.pair.end_outgoing(error.clone()));
             }
             Purpose::MethodReplies => {
                 self.methods
                     .iter_mut()
-                    .for_each(|pair| pair.end_replies(error.clone()));
+                    .for_each(|methods| methods.pair.end_incoming(error.clone()));
             }
             Purpose::MethodCalls => {
                 self.methods
                     .iter_mut()
-                    .for_each(|pair| pair.end_calls(error.clone()));
+                    .for_each(|methods| methods.pair.end_outgoing(error.clone()));
             }
         }
         None
@@ -221,10 +221,10 @@ impl SessionLinks {
             link.end_session(error.clone());
         }
         if let Some(twin) = self.twin.take() {
-            twin.end_sessions(error);
+            twin.pair.end_sessions(error);
         }
         if let Some(methods) = self.methods.take() {
-            methods.end_sessions(error);
+            methods.pair.end_sessions(error);
         }
         let messages = self.messages.take();
         messages.map(|link| link.end_session(owner, error.clone()))
@@ -239,10 +239,10 @@ impl SessionLinks {
         self.end(Purpose::Telemetry, owner, error.clone());
         self.end(Purpose::Inputs, owner, error.clone());
         if let Some(twin) = self.twin.take() {
-            twin.end(error);
+            twin.pair.end(error);
         }
         if let Some(methods) = self.methods.take() {
-            methods.end(error);
+            methods.pair.end(error);
         }
         self.end(Purpose::Messages, owner, error.clone())
     }
