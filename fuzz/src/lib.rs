@@ -18,6 +18,7 @@ pub mod messages;
 pub mod mqtt;
 pub mod query;
 pub mod requests;
+pub mod routing;
 pub mod sas;
 pub mod topics;
 pub mod x509;
@@ -41,5 +42,6 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("mqtt_topic", topics::mqtt_topic),
     ("mqtt_username", topics::mqtt_username),
     ("query", query::query),
+    ("routing_condition", routing::routing_condition),
     ("sas_token", sas::sas_token),
 ];
