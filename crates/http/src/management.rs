@@ -26,6 +26,7 @@ mod certificates;
 mod consumer_groups;
 mod hubs;
 mod operation;
+mod routing;
 
 use operation::{Operation, ResourceGroup};
 
@@ -162,6 +163,7 @@ async fn act(
                 &hubs::check_name(services, &body)?,
             ))
         }
+        Operation::TestRoute(hub) => routing::test_new(services, permit, hub, body),
         Operation::Backup(method) => backup::act(services, permit, &method, body).await,
         Operation::NotBuilt(feature) => Err(not_built(feature)),
     }

@@ -37,6 +37,8 @@ pub enum Operation<'a> {
     ListConsumerGroups(ResourceGroup<'a>, &'a str),
     /// `.../IotHubs/{name}/eventHubEndpoints/events/ConsumerGroups/{group}`
     ConsumerGroup(ResourceGroup<'a>, &'a str, &'a str, ConsumerGroupCall),
+    /// `POST .../IotHubs/{name}/routing/routes/$testnew`
+    TestRoute(&'a str),
     /// `POST .../checkNameAvailability`
     CheckName,
     /// `POST`, `GET`, `DELETE /twinhub/v1/backup`
@@ -162,6 +164,11 @@ fn of_hub<'a>(
                 && is(groups, "ConsumerGroups") =>
         {
             of_consumer_group(method, group, name, rest)
+        }
+        [routing, routes, test]
+            if is(routing, "routing") && is(routes, "routes") && is(test, "$testnew") =>
+        {
+            only(method, &Method::POST, "POST", Operation::TestRoute(name))
         }
         [feature, ..] => not_built(feature)
             .map(Operation::NotBuilt)
