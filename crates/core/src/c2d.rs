@@ -32,7 +32,9 @@ pub use self::feedback::{
     FeedbackBatch, FeedbackBook, FeedbackRecord, FeedbackStatus, LockedBatch, MAX_FEEDBACK_BATCH,
     NumberedFeedback,
 };
-pub use self::message::{Acknowledgement, Delivery, Holder, NewMessage, Settlement};
+pub use self::message::{
+    Acknowledgement, Delivery, Holder, InvalidNewMessage, NewMessage, Settlement,
+};
 pub use self::queue::{Entry, Lock, Queue, QueueRecord};
 pub use self::service::CloudToDevice;
 pub use self::settings::{CloudToDeviceSettings, FeedbackSettings};

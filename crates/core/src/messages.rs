@@ -100,6 +100,22 @@ impl SystemProperty {
     }
 }
 
+/// The size that limits are about, in bytes: the body, the values of system
+/// properties, the names and values of application properties.
+/// <https://learn.microsoft.com/azure/iot-hub/iot-hub-devguide-messages-construct>
+pub fn size_of<T: AsRef<str>>(
+    system: &[(SystemProperty, T)],
+    application: &[(T, Option<T>)],
+    body: &[u8],
+) -> usize {
+    let length = |text: &T| text.as_ref().len();
+    let system = system.iter().map(|(_, value)| length(value));
+    let application = application
+        .iter()
+        .map(|(name, value)| length(name) + value.as_ref().map_or(0, length));
+    body.len() + system.sum::<usize>() + application.sum::<usize>()
+}
+
 /// A message that borrows from what was received.
 #[derive(Debug, Clone, Copy)]
 pub struct MessageRef<'a> {
@@ -112,17 +128,9 @@ pub struct MessageRef<'a> {
 }
 
 impl MessageRef<'_> {
-    /// The size that limits are about: the body, the values of system
-    /// properties, the names and values of application properties.
-    /// <https://learn.microsoft.com/azure/iot-hub/iot-hub-devguide-messages-construct>
+    /// The size that limits are about; see [`size_of`].
     pub fn size(&self) -> usize {
-        let system: usize = self.system.iter().map(|(_, value)| value.len()).sum();
-        let application: usize = self
-            .application
-            .iter()
-            .map(|(name, value)| name.len() + value.as_ref().map_or(0, |value| value.len()))
-            .sum();
-        self.body.len() + system + application
+        size_of(self.system, self.application, self.body)
     }
 }
 
@@ -145,15 +153,16 @@ impl Message {
             .map(|(_, value)| &**value)
     }
 
-    /// The size that limits are about; see [`MessageRef::size`].
+    /// Takes a system property out of it.
+    pub fn take_system(&mut self, property: SystemProperty) -> Option<Box<str>> {
+        let mut set = self.system.iter();
+        let place = set.position(|(known, _)| *known == property)?;
+        Some(self.system.remove(place).1)
+    }
+
+    /// The size that limits are about; see [`size_of`].
     pub fn size(&self) -> usize {
-        let system: usize = self.system.iter().map(|(_, value)| value.len()).sum();
-        let application: usize = self
-            .application
-            .iter()
-            .map(|(name, value)| name.len() + value.as_ref().map_or(0, |value| value.len()))
-            .sum();
-        self.body.len() + system + application
+        size_of(&self.system, &self.application, &self.body)
     }
 }
 

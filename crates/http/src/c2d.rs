@@ -8,11 +8,11 @@ use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
 use twinhub_core::access::{DevicePermit, ServicePermit};
 use twinhub_core::c2d::{
-    CloudToDevice, DEFAULT_LOCK, FeedbackRecord, Holder, LockToken, NewMessage, SendError,
+    CloudToDevice, DEFAULT_LOCK, FeedbackRecord, Holder, InvalidNewMessage, LockToken, NewMessage,
+    SendError,
 };
 use twinhub_core::ids::{DeviceId, IdentityId};
-use twinhub_core::messages::{Message, SystemProperty};
-use twinhub_core::time::Timestamp;
+use twinhub_core::messages::Message;
 
 use crate::documents::delivery::delivery_answer;
 use crate::documents::message::message_of_request;
@@ -58,34 +58,15 @@ fn decoded(to: &IdentityId) -> Option<IdentityId> {
     })
 }
 
-fn new_message(mut message: Message) -> Result<NewMessage, Refusal> {
-    let ack = match take(&mut message, SystemProperty::Acknowledgement) {
-        None => Default::default(),
-        Some(text) => text
-            .parse()
-            .map_err(|error| Refusal::invalid(format!("header iothub-ack: {error}")))?,
-    };
-    let expires = take(&mut message, SystemProperty::AbsoluteExpiry)
-        .map(|text| {
-            Timestamp::parse(&text).ok_or_else(|| {
-                Refusal::invalid("header iothub-expiry must be a date such as 2026-11-21T08:00:00Z")
-            })
-        })
-        .transpose()?;
-    Ok(NewMessage {
-        message,
-        ack,
-        expires,
+fn new_message(message: Message) -> Result<NewMessage, Refusal> {
+    message.try_into().map_err(|error| match error {
+        InvalidNewMessage::Acknowledgement(error) => {
+            Refusal::invalid(format!("header iothub-ack: {error}"))
+        }
+        InvalidNewMessage::Expiry => {
+            Refusal::invalid("header iothub-expiry must be a date such as 2026-11-21T08:00:00Z")
+        }
     })
-}
-
-/// Takes a property that is no part of the message itself.
-fn take(message: &mut Message, property: SystemProperty) -> Option<Box<str>> {
-    let place = message
-        .system
-        .iter()
-        .position(|(known, _)| *known == property)?;
-    Some(message.system.remove(place).1)
 }
 
 /// `DELETE /devices/{id}[/modules/{mid}]/commands`
@@ -167,7 +148,7 @@ pub async fn receive_feedback(c2d: &CloudToDevice, permit: &ServicePermit) -> An
     let Some(batch) = c2d.receive_feedback(permit).await? else {
         return Ok(empty(StatusCode::NO_CONTENT));
     };
-    let records: Vec<Value> = batch.records.iter().map(feedback).collect();
+    let records: Vec<Value> = batch.records.iter().map(FeedbackRecord::to_json).collect();
     let mut response = json_response(StatusCode::OK, &records);
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, FEEDBACK_TYPE);
@@ -175,21 +156,6 @@ pub async fn receive_feedback(c2d: &CloudToDevice, permit: &ServicePermit) -> An
         headers.insert(header::ETAG, etag);
     }
     Ok(response)
-}
-
-fn feedback(record: &FeedbackRecord) -> Value {
-    let mut document = json!({
-        "originalMessageId": record.original_message_id,
-        "enqueuedTimeUtc": record.enqueued.to_string(),
-        "statusCode": record.status.to_string(),
-        "description": record.status.description(),
-        "deviceId": record.identity.device_id().as_str(),
-        "deviceGenerationId": record.generation.ticks().to_string(),
-    });
-    if let Some(module) = record.identity.module_id() {
-        document["moduleId"] = module.as_str().into();
-    }
-    document
 }
 
 /// `DELETE /messages/serviceBound/feedback/{lock}`
@@ -213,6 +179,8 @@ fn lock_token(text: &str) -> Result<LockToken, Refusal> {
 #[cfg(test)]
 mod tests {
     use twinhub_core::c2d::Acknowledgement;
+    use twinhub_core::messages::SystemProperty;
+    use twinhub_core::time::Timestamp;
 
     use super::*;
     use crate::error_codes;

@@ -1,7 +1,7 @@
 //! A batch of feedback as SDKs read it.
 
 use bytes::{Bytes, BytesMut};
-use serde_json::{Value as Json, json};
+use serde_json::Value as Json;
 use twinhub_amqp_engine::message::{Body, Message, Properties};
 use twinhub_amqp_engine::value::{Map, Symbol, Timestamp};
 use twinhub_core::c2d::{FeedbackBatch, FeedbackRecord};
@@ -16,7 +16,7 @@ const DELIVERY_COUNT: Symbol = Symbol::from_static("iothub-deliverycount");
 /// Appends a batch as an AMQP message. .NET needs the user and the time.
 pub(super) fn write_feedback(batch: &FeedbackBatch, hub: &HubName, out: &mut BytesMut) {
     let count = u8::try_from(batch.delivery_count).unwrap_or(u8::MAX);
-    let records: Vec<Json> = batch.records.iter().map(document).collect();
+    let records: Vec<Json> = batch.records.iter().map(FeedbackRecord::to_json).collect();
     let message = Message {
         message_annotations: Map::new()
             .with(LOCK_TOKEN, batch.lock.to_string())
@@ -36,23 +36,9 @@ pub(super) fn write_feedback(batch: &FeedbackBatch, hub: &HubName, out: &mut Byt
         .expect("64 records of a few hundred bytes are far below 4 GiB");
 }
 
-fn document(record: &FeedbackRecord) -> Json {
-    let mut document = json!({
-        "originalMessageId": record.original_message_id,
-        "enqueuedTimeUtc": record.enqueued.to_string(),
-        "statusCode": record.status.to_string(),
-        "description": record.status.description(),
-        "deviceId": record.identity.device_id().as_str(),
-        "deviceGenerationId": record.generation.ticks().to_string(),
-    });
-    if let Some(module) = record.identity.module_id() {
-        document["moduleId"] = module.as_str().into();
-    }
-    document
-}
-
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
     use twinhub_amqp_engine::decode::Limits;
     use twinhub_core::c2d::{FeedbackStatus, LockToken};
     use twinhub_core::ids::{DeviceId, IdentityId, ModuleId};

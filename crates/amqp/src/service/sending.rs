@@ -9,9 +9,8 @@ use twinhub_amqp_engine::decode::Limits;
 use twinhub_amqp_engine::performatives::DeliveryState;
 use twinhub_amqp_server::links::{DeliveryId, IncomingDelivery};
 use twinhub_amqp_server::{HubError, Incoming, IncomingTerms, PendingLink, PermitWatch};
-use twinhub_core::c2d::{CloudToDevice, NewMessage, SendError};
+use twinhub_core::c2d::{CloudToDevice, InvalidNewMessage, NewMessage, SendError};
 use twinhub_core::messages::{MAX_CLOUD_TO_DEVICE, Message, SystemProperty};
-use twinhub_core::time::Timestamp;
 
 use super::Asker;
 use super::destination::Destination;
@@ -120,34 +119,13 @@ fn order(delivery: IncomingDelivery) -> Result<(Destination, NewMessage), HubErr
     Ok((to, new_message(message)?))
 }
 
-fn new_message(mut message: Message) -> Result<NewMessage, HubError> {
-    let ack = match take(&mut message, SystemProperty::Acknowledgement) {
-        None => Default::default(),
-        Some(text) => text
-            .parse()
-            .map_err(|error| errors::argument(format!("property iothub-ack: {error}")))?,
-    };
-    let expires = match take(&mut message, SystemProperty::AbsoluteExpiry) {
-        None => None,
-        Some(text) => Some(
-            Timestamp::parse(&text)
-                .ok_or_else(|| errors::argument("property absolute-expiry-time is no moment"))?,
-        ),
-    };
-    Ok(NewMessage {
-        message,
-        ack,
-        expires,
+fn new_message(message: Message) -> Result<NewMessage, HubError> {
+    message.try_into().map_err(|error| match error {
+        InvalidNewMessage::Acknowledgement(error) => {
+            errors::argument(format!("property iothub-ack: {error}"))
+        }
+        InvalidNewMessage::Expiry => errors::argument("property absolute-expiry-time is no moment"),
     })
-}
-
-/// Takes a property that is no part of the message itself.
-fn take(message: &mut Message, property: SystemProperty) -> Option<Box<str>> {
-    let place = message
-        .system
-        .iter()
-        .position(|(known, _)| *known == property)?;
-    Some(message.system.remove(place).1)
 }
 
 #[cfg(test)]
@@ -156,6 +134,7 @@ mod tests {
     use twinhub_amqp_engine::message::{Message as AmqpMessage, Properties};
     use twinhub_amqp_engine::value::{Map, Timestamp as Millis};
     use twinhub_core::c2d::Acknowledgement;
+    use twinhub_core::time::Timestamp;
 
     use super::*;
 

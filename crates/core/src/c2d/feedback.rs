@@ -8,6 +8,8 @@
 use std::fmt;
 use std::time::Duration;
 
+use serde_json::{Value, json};
+
 use super::{Acknowledgement, FeedbackSettings, Lock, LockToken};
 use crate::ids::IdentityId;
 use crate::time::Timestamp;
@@ -75,6 +77,25 @@ pub struct FeedbackRecord {
     pub identity: IdentityId,
     /// Which of the namesakes.
     pub generation: Timestamp,
+}
+
+impl FeedbackRecord {
+    /// As readers of feedback get it, over every protocol.
+    /// <https://learn.microsoft.com/azure/iot-hub/iot-hub-devguide-messages-c2d#message-feedback>
+    pub fn to_json(&self) -> Value {
+        let mut document = json!({
+            "originalMessageId": self.original_message_id,
+            "enqueuedTimeUtc": self.enqueued.to_string(),
+            "statusCode": self.status.to_string(),
+            "description": self.status.description(),
+            "deviceId": self.identity.device_id().as_str(),
+            "deviceGenerationId": self.generation.ticks().to_string(),
+        });
+        if let Some(module) = self.identity.module_id() {
+            document["moduleId"] = module.as_str().into();
+        }
+        document
+    }
 }
 
 /// A record as it is stored. Numbers ascend in the order of the commits and

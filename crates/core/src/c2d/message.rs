@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::LockToken;
-use crate::messages::Message;
+use crate::messages::{Message, SystemProperty};
 use crate::time::Timestamp;
 
 /// Which ends of a message its sender wants to hear of.
@@ -72,9 +72,40 @@ pub struct NewMessage {
     /// When it is of no use any more; the hub's default if the sender does
     /// not say. Receivers see [`SystemProperty::AbsoluteExpiry`] only if it
     /// does.
-    ///
-    /// [`SystemProperty::AbsoluteExpiry`]: crate::messages::SystemProperty::AbsoluteExpiry
     pub expires: Option<Timestamp>,
+}
+
+/// What a message says of how it is to be sent makes no sense.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidNewMessage {
+    /// The acknowledgement is none.
+    #[error(transparent)]
+    Acknowledgement(#[from] UnknownAcknowledgement),
+    /// The expiry is no moment.
+    #[error("the expiry is no moment")]
+    Expiry,
+}
+
+/// Acknowledgement and expiry say how a message is to be sent, and are no part
+/// of it.
+impl TryFrom<Message> for NewMessage {
+    type Error = InvalidNewMessage;
+
+    fn try_from(mut message: Message) -> Result<Self, InvalidNewMessage> {
+        let ack = match message.take_system(SystemProperty::Acknowledgement) {
+            None => Acknowledgement::None,
+            Some(text) => text.parse()?,
+        };
+        let expires = match message.take_system(SystemProperty::AbsoluteExpiry) {
+            None => None,
+            Some(text) => Some(Timestamp::parse(&text).ok_or(InvalidNewMessage::Expiry)?),
+        };
+        Ok(NewMessage {
+            message,
+            ack,
+            expires,
+        })
+    }
 }
 
 /// Who will settle a message.

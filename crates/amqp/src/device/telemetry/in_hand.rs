@@ -3,7 +3,7 @@
 use twinhub_amqp_engine::decode::Limits;
 use twinhub_amqp_server::HubError;
 use twinhub_amqp_server::links::{DeliveryId, IncomingDelivery};
-use twinhub_core::messages::MAX_DEVICE_TO_CLOUD;
+use twinhub_core::messages::{MAX_DEVICE_TO_CLOUD, size_of};
 use twinhub_core::telemetry::SendError;
 
 use crate::device::end::too_large;
@@ -77,7 +77,7 @@ impl InHand {
     }
 
     fn push(&mut self, message: ReceivedMessage) -> Result<(), HubError> {
-        let size = size_of(&message);
+        let size = size_of(&message.system, &message.application, &message.body);
         if size > MAX_DEVICE_TO_CLOUD {
             return Err(too_large(SendError::TooLarge { size }.to_string()));
         }
@@ -110,13 +110,4 @@ impl InHand {
         self.messages.shrink_to(SMALL);
         self.sent = 0;
     }
-}
-
-/// The size that the limit is about, without lending the message.
-fn size_of(message: &ReceivedMessage) -> usize {
-    let system = message.system.iter().map(|(_, value)| value.len());
-    let application = message.application.iter();
-    let application =
-        application.map(|(name, value)| name.len() + value.as_ref().map_or(0, |value| value.len()));
-    message.body.len() + system.sum::<usize>() + application.sum::<usize>()
 }
