@@ -15,6 +15,7 @@
 //! | [`query`] | the query language over twins |
 //! | [`messages`], [`telemetry`], [`events`], [`event_reader`] | what devices send, and what readers read |
 //! | [`routing`] | conditions on events |
+//! | `cursor` | what the lexers of both languages have in common |
 //! | [`c2d`] | messages to devices and modules, and feedback on them |
 //! | [`methods`] | calls of what devices and modules do |
 //! | [`connections`], [`presence`], [`stored_sessions`] | who is connected, and what outlives a connection |
@@ -28,6 +29,7 @@ pub mod certificates;
 pub mod connection_events;
 pub mod connections;
 pub mod consumer_groups;
+mod cursor;
 pub mod etag;
 pub mod event_reader;
 pub mod events;

@@ -1,15 +1,9 @@
 //! Characters to tokens.
 
 use super::error::InvalidQuery;
+use crate::cursor::{Cursor, Position};
 
-/// Where a token begins, counted from 1.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Place {
-    pub line: usize,
-    pub column: usize,
-}
-
-impl Place {
+impl Position {
     pub(super) fn refuse(self, problem: impl Into<String>) -> InvalidQuery {
         InvalidQuery {
             line: self.line,
@@ -56,15 +50,14 @@ const SYMBOLS: &[&str] = &[
 ];
 
 /// All tokens, with `End` as the last.
-pub(super) fn tokens(text: &str) -> Result<Vec<(Token, Place)>, InvalidQuery> {
+pub(super) fn tokens(text: &str) -> Result<Vec<(Token, Position)>, InvalidQuery> {
     let mut lexer = Lexer {
-        rest: text,
-        place: Place { line: 1, column: 1 },
+        at: Cursor::new(text),
     };
     let mut tokens = Vec::new();
     loop {
         lexer.skip_blanks();
-        let place = lexer.place;
+        let place = lexer.at.position;
         let token = lexer.next()?;
         let is_end = token == Token::End;
         tokens.push((token, place));
@@ -75,17 +68,16 @@ pub(super) fn tokens(text: &str) -> Result<Vec<(Token, Place)>, InvalidQuery> {
 }
 
 struct Lexer<'t> {
-    rest: &'t str,
-    place: Place,
+    at: Cursor<'t>,
 }
 
 impl<'t> Lexer<'t> {
     fn next(&mut self) -> Result<Token, InvalidQuery> {
-        let Some(first) = self.rest.chars().next() else {
+        let Some(first) = self.at.peek() else {
             return Ok(Token::End);
         };
         if starts_word(first) {
-            return Ok(Token::Word(self.take_while(continues_word).to_owned()));
+            return Ok(Token::Word(self.at.take_while(continues_word).to_owned()));
         }
         if first.is_ascii_digit() {
             return self.number();
@@ -93,50 +85,31 @@ impl<'t> Lexer<'t> {
         if first == '\'' || first == '"' {
             return self.text(first);
         }
-        if self.rest.starts_with("[[") {
+        if self.at.rest.starts_with("[[") {
             return self.bracketed();
         }
         let symbol = SYMBOLS
             .iter()
-            .find(|symbol| self.rest.starts_with(**symbol));
+            .find(|symbol| self.at.rest.starts_with(**symbol));
         let symbol = symbol.ok_or_else(|| {
-            self.place
+            self.at
+                .position
                 .refuse(format!("the character {first:?} means nothing here"))
         })?;
-        self.advance(symbol.len());
+        self.at.advance(symbol.len());
         Ok(Token::Symbol(symbol))
     }
 
     fn skip_blanks(&mut self) {
-        self.take_while(char::is_whitespace);
-    }
-
-    fn take_while(&mut self, belongs: impl Fn(char) -> bool) -> &'t str {
-        let length = self.rest.find(|c| !belongs(c)).unwrap_or(self.rest.len());
-        self.advance(length)
-    }
-
-    /// Takes so many bytes.
-    fn advance(&mut self, length: usize) -> &'t str {
-        let (taken, rest) = self.rest.split_at(length);
-        for character in taken.chars() {
-            if character == '\n' {
-                self.place.line += 1;
-                self.place.column = 1;
-            } else {
-                self.place.column += 1;
-            }
-        }
-        self.rest = rest;
-        taken
+        self.at.take_while(char::is_whitespace);
     }
 
     fn number(&mut self) -> Result<Token, InvalidQuery> {
-        let place = self.place;
-        let number = match self.rest.get(..2) {
+        let place = self.at.position;
+        let number = match self.at.rest.get(..2) {
             Some("0x" | "0X") => {
-                self.advance(2);
-                let digits = self.take_while(|c| c.is_ascii_hexdigit());
+                self.at.advance(2);
+                let digits = self.at.take_while(|c| c.is_ascii_hexdigit());
                 u64::from_str_radix(digits, 16).ok().map(|number| {
                     #[expect(clippy::cast_precision_loss, reason = "numbers are doubles")]
                     let number = number as f64;
@@ -146,7 +119,7 @@ impl<'t> Lexer<'t> {
             _ => self.decimal().parse().ok(),
         };
         let number = number.filter(|number: &f64| number.is_finite());
-        let ends = !self.rest.starts_with(continues_word);
+        let ends = !self.at.rest.starts_with(continues_word);
         number
             .filter(|_| ends)
             .map(Token::Number)
@@ -159,41 +132,41 @@ impl<'t> Lexer<'t> {
 
     fn decimal(&mut self) -> &'t str {
         let digits = |from: usize| {
-            let rest = &self.rest[from..];
+            let rest = &self.at.rest[from..];
             from + rest
                 .find(|c: char| !c.is_ascii_digit())
                 .unwrap_or(rest.len())
         };
         let mut end = digits(0);
-        if self.rest[end..].starts_with('.') && digits(end + 1) > end + 1 {
+        if self.at.rest[end..].starts_with('.') && digits(end + 1) > end + 1 {
             end = digits(end + 1);
         }
-        if self.rest[end..].starts_with(['e', 'E']) {
-            let sign = usize::from(self.rest[end + 1..].starts_with(['+', '-']));
+        if self.at.rest[end..].starts_with(['e', 'E']) {
+            let sign = usize::from(self.at.rest[end + 1..].starts_with(['+', '-']));
             let exponent = end + 1 + sign;
             if digits(exponent) > exponent {
                 end = digits(exponent);
             }
         }
-        self.advance(end)
+        self.at.advance(end)
     }
 
     /// Backslash escapes, and the quote doubled.
     fn text(&mut self, quote: char) -> Result<Token, InvalidQuery> {
-        let opened = self.place;
-        self.advance(1);
+        let opened = self.at.position;
+        self.at.advance(1);
         let mut text = String::new();
         loop {
-            text.push_str(self.take_while(|c| c != quote && c != '\\'));
-            match self.rest.chars().next() {
+            text.push_str(self.at.take_while(|c| c != quote && c != '\\'));
+            match self.at.peek() {
                 None => return Err(opened.refuse(format!("the text is not closed with {quote}"))),
                 Some('\\') => text.push(self.escape()?),
                 Some(_) => {
-                    self.advance(1);
-                    if !self.rest.starts_with(quote) {
+                    self.at.advance(1);
+                    if !self.at.rest.starts_with(quote) {
                         return Ok(Token::Text(text));
                     }
-                    self.advance(1);
+                    self.at.advance(1);
                     text.push(quote);
                 }
             }
@@ -201,11 +174,11 @@ impl<'t> Lexer<'t> {
     }
 
     fn escape(&mut self) -> Result<char, InvalidQuery> {
-        let place = self.place;
+        let place = self.at.position;
         let unknown =
             || place.refuse(r#"after a backslash comes one of ' " \ / b f n r t or uXXXX"#);
-        self.advance(1);
-        let escaped = self.rest.chars().next().ok_or_else(unknown)?;
+        self.at.advance(1);
+        let escaped = self.at.peek().ok_or_else(unknown)?;
         let character = match escaped {
             '\'' | '"' | '\\' | '/' => escaped,
             'b' => '\u{8}',
@@ -214,43 +187,21 @@ impl<'t> Lexer<'t> {
             'r' => '\r',
             't' => '\t',
             'u' => {
-                self.advance(1);
-                return self.unicode().ok_or_else(unknown);
+                self.at.advance(1);
+                return self.at.unicode().ok_or_else(unknown);
             }
             _ => return Err(unknown()),
         };
-        self.advance(1);
+        self.at.advance(1);
         Ok(character)
     }
 
-    /// Four hex digits; the two halves of a pair make one character.
-    fn unicode(&mut self) -> Option<char> {
-        let first = self.unit()?;
-        if !(0xd800..0xdc00).contains(&first) {
-            return char::from_u32(first);
-        }
-        if !self.rest.starts_with("\\u") {
-            return None;
-        }
-        self.advance(2);
-        let second = self.unit().filter(|unit| (0xdc00..0xe000).contains(unit))?;
-        char::from_u32(0x1_0000 + ((first - 0xd800) << 10) + (second - 0xdc00))
-    }
-
-    fn unit(&mut self) -> Option<u32> {
-        let digits = self.rest.get(..4)?;
-        let all_hex = digits.bytes().all(|byte| byte.is_ascii_hexdigit());
-        let unit = u32::from_str_radix(digits, 16).ok().filter(|_| all_hex)?;
-        self.advance(4);
-        Some(unit)
-    }
-
     fn bracketed(&mut self) -> Result<Token, InvalidQuery> {
-        let opened = self.place;
-        let name = self.rest[2..].split_once("]]").map(|(name, _)| name);
+        let opened = self.at.position;
+        let name = self.at.rest[2..].split_once("]]").map(|(name, _)| name);
         let name = name.filter(|name| !name.is_empty() && !name.contains(']'));
         let name = name.ok_or_else(|| opened.refuse("a name in brackets is written [[name]]"))?;
-        self.advance(name.len() + 4);
+        self.at.advance(name.len() + 4);
         Ok(Token::Bracketed(name.to_owned()))
     }
 }

@@ -3,9 +3,10 @@
 use self::condition::MAX_NESTING;
 use super::error::{InvalidQuery, QueryError};
 use super::expression::Expr;
-use super::lexer::{self, Place, Token};
+use super::lexer::{self, Token};
 use super::path::Path;
 use super::syntax::{Aggregate, Column, Item, MAX_QUERY, Query, Select, Source};
+use crate::cursor::Position;
 
 mod condition;
 
@@ -39,7 +40,7 @@ const RESERVED: &[&str] = &[
 impl Query {
     /// Reads a query.
     pub fn parse(text: &str) -> Result<Self, QueryError> {
-        let start = Place { line: 1, column: 1 };
+        let start = Position::START;
         if text.chars().nth(MAX_QUERY).is_some() {
             let problem = format!("a query has at most {MAX_QUERY} characters");
             return Err(start.refuse(problem).into());
@@ -60,7 +61,7 @@ impl Query {
 }
 
 struct Parser {
-    tokens: Vec<(Token, Place)>,
+    tokens: Vec<(Token, Position)>,
     next: usize,
     /// How many more levels of brackets and the like may be opened.
     levels: usize,
@@ -69,7 +70,7 @@ struct Parser {
 /// What stands between SELECT and FROM.
 enum Selected {
     All,
-    Items(Vec<(Item, Place)>),
+    Items(Vec<(Item, Position)>),
 }
 
 impl Parser {
@@ -138,7 +139,7 @@ impl Parser {
         if self.take_symbol("*") {
             return Ok(Selected::All);
         }
-        let mut items: Vec<(Item, Place)> = Vec::new();
+        let mut items: Vec<(Item, Position)> = Vec::new();
         loop {
             let place = self.place();
             let item = self.item()?;
@@ -281,7 +282,7 @@ impl Parser {
         &self.tokens[(self.next + 1).min(last)].0
     }
 
-    fn place(&self) -> Place {
+    fn place(&self) -> Position {
         self.tokens[self.next].1
     }
 
@@ -333,7 +334,7 @@ fn is_reserved(word: &str) -> bool {
 fn select(
     selected: Selected,
     keys: Option<Vec<Path>>,
-    grouped_at: Place,
+    grouped_at: Position,
 ) -> Result<Select, InvalidQuery> {
     let items = match (selected, &keys) {
         (Selected::All, None) => return Ok(Select::All),
@@ -362,7 +363,7 @@ fn select(
     })
 }
 
-fn without_places(items: Vec<(Item, Place)>) -> Vec<Item> {
+fn without_places(items: Vec<(Item, Position)>) -> Vec<Item> {
     items.into_iter().map(|(item, _)| item).collect()
 }
 

@@ -3,6 +3,7 @@
 
 use super::place::{InvalidCondition, Position, Span};
 use super::syntax::Constant;
+use crate::cursor::Cursor;
 
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Token<'t> {
@@ -43,13 +44,12 @@ const WORDS: &[&str] = &["-", "+", "*", "%", "||", "AND", "OR", "NOT"];
 /// All tokens, with `End` as the last.
 pub(super) fn tokens(text: &str) -> Result<Vec<(Token<'_>, Span)>, InvalidCondition> {
     let mut lexer = Lexer {
-        rest: text,
-        position: Position::START,
+        at: Cursor::new(text),
     };
     let mut tokens = Vec::new();
     loop {
         lexer.skip_blanks()?;
-        let start = lexer.position;
+        let start = lexer.at.position;
         let token = lexer.next()?;
         let is_end = token == Token::End;
         tokens.push((token, lexer.since(start)));
@@ -60,13 +60,12 @@ pub(super) fn tokens(text: &str) -> Result<Vec<(Token<'_>, Span)>, InvalidCondit
 }
 
 struct Lexer<'t> {
-    rest: &'t str,
-    position: Position,
+    at: Cursor<'t>,
 }
 
 impl<'t> Lexer<'t> {
     fn next(&mut self) -> Result<Token<'t>, InvalidCondition> {
-        let Some(first) = self.rest.chars().next() else {
+        let Some(first) = self.at.peek() else {
             return Ok(Token::End);
         };
         match first {
@@ -81,47 +80,49 @@ impl<'t> Lexer<'t> {
 
     fn skip_blanks(&mut self) -> Result<(), InvalidCondition> {
         loop {
-            self.take_while(char::is_whitespace);
-            if !self.rest.starts_with("/*") {
+            self.at.take_while(char::is_whitespace);
+            if !self.at.rest.starts_with("/*") {
                 return Ok(());
             }
-            let start = self.position;
-            let length = self.rest[2..].find("*/");
+            let start = self.at.position;
+            let length = self.at.rest[2..].find("*/");
             let Some(length) = length else {
-                self.advance(2);
+                self.at.advance(2);
                 return Err(self
                     .since(start)
                     .refuse("the comment is not closed with */"));
             };
-            self.advance(length + 4);
+            self.at.advance(length + 4);
         }
     }
 
     fn symbol(&mut self) -> Result<Option<&'static str>, InvalidCondition> {
-        let start = self.position;
-        if self.rest.starts_with("==") {
-            self.advance(2);
+        let start = self.at.position;
+        if self.at.rest.starts_with("==") {
+            self.at.advance(2);
             return Err(self.since(start).refuse("'==' is no operator: write '='"));
         }
         // Longer than the name '!' is.
-        if self.rest.starts_with("!=") {
-            self.advance(2);
+        if self.at.rest.starts_with("!=") {
+            self.at.advance(2);
             return Ok(Some("<>"));
         }
         let mut symbols = SYMBOLS.iter();
-        let symbol = symbols.find(|symbol| self.rest.starts_with(**symbol));
+        let symbol = symbols.find(|symbol| self.at.rest.starts_with(**symbol));
         if let Some(symbol) = symbol {
-            self.advance(symbol.len());
+            self.at.advance(symbol.len());
         }
         Ok(symbol.copied())
     }
 
     /// A literal, an operator that a name could hold, or a name.
     fn word(&mut self, first: char) -> Result<Token<'t>, InvalidCondition> {
-        let start = self.position;
-        let word = self.take_while(|c| is_of_names(c) && c != '[' && c != ']');
+        let start = self.at.position;
+        let word = self
+            .at
+            .take_while(|c| is_of_names(c) && c != '[' && c != ']');
         if word.is_empty() {
-            self.advance(first.len_utf8());
+            self.at.advance(first.len_utf8());
             return Err(self
                 .since(start)
                 .refuse(format!("the character {first:?} means nothing here")));
@@ -148,9 +149,9 @@ impl<'t> Lexer<'t> {
     }
 
     fn system(&mut self) -> Result<Token<'t>, InvalidCondition> {
-        let start = self.position;
-        self.advance(1);
-        let name = self.take_while(is_of_names);
+        let start = self.at.position;
+        self.at.advance(1);
+        let name = self.at.take_while(is_of_names);
         if name.is_empty() {
             let problem = "a system property's name follows '$'";
             return Err(self.since(start).refuse(problem));
@@ -159,12 +160,12 @@ impl<'t> Lexer<'t> {
     }
 
     fn text(&mut self, quote: char) -> Result<Token<'t>, InvalidCondition> {
-        let start = self.position;
-        self.advance(1);
+        let start = self.at.position;
+        self.at.advance(1);
         let mut text = String::new();
         loop {
-            text.push_str(self.take_while(|c| c != quote && c != '\\'));
-            match self.rest.chars().next() {
+            text.push_str(self.at.take_while(|c| c != quote && c != '\\'));
+            match self.at.peek() {
                 Some('\\') => text.push(self.escape()?),
                 Some(_) => break,
                 None => {
@@ -173,9 +174,10 @@ impl<'t> Lexer<'t> {
                 }
             }
         }
-        self.advance(1);
+        self.at.advance(1);
         if quote == '\''
             && self
+                .at
                 .rest
                 .starts_with(|c| is_of_names(c) && c != '[' && c != ']')
         {
@@ -186,62 +188,27 @@ impl<'t> Lexer<'t> {
     }
 
     fn escape(&mut self) -> Result<char, InvalidCondition> {
-        let start = self.position;
+        let start = self.at.position;
         let unknown = |lexer: &Self| {
             lexer
                 .since(start)
                 .refuse(r#"after a backslash comes one of ' " \ or uXXXX"#)
         };
-        self.advance(1);
-        let escaped = self.rest.chars().next();
+        self.at.advance(1);
+        let escaped = self.at.peek();
         let escaped = escaped.ok_or_else(|| unknown(self))?;
-        self.advance(escaped.len_utf8());
+        self.at.advance(escaped.len_utf8());
         match escaped {
             '\'' | '"' | '\\' => Ok(escaped),
-            'u' => self.unicode().ok_or_else(|| unknown(self)),
+            'u' => self.at.unicode().ok_or_else(|| unknown(self)),
             _ => Err(unknown(self)),
         }
-    }
-
-    /// Four hex digits; the two halves of a pair make one character.
-    fn unicode(&mut self) -> Option<char> {
-        let first = self.unit()?;
-        if !(0xd800..0xdc00).contains(&first) {
-            return char::from_u32(first);
-        }
-        if !self.rest.starts_with("\\u") {
-            return None;
-        }
-        self.advance(2);
-        let second = self.unit().filter(|unit| (0xdc00..0xe000).contains(unit))?;
-        char::from_u32(0x1_0000 + ((first - 0xd800) << 10) + (second - 0xdc00))
-    }
-
-    fn unit(&mut self) -> Option<u32> {
-        let digits = self.rest.get(..4)?;
-        let all_hex = digits.bytes().all(|byte| byte.is_ascii_hexdigit());
-        let unit = u32::from_str_radix(digits, 16).ok().filter(|_| all_hex)?;
-        self.advance(4);
-        Some(unit)
-    }
-
-    fn take_while(&mut self, belongs: impl Fn(char) -> bool) -> &'t str {
-        let length = self.rest.find(|c| !belongs(c)).unwrap_or(self.rest.len());
-        self.advance(length)
-    }
-
-    /// Takes so many bytes.
-    fn advance(&mut self, length: usize) -> &'t str {
-        let (taken, rest) = self.rest.split_at(length);
-        self.position = taken.chars().fold(self.position, Position::after);
-        self.rest = rest;
-        taken
     }
 
     fn since(&self, start: Position) -> Span {
         Span {
             start,
-            end: self.position,
+            end: self.at.position,
         }
     }
 }

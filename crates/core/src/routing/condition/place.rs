@@ -1,40 +1,6 @@
 //! Where in a text something stands.
 
-use std::fmt;
-
-/// A character of a text, counted from 1.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Position {
-    /// The line.
-    pub line: usize,
-    /// The character of the line.
-    pub column: usize,
-}
-
-impl Position {
-    /// The first one.
-    pub(super) const START: Position = Position { line: 1, column: 1 };
-
-    /// Behind one more character.
-    pub(super) fn after(self, character: char) -> Self {
-        match character {
-            '\n' => Position {
-                line: self.line + 1,
-                column: 1,
-            },
-            _ => Position {
-                column: self.column + 1,
-                ..self
-            },
-        }
-    }
-}
-
-impl fmt::Display for Position {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "line {}, column {}", self.line, self.column)
-    }
-}
+pub use crate::cursor::Position;
 
 /// A part of a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
