@@ -3,7 +3,6 @@
 #![allow(dead_code, reason = "each test file uses its own part")]
 
 pub mod client;
-pub mod log;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -34,10 +33,10 @@ use twinhub_core::telemetry::Telemetry;
 use twinhub_core::time::{Clock, Timestamp};
 use twinhub_core::twins::{Twin, TwinPatch, TwinWrite, Twins};
 use twinhub_embedded::{Engine, LocalSessions};
+use twinhub_memory_log::MemoryLog;
 use twinhub_sas::{SasToken, SigningKey};
 
 use self::client::Client;
-use self::log::MemoryLog;
 
 const NOW: u64 = 1_800_000_000;
 pub const HOST: &str = "plant.example";

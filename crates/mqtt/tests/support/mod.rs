@@ -3,7 +3,6 @@
 #![allow(dead_code, reason = "each test file uses its own part")]
 
 pub mod client;
-pub mod log;
 mod meddled;
 
 use std::sync::Arc;
@@ -35,11 +34,11 @@ use twinhub_core::telemetry::Telemetry;
 use twinhub_core::time::{Clock, Timestamp};
 use twinhub_core::twins::{TwinPatch, TwinWrite, Twins};
 use twinhub_embedded::Engine;
+use twinhub_memory_log::MemoryLog;
 use twinhub_mqtt::{Gateway, Services, Settings};
 use twinhub_sas::{SasToken, SigningKey};
 
 use self::client::Client;
-use self::log::MemoryLog;
 use self::meddled::MeddledSessions;
 
 const NOW: u64 = 1_800_000_000;

@@ -1,4 +1,7 @@
-//! An event log in memory, whose disk does as tests wish.
+//! An event log in memory, whose disk does as tests wish: for the tests of
+//! gateways, which know no engine.
+
+#![allow(clippy::unwrap_used, reason = "for tests alone: a panic is a failure")]
 
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
@@ -76,6 +79,11 @@ impl MemoryLog {
     /// So many of those that wait become durable.
     pub fn store(&self, messages: usize) {
         self.0.lock().unwrap().store(messages);
+    }
+
+    /// What waits is lost.
+    pub fn forget_waiting(&self) {
+        self.0.lock().unwrap().handed_over.clear();
     }
 
     /// What waits is lost, and whatever comes.
