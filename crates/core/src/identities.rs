@@ -13,8 +13,8 @@ pub use self::authentication::{
     Authentication, AuthenticationKind, AuthenticationSpec, InvalidAuthentication, Thumbprints,
 };
 pub use self::bulk::{
-    BulkError, BulkItem, BulkMode, BulkTwin, ItemError, MAX_BULK_ITEMS, RegenerateError,
-    RegeneratedKeys, WhichKeys,
+    BulkError, BulkItem, BulkMode, ItemError, MAX_BULK_ITEMS, RegenerateError, RegeneratedKeys,
+    WhichKeys, parents_of,
 };
 pub use self::device::{DeviceSpec, PutDeviceError};
 pub use self::module::{ModuleSpec, PutModuleError};

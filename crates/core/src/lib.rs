@@ -16,6 +16,7 @@
 //! | [`messages`], [`telemetry`], [`events`], [`event_reader`] | what devices send, and what readers read |
 //! | [`routing`] | conditions on events |
 //! | `cursor` | what the lexers of both languages have in common |
+//! | [`transfer`] | import and export of the identity registry |
 //! | [`c2d`] | messages to devices and modules, and feedback on them |
 //! | [`methods`] | calls of what devices and modules do |
 //! | [`connections`], [`presence`], [`stored_sessions`] | who is connected, and what outlives a connection |
@@ -48,4 +49,5 @@ pub mod routing;
 pub mod stored_sessions;
 pub mod telemetry;
 pub mod time;
+pub mod transfer;
 pub mod twins;

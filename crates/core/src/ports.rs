@@ -3,13 +3,18 @@
 //! Engines implement these traits; nothing here names one. Each trait's docs
 //! are its contract, and `twinhub-core`'s engine suite checks it.
 
+mod containers;
 mod event_log;
 mod mailbox;
 mod query;
 mod queues;
 mod sessions;
+mod snapshots;
 mod store;
 
+pub use containers::{
+    BlobReader, BlobWriter, Container, ContainerAddress, ContainerError, Containers, OpenedFor,
+};
 pub use event_log::{Busy, EventLog, LogError, PartitionState, Producer, StartPosition};
 pub use mailbox::{MAILBOX_CAPACITY, Mailbox, MailboxFull, Place, Postbox, SessionNumber};
 pub use query::{Parts, QueryStore, Scan, SectionRow, Slice, TwinRow};
@@ -17,6 +22,7 @@ pub use queues::{DueQueue, FeedbackStock, OwnedQueue, QueueStore};
 pub use sessions::{
     Announcement, EndReason, Interests, MethodInterest, NotDelivered, Notice, Sessions, Sponsor,
 };
+pub use snapshots::{Member, RegistrySnapshot, SnapshotStore};
 pub use store::{
     Change, CommitError, Conflict, IdentityCounts, Record, RecordKey, Registered, Revision,
     SessionRecord, StateStore, StoreError, Stored, UnitOfWork,

@@ -14,6 +14,7 @@ use crate::etag::Etag;
 use crate::ids::IdentityId;
 use crate::time::Timestamp;
 
+pub use self::import::{ImportedSection, ImportedTwin, WrittenTimes};
 pub use self::metadata::Metadata;
 pub use self::rules::{InvalidProperties, MAX_PROPERTIES_BYTES, MAX_TAGS_BYTES, Place};
 pub use self::section::Section;
@@ -21,6 +22,7 @@ pub use self::service::{
     PatchReportedError, ReadTwinError, ReportedPatch, TwinView, TwinWrite, Twins, WriteTwinError,
 };
 
+mod import;
 mod merge;
 mod metadata;
 mod rules;
@@ -94,26 +96,6 @@ impl Twin {
         self.write(|twin| {
             twin.replace_tags(with.tags.as_ref().unwrap_or(&empty))?;
             let desired = with.desired.as_ref().unwrap_or(&empty);
-            twin.replace_desired(desired, now).map(Some)
-        })
-    }
-
-    /// Overwrites the parts that are given and leaves the others alone.
-    pub fn overwrite(
-        &mut self,
-        with: &TwinPatch,
-        now: Timestamp,
-    ) -> Result<Option<Value>, InvalidProperties> {
-        if with.is_empty() {
-            return Ok(None);
-        }
-        self.write(|twin| {
-            if let Some(tags) = &with.tags {
-                twin.replace_tags(tags)?;
-            }
-            let Some(desired) = &with.desired else {
-                return Ok(None);
-            };
             twin.replace_desired(desired, now).map(Some)
         })
     }

@@ -16,6 +16,7 @@ use twinhub_core::ports::{
     Stored, UnitOfWork,
 };
 use twinhub_core::presence::Activity;
+use twinhub_core::transfer::TransferBook;
 use twinhub_core::twins::Twin;
 
 use crate::checkpointer::{self, CheckpointSignal, Checkpointer, LongRead};
@@ -27,7 +28,7 @@ use crate::readers::Readers;
 use crate::records::DocumentRow;
 use crate::schema;
 use crate::tables;
-use crate::tables::documents::{AUTHORITIES, CONSUMER_GROUPS, POLICIES};
+use crate::tables::documents::{AUTHORITIES, CONSUMER_GROUPS, POLICIES, TRANSFERS};
 use crate::unit::{SessionWrites, Unit};
 use crate::writer::{Workbench, Writer};
 
@@ -159,6 +160,19 @@ impl StateStore for Engine {
         self.readers
             .read(move |connection| {
                 AUTHORITIES.read_all(connection, &hub, DocumentRow::into_authority)
+            })
+            .await
+    }
+
+    async fn transfer_book(
+        &self,
+        hub: &HubName,
+    ) -> Result<Option<Stored<TransferBook>>, StoreError> {
+        let hub = hub.clone();
+        self.readers
+            .read(move |connection| {
+                let decode = |row: DocumentRow, _: &str| row.into_transfers();
+                Ok(TRANSFERS.read_all(connection, &hub, decode)?.pop())
             })
             .await
     }

@@ -18,6 +18,7 @@
 //! | `queries` | the query port |
 //! | `point_reads`, `readers`, `checkpointer` | the other connections |
 //! | `tables`, `records` | rows, and the versioned shapes in them |
+//! | `snapshot` | all identities of one moment, for exports |
 //! | `sessions` | who is connected |
 //! | `events` | the event port, over the segmented log |
 //! | [`backup`](Moment) | one moment of state and events, to be copied |
@@ -38,6 +39,7 @@ mod readers;
 mod records;
 mod schema;
 mod sessions;
+mod snapshot;
 mod tables;
 mod unit;
 mod writer;

@@ -13,6 +13,7 @@ use twinhub_core::identities::{DeviceIdentity, Identity, ModuleIdentity};
 use twinhub_core::ids::{DeviceId, IdentityId, ModuleId};
 use twinhub_core::policies::Policy;
 use twinhub_core::ports::{self, StoreError};
+use twinhub_core::transfer::TransferBook;
 use twinhub_core::twins::Twin;
 
 use crate::errors::unreadable;
@@ -29,7 +30,8 @@ pub(crate) struct HubRow {
     pub etag: i64,
 }
 
-/// A policy's, an authority's or a consumer group's columns. May hold keys.
+/// A policy's, an authority's, a consumer group's columns, or those of a hub's
+/// imports and exports. May hold keys.
 #[derive(Clone)]
 pub(crate) struct DocumentRow {
     pub format: i64,
@@ -129,6 +131,18 @@ impl DocumentRow {
         decoded.ok_or_else(|| unreadable(format_args!("consumer group {name}"), self.format))
     }
 
+    pub(crate) fn of_transfers(book: &TransferBook) -> Self {
+        v1::transfers::encode(book)
+    }
+
+    pub(crate) fn into_transfers(self) -> Result<TransferBook, StoreError> {
+        let decoded = match self.format {
+            v1::FORMAT => v1::transfers::decode(&self),
+            _ => None,
+        };
+        decoded.ok_or_else(|| unreadable(format_args!("imports and exports"), self.format))
+    }
+
     pub(crate) fn into_policy(self, name: &str) -> Result<Policy, StoreError> {
         let decoded = match self.format {
             v1::FORMAT => v1::decode_policy(&self),
@@ -177,6 +191,12 @@ impl IdentityRow {
 }
 
 impl TwinRow {
+    /// About how many bytes it has.
+    pub(crate) fn bytes(&self) -> usize {
+        let section = |section: &SectionRow| section.properties.len() + section.metadata.len();
+        self.tags.len() + section(&self.desired) + section(&self.reported)
+    }
+
     pub(crate) fn encode(twin: &Twin) -> Self {
         v1::encode_twin(twin)
     }

@@ -8,8 +8,8 @@ use rusqlite::{Connection, OptionalExtension as _};
 
 /// The format of the tables. A row's own format is in its `format` column.
 /// 2 added authorities, queues, messages and feedback to what 1 had, 3
-/// consumer groups.
-pub(crate) const FORMAT: i64 = 3;
+/// consumer groups, 4 imports and exports.
+pub(crate) const FORMAT: i64 = 4;
 
 /// "TwHb": marks the file as ours.
 pub(crate) const APPLICATION_ID: i64 = 0x5477_4862;
@@ -58,6 +58,16 @@ CREATE TABLE IF NOT EXISTS authorities (
 CREATE TABLE IF NOT EXISTS consumer_groups (
     id INTEGER PRIMARY KEY,
     hub INTEGER NOT NULL REFERENCES hubs (id),
+    folded_name TEXT NOT NULL,
+    revision INTEGER NOT NULL,
+    format INTEGER NOT NULL,
+    doc TEXT NOT NULL,
+    UNIQUE (hub, folded_name)
+) STRICT;
+
+CREATE TABLE IF NOT EXISTS transfer_books (
+    id INTEGER PRIMARY KEY,
+    hub INTEGER NOT NULL REFERENCES hubs (id) ON DELETE CASCADE,
     folded_name TEXT NOT NULL,
     revision INTEGER NOT NULL,
     format INTEGER NOT NULL,

@@ -14,6 +14,7 @@ pub(crate) mod identities;
 pub(crate) mod queues;
 pub(crate) mod scan;
 pub(crate) mod sessions;
+pub(crate) mod snapshot;
 pub(crate) mod twins;
 
 /// A hub's number.

@@ -18,7 +18,7 @@ use crate::counts::CountChange;
 use crate::records::{
     DocumentRow, FeedbackBookRow, FeedbackRow, HubRow, IdentityRow, MessageRow, QueueRow, TwinRow,
 };
-use crate::tables::documents::{AUTHORITIES, CONSUMER_GROUPS, POLICIES};
+use crate::tables::documents::{AUTHORITIES, CONSUMER_GROUPS, POLICIES, TRANSFERS, TRANSFERS_NAME};
 use crate::tables::identities::FoundIdentity;
 use crate::tables::{self, HubNumber};
 
@@ -159,6 +159,7 @@ impl Row {
             Record::Identity(identity) => Row::Identity(IdentityRow::encode(identity)),
             Record::Twin(twin) => Row::Twin(TwinRow::encode(twin)),
             Record::Queue(record) => Row::Queue(QueueRow::encode(&record.queue)),
+            Record::TransferBook(book) => Row::Document(DocumentRow::of_transfers(book)),
             Record::FeedbackBook(book) => Row::FeedbackBook(FeedbackBookRow::encode(book)),
         }
     }
@@ -256,6 +257,9 @@ impl Application<'_> {
             (RecordKey::ConsumerGroup(name), Row::Document(row)) => {
                 CONSUMER_GROUPS.insert(connection, self.hub()?, &name.folded(), row, to)?
             }
+            (RecordKey::TransferBook, Row::Document(row)) => {
+                TRANSFERS.insert(connection, self.hub()?, TRANSFERS_NAME, row, to)?
+            }
             (RecordKey::Identity(id), Row::Identity(row)) => {
                 self.counts += CountChange::one(id, row.enabled);
                 tables::identities::insert(connection, self.hub()?, id, row, to)?
@@ -288,6 +292,9 @@ impl Application<'_> {
             }
             (RecordKey::ConsumerGroup(name), Row::Document(row)) => {
                 CONSUMER_GROUPS.replace(connection, self.hub()?, &name.folded(), row, (from, to))?
+            }
+            (RecordKey::TransferBook, Row::Document(row)) => {
+                TRANSFERS.replace(connection, self.hub()?, TRANSFERS_NAME, row, (from, to))?
             }
             (RecordKey::Identity(id), Row::Identity(row)) => {
                 let identity = self.at(id, from)?;
@@ -333,6 +340,9 @@ impl Application<'_> {
             RecordKey::ConsumerGroup(name) => {
                 CONSUMER_GROUPS.remove(connection, self.hub()?, &name.folded(), from)?
             }
+            RecordKey::TransferBook => {
+                TRANSFERS.remove(connection, self.hub()?, TRANSFERS_NAME, from)?
+            }
             RecordKey::Identity(id) => {
                 let identity = self.at(id, from)?;
                 self.counts += -CountChange::one(id, identity.enabled);
@@ -367,6 +377,9 @@ impl Application<'_> {
             }
             RecordKey::ConsumerGroup(name) => {
                 CONSUMER_GROUPS.fence(connection, self.hub()?, &name.folded(), (from, to))?
+            }
+            RecordKey::TransferBook => {
+                TRANSFERS.fence(connection, self.hub()?, TRANSFERS_NAME, (from, to))?
             }
             RecordKey::Identity(id) => {
                 let identity = self.at(id, from)?;

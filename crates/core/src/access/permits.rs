@@ -219,6 +219,15 @@ impl RegistryWritePermit {
             by_own_device: false,
         }
     }
+
+    /// The same for an import, which puts back what devices have written of
+    /// their system modules.
+    pub(crate) fn imported_modules_of(&self, device: &DeviceId) -> ModulesWritePermit {
+        ModulesWritePermit {
+            by_own_device: true,
+            ..self.modules_of(device)
+        }
+    }
 }
 
 impl ModulesReadPermit {

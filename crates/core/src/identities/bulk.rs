@@ -16,9 +16,12 @@ use crate::ids::{DeviceId, HubName, IdentityId, ModuleId};
 use crate::keys::{KeyName, KeyPair};
 use crate::ports::{Announcement, Change, CommitError, Record, StoreError, Stored, UnitOfWork};
 use crate::time::Timestamp;
-use crate::twins::{InvalidProperties, Twin, TwinPatch};
+use crate::twins::{ImportedTwin, InvalidProperties, Twin};
 
+mod import;
 mod write;
+
+pub use self::import::parents_of;
 
 /// The most items of one call.
 pub const MAX_BULK_ITEMS: usize = 100;
@@ -45,9 +48,6 @@ pub enum BulkMode {
     /// The same if the twin's ETag matches.
     UpdateTwinIfMatchEtag,
 }
-
-/// The parts of a twin that an item gives; each overwrites what is there.
-pub type BulkTwin = TwinPatch;
 
 /// One item.
 #[derive(Debug, Clone, PartialEq)]
@@ -77,7 +77,7 @@ pub struct BulkItem {
     /// Who manages the module.
     pub managed_by: Option<String>,
     /// Parts of its twin.
-    pub twin: BulkTwin,
+    pub twin: ImportedTwin,
 }
 
 impl BulkItem {
@@ -124,6 +124,26 @@ pub enum ItemError {
     /// It could not be saved.
     #[error("could not save the item")]
     Store(#[from] StoreError),
+}
+
+impl ItemError {
+    /// The store's failure, if that is what it was: other items would fail
+    /// as well.
+    pub fn into_store_error(self) -> Option<StoreError> {
+        match self {
+            ItemError::PutDevice(PutDeviceError::Store(error))
+            | ItemError::PutModule(PutModuleError::Store(error))
+            | ItemError::Delete(DeleteError::Store(error))
+            | ItemError::Store(error) => Some(error),
+            ItemError::PutDevice(_)
+            | ItemError::PutModule(_)
+            | ItemError::Delete(_)
+            | ItemError::EtagMissing
+            | ItemError::NoSuchTwin(_)
+            | ItemError::TwinEtagMismatch { .. }
+            | ItemError::Properties(_) => None,
+        }
+    }
 }
 
 /// An item that was not done.

@@ -1,4 +1,4 @@
-//! The state port: identities, twins, sessions, hubs and policies.
+//! The state port: identities, twins, sessions, hubs, policies, transfers.
 
 use async_trait::async_trait;
 
@@ -13,6 +13,7 @@ use crate::messages::Message;
 use crate::policies::{Policy, PolicyName};
 use crate::presence::Activity;
 use crate::time::Timestamp;
+use crate::transfer::TransferBook;
 use crate::twins::Twin;
 
 /// Which write a stored value stems from. Opaque, and never given twice by an
@@ -69,6 +70,8 @@ pub enum Record {
     Queue(QueueRecord),
     /// Which feedback of the hub is in which batch.
     FeedbackBook(FeedbackBook),
+    /// The hub's imports and exports.
+    TransferBook(TransferBook),
 }
 
 /// What names a record within its hub.
@@ -90,6 +93,8 @@ pub enum RecordKey {
     Queue(IdentityId),
     /// Which feedback is in which batch.
     FeedbackBook,
+    /// The imports and exports.
+    TransferBook,
     /// A gateway's session. It has no revision: conflicts alone name it.
     Session(IdentityId),
 }
@@ -106,6 +111,7 @@ impl Record {
             Record::Twin(twin) => RecordKey::Twin(twin.id.clone()),
             Record::Queue(record) => RecordKey::Queue(record.identity.clone()),
             Record::FeedbackBook(_) => RecordKey::FeedbackBook,
+            Record::TransferBook(_) => RecordKey::TransferBook,
         }
     }
 }
@@ -124,7 +130,7 @@ pub enum Change {
     Replace(Record, Revision),
     /// Removes a record that must be at this revision. An identity takes its
     /// twin, session, activity, queue and the messages in it along, whatever
-    /// their revisions; a hub takes its feedback along. A device
+    /// their revisions; a hub takes its feedback and transfers along. A device
     /// does not take its modules along: name them.
     Remove(RecordKey, Revision),
     /// Moves a record that must be at this revision to a new one, unchanged.
@@ -303,6 +309,12 @@ pub trait StateStore: QueueStore {
 
     /// A hub's authorities, by name.
     async fn authorities(&self, hub: &HubName) -> Result<Vec<Stored<Authority>>, StoreError>;
+
+    /// A hub's imports and exports; nothing before the first.
+    async fn transfer_book(
+        &self,
+        hub: &HubName,
+    ) -> Result<Option<Stored<TransferBook>>, StoreError>;
 
     /// A hub's consumer groups other than `$Default`, by name.
     async fn consumer_groups(

@@ -1,5 +1,5 @@
 //! What is few, named and stored as one document: policies, authorities,
-//! consumer groups.
+//! consumer groups. A hub's imports and exports are one document.
 
 use rusqlite::{Connection, Result, params};
 use twinhub_core::ids::HubName;
@@ -58,6 +58,10 @@ pub(crate) const POLICIES: Documents = documents!("policies");
 pub(crate) const AUTHORITIES: Documents = documents!("authorities");
 /// Consumer groups.
 pub(crate) const CONSUMER_GROUPS: Documents = documents!("consumer_groups");
+/// Imports and exports: one document, of this name.
+pub(crate) const TRANSFERS: Documents = documents!("transfer_books");
+/// The name of the one document of [`TRANSFERS`].
+pub(crate) const TRANSFERS_NAME: &str = "all";
 
 impl Documents {
     pub(crate) fn insert(

@@ -188,7 +188,7 @@ fn parts_of(row: &Row<'_>, parts: Parts) -> rusqlite::Result<TwinPartsRow> {
     })
 }
 
-fn identity_of(device: &str, module: &str) -> Result<IdentityId, StoreError> {
+pub(super) fn identity_of(device: &str, module: &str) -> Result<IdentityId, StoreError> {
     let unreadable = |_| unreadable(format_args!("identity {device:?}/{module:?}"), 1);
     let device_id = DeviceId::parse(device).map_err(unreadable)?;
     if module.is_empty() {

@@ -137,7 +137,8 @@ pub(crate) fn read(
     Ok(Some((identity.named(id)?, Stored { revision, value })))
 }
 
-fn from_row(row: &Row<'_>) -> rusqlite::Result<TwinRow> {
+/// From column 13 on.
+pub(super) fn from_row(row: &Row<'_>) -> rusqlite::Result<TwinRow> {
     let section = |first: usize| -> rusqlite::Result<SectionRow> {
         Ok(SectionRow {
             properties: row.get(first)?,

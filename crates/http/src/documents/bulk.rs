@@ -87,7 +87,8 @@ impl ItemInput {
             twin: TwinPatch {
                 tags: self.tags,
                 desired: self.properties.unwrap_or_default().desired,
-            },
+            }
+            .into(),
         })
     }
 }

@@ -83,26 +83,36 @@ impl Registry {
         item: &BulkItem,
         if_match: &Precondition,
     ) -> Result<(), ItemError> {
-        let Some(module) = &item.module else {
-            let spec = self.device_spec(permit, item).await?;
-            let overwrite = |twin: &mut Twin, now: Timestamp| -> Result<TwinChange, ItemError> {
-                Ok(twin.overwrite(&item.twin, now)?)
-            };
-            self.put_device_and_twin(permit, spec, if_match, overwrite)
-                .await?;
-            return Ok(());
+        if let Some(module) = &item.module {
+            let permit = permit.modules_of(&item.device);
+            return self.put_module_item(&permit, item, module, if_match).await;
+        }
+        let spec = self.device_spec(permit, item).await?;
+        let overwrite = |twin: &mut Twin, now: Timestamp| -> Result<TwinChange, ItemError> {
+            Ok(twin.import(&item.twin, now)?)
         };
+        self.put_device_and_twin(permit, spec, if_match, overwrite)
+            .await?;
+        Ok(())
+    }
+
+    pub(super) async fn put_module_item(
+        &self,
+        permit: &ModulesWritePermit,
+        item: &BulkItem,
+        module: &ModuleId,
+        if_match: &Precondition,
+    ) -> Result<(), ItemError> {
         let spec = ModuleSpec {
             device: item.device.clone(),
             id: module.clone(),
             authentication: item.authentication.clone(),
             managed_by: item.managed_by.clone(),
         };
-        let permit: ModulesWritePermit = permit.modules_of(&item.device);
         let overwrite = |twin: &mut Twin, now: Timestamp| -> Result<TwinChange, ItemError> {
-            Ok(twin.overwrite(&item.twin, now)?)
+            Ok(twin.import(&item.twin, now)?)
         };
-        self.put_module_and_twin(&permit, spec, if_match, overwrite)
+        self.put_module_and_twin(permit, spec, if_match, overwrite)
             .await?;
         Ok(())
     }
@@ -148,7 +158,7 @@ impl Registry {
         Ok(())
     }
 
-    async fn write_twin(
+    pub(super) async fn write_twin(
         &self,
         permit: &RegistryWritePermit,
         item: &BulkItem,
@@ -174,7 +184,7 @@ impl Registry {
                     expected: expected.to_owned(),
                 });
             }
-            let seen = value.overwrite(&item.twin, self.clock().now())?;
+            let seen = value.import(&item.twin, self.clock().now())?;
             let announcements = Announcement::of_desired(&value, seen).into_iter().collect();
             let work = UnitOfWork::new(
                 hub.clone(),
@@ -197,7 +207,7 @@ fn precondition(etag: &str) -> Precondition {
     }
 }
 
-fn required(etag: Option<&str>) -> Result<Precondition, ItemError> {
+pub(super) fn required(etag: Option<&str>) -> Result<Precondition, ItemError> {
     etag.map(precondition).ok_or(ItemError::EtagMissing)
 }
 

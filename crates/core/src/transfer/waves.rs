@@ -1,0 +1,94 @@
+//! Which items of an import may be done at once.
+//!
+//! Items that don't concern each other share the wait for the disk. Two items
+//! about one device, or about a child and its parent, keep the order of the
+//! file.
+
+use std::collections::HashSet;
+
+use crate::identities::{BulkItem, parents_of};
+use crate::ids::DeviceId;
+
+/// Items that may be done in any order.
+#[derive(Debug, Default)]
+pub struct Wave {
+    items: Vec<BulkItem>,
+    concerned: HashSet<DeviceId>,
+}
+
+impl Wave {
+    /// Adds an item; gives it back if it has to wait for those of this wave.
+    #[must_use]
+    pub fn add(&mut self, item: BulkItem) -> Option<BulkItem> {
+        let waits = |device: &DeviceId| self.concerned.contains(device);
+        if waits(&item.device) || parents_of(&item).iter().any(waits) {
+            return Some(item);
+        }
+        self.concerned.insert(item.device.clone());
+        self.items.push(item);
+        None
+    }
+
+    /// How many items there are.
+    pub fn len(&self) -> usize {
+        self.items.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.items.is_empty()
+    }
+
+    /// Takes the items; the wave is empty then.
+    pub fn take(&mut self) -> Vec<BulkItem> {
+        self.concerned.clear();
+        std::mem::take(&mut self.items)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::transfer::lines;
+
+    fn item(json: &str) -> BulkItem {
+        lines::parse(json.as_bytes()).unwrap()
+    }
+
+    #[test]
+    fn strangers_share_a_wave() {
+        let mut wave = Wave::default();
+
+        for id in ["a", "b", "c"] {
+            let line = format!(r#"{{"id":"{id}","status":"enabled"}}"#);
+            assert_eq!(wave.add(item(&line)), None);
+        }
+
+        assert_eq!(wave.take().len(), 3);
+        assert!(wave.is_empty());
+    }
+
+    #[test]
+    fn a_device_and_its_module_keep_their_order() {
+        let mut wave = Wave::default();
+        let device = item(r#"{"id":"a","status":"enabled"}"#);
+        assert_eq!(wave.add(device), None);
+        let module = item(r#"{"id":"a","moduleId":"m","status":"enabled"}"#);
+
+        let module = wave.add(module).expect("it has to wait");
+
+        wave.take();
+        assert_eq!(wave.add(module), None);
+    }
+
+    #[test]
+    fn a_child_waits_for_its_parent() {
+        let mut wave = Wave::default();
+        let parent = r#"{"id":"edge","status":"enabled","capabilities":{"iotEdge":true}}"#;
+        assert_eq!(wave.add(item(parent)), None);
+        let child =
+            r#"{"id":"leaf","status":"enabled","deviceScope":"ms-azure-iot-edge://edge-7"}"#;
+
+        assert!(wave.add(item(child)).is_some());
+    }
+}
