@@ -14,4 +14,5 @@ pub mod lists;
 pub mod queues;
 pub mod removal;
 pub mod reopening;
+pub mod transfers;
 pub mod units;

@@ -28,6 +28,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("twinhub-engine-suite", &["twinhub-core"]),
     // An engine of events for gateways' tests; no other crate's own dependency.
     ("twinhub-memory-log", &["twinhub-core"]),
+    // Where exports go and imports come from.
+    ("twinhub-blobs", &["twinhub-core"]),
     // Gateways: none knows another, none knows an engine.
     (
         "twinhub-amqp",
@@ -66,6 +68,7 @@ const FOREIGN_TO_CORE: &[&str] = &[
     "axum",
     "http",
     "hyper",
+    "object_store",
     "rusqlite",
     "rustls",
     "sqlx",

@@ -1,0 +1,235 @@
+//! Addresses of containers.
+//!
+//! `https://ACCOUNT.blob.core.windows.net/CONTAINER?SIGNATURE` as Azure gives
+//! it, the same with the account in the path as emulators and own servers
+//! have it, and `file:///FOLDER` for the operator.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use object_store::azure::{AzureConfigKey, MicrosoftAzureBuilder};
+use object_store::local::LocalFileSystem;
+use object_store::{ClientOptions, ObjectStore, RetryConfig};
+use twinhub_core::ports::{Container, ContainerAddress, ContainerError, Containers, OpenedFor};
+use url::{Host, Url};
+
+use crate::container::StoredContainer;
+
+/// A block of some megabytes has this long.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// What may pass by itself is tried again for this long.
+const RETRY_FOR: Duration = Duration::from_secs(60);
+const RETRIES: usize = 5;
+
+/// Which addresses are taken.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct BlobSettings {
+    /// Whether signatures may be sent in the clear. To this machine they may.
+    pub allow_http: bool,
+}
+
+/// Containers by their addresses.
+#[derive(Debug, Default)]
+pub struct Stores {
+    settings: BlobSettings,
+}
+
+impl Stores {
+    /// Containers at addresses that the settings allow.
+    pub fn new(settings: BlobSettings) -> Self {
+        Stores { settings }
+    }
+}
+
+impl Containers for Stores {
+    fn open(
+        &self,
+        address: &ContainerAddress,
+        by: OpenedFor,
+    ) -> Result<Arc<dyn Container>, ContainerError> {
+        let url = Url::parse(address.expose())
+            .map_err(|error| refused(format!("it is not a URI: {error}")))?;
+        let store: Arc<dyn ObjectStore> = match (url.scheme(), by) {
+            ("https" | "http", _) => self.azure(&url)?,
+            ("file", OpenedFor::Operator) => folder(&url)?,
+            ("file", OpenedFor::BackEnd) => {
+                return Err(refused("folders of the hub's machine are for its operator"));
+            }
+            _ => return Err(refused("it must begin with https://")),
+        };
+        Ok(Arc::new(StoredContainer::new(store)))
+    }
+}
+
+impl Stores {
+    fn azure(&self, url: &Url) -> Result<Arc<dyn ObjectStore>, ContainerError> {
+        let in_the_clear = url.scheme() == "http";
+        if in_the_clear && !self.settings.allow_http && !is_loopback(url) {
+            return Err(refused(
+                "http would send its signature in the clear, use https",
+            ));
+        }
+        let Parts {
+            account,
+            endpoint,
+            container,
+        } = Parts::of(url)?;
+        let signature = url.query().unwrap_or_default();
+        if !signature.split('&').any(|part| part.starts_with("sig=")) {
+            return Err(refused("it has no shared access signature"));
+        }
+        let options = ClientOptions::new()
+            .with_allow_http(in_the_clear)
+            .with_timeout(REQUEST_TIMEOUT)
+            .with_connect_timeout(CONNECT_TIMEOUT);
+        let retry = RetryConfig {
+            max_retries: RETRIES,
+            retry_timeout: RETRY_FOR,
+            ..RetryConfig::default()
+        };
+        let store = MicrosoftAzureBuilder::new()
+            .with_account(account)
+            .with_endpoint(endpoint)
+            .with_container_name(container)
+            .with_config(AzureConfigKey::SasKey, signature)
+            .with_client_options(options)
+            .with_retry(retry)
+            .build()
+            // Its text may hold the address.
+            .map_err(|_| refused("its shared access signature is malformed"))?;
+        Ok(Arc::new(store))
+    }
+}
+
+/// What an Azure address is made of.
+#[derive(Debug, PartialEq, Eq)]
+struct Parts {
+    account: String,
+    /// Everything before the container.
+    endpoint: String,
+    container: String,
+}
+
+impl Parts {
+    fn of(url: &Url) -> Result<Self, ContainerError> {
+        let host = url.host_str().unwrap_or_default();
+        let segments: Vec<_> = url.path_segments().into_iter().flatten().collect();
+        let segments = match segments.as_slice() {
+            [rest @ .., ""] => rest,
+            all => all,
+        };
+        let origin = url.origin().ascii_serialization();
+        match segments {
+            [container] if !container.is_empty() => Ok(Parts {
+                account: host.split('.').next().unwrap_or_default().to_owned(),
+                endpoint: origin,
+                container: (*container).to_owned(),
+            }),
+            [account, container] if !account.is_empty() && !container.is_empty() => Ok(Parts {
+                account: (*account).to_owned(),
+                endpoint: format!("{origin}/{account}"),
+                container: (*container).to_owned(),
+            }),
+            _ => Err(refused("it must name a container, and nothing in it")),
+        }
+    }
+}
+
+fn folder(url: &Url) -> Result<Arc<dyn ObjectStore>, ContainerError> {
+    let path = url
+        .to_file_path()
+        .map_err(|()| refused("it must be the absolute path of a folder"))?;
+    let store = LocalFileSystem::new_with_prefix(path)
+        .map_err(|_| refused("there is no such folder, or it can't be opened"))?;
+    Ok(Arc::new(store.with_fsync(true)))
+}
+
+fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    }
+}
+
+fn refused(why: impl Into<String>) -> ContainerError {
+    ContainerError::Address(why.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SIGNATURE: &str = "sv=2021-08-06&sr=c&sp=rwd&sig=c2VjcmV0";
+
+    fn open(address: &str, by: OpenedFor) -> Result<(), ContainerError> {
+        let address = ContainerAddress::new(address.to_owned());
+        Stores::default().open(&address, by).map(|_| ())
+    }
+
+    fn parts(url: &str) -> Parts {
+        Parts::of(&Url::parse(url).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn the_account_is_in_the_host_or_in_the_path() {
+        let azure = parts("https://plant.blob.core.windows.net/devices?sig=x");
+        let emulated = parts("http://127.0.0.1:10000/devstoreaccount1/devices/?sig=x");
+
+        assert_eq!(
+            azure,
+            Parts {
+                account: "plant".to_owned(),
+                endpoint: "https://plant.blob.core.windows.net".to_owned(),
+                container: "devices".to_owned(),
+            }
+        );
+        assert_eq!(
+            emulated,
+            Parts {
+                account: "devstoreaccount1".to_owned(),
+                endpoint: "http://127.0.0.1:10000/devstoreaccount1".to_owned(),
+                container: "devices".to_owned(),
+            }
+        );
+    }
+
+    #[test]
+    fn addresses_with_a_signature_are_taken() {
+        for address in [
+            format!("https://plant.blob.core.windows.net/devices?{SIGNATURE}"),
+            format!("http://127.0.0.1:10000/devstoreaccount1/devices?{SIGNATURE}"),
+        ] {
+            assert_eq!(open(&address, OpenedFor::BackEnd), Ok(()), "{address}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_address_is_refused_without_showing_it() {
+        for address in [
+            format!("devices?{SIGNATURE}"),
+            format!("https://plant.blob.core.windows.net?{SIGNATURE}"),
+            format!("https://plant.blob.core.windows.net/a/b/c?{SIGNATURE}"),
+            format!("http://plant.example/devices?{SIGNATURE}"),
+            format!("ftp://plant.example/devices?{SIGNATURE}"),
+            "https://plant.blob.core.windows.net/devices".to_owned(),
+            "https://plant.blob.core.windows.net/devices?sp=rwd".to_owned(),
+        ] {
+            let error = open(&address, OpenedFor::BackEnd).unwrap_err();
+
+            assert!(matches!(error, ContainerError::Address(_)), "{address}");
+            assert!(!error.to_string().contains("c2VjcmV0"), "{address}");
+        }
+    }
+
+    #[test]
+    fn folders_are_for_the_operator_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let address = Url::from_file_path(folder.path()).unwrap().to_string();
+
+        assert_eq!(open(&address, OpenedFor::Operator), Ok(()));
+        assert!(open(&address, OpenedFor::BackEnd).is_err());
+    }
+}

@@ -1,0 +1,17 @@
+//! Blob containers: Azure's, by an address with a shared access signature,
+//! and folders of this machine.
+//!
+//! [`Stores`] is core's port for containers, over `object_store`. Nothing of
+//! an address with its signature gets into an error or a log.
+//!
+//! | Module | What it holds |
+//! |---|---|
+//! | `address` | what an address means, and who may use it |
+//! | `container` | reading, writing and probing |
+//! | `errors` | what went wrong, in core's words |
+
+mod address;
+mod container;
+mod errors;
+
+pub use address::{BlobSettings, Stores};
