@@ -1,4 +1,5 @@
 //! Imports and exports of this engine's registry, to and from a folder.
+#![allow(clippy::unwrap_used, reason = "a failure is a panic")]
 
 use std::fs;
 use std::sync::Arc;
