@@ -9,4 +9,5 @@ pub mod event;
 pub mod identity;
 pub mod message;
 pub mod message_batch;
+pub mod transfer;
 pub mod twin;

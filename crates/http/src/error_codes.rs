@@ -42,6 +42,7 @@ codes! {
     INVALID_PROTOCOL_VERSION = 400_001 "InvalidProtocolVersion";
     ARGUMENT_INVALID = 400_004 "ArgumentInvalid";
     FORMAT_ERROR = 400_006 "IotHubFormatError";
+    BLOB_CONTAINER_VALIDATION = 400_008 "BlobContainerValidationError";
     DEVICE_DEFINED_MULTIPLE_TIMES = 400_011 "DeviceDefinedMultipleTimes";
     BULK_REGISTRY_OPERATION_FAILURE = 400_013 "BulkRegistryOperationFailure";
     REQUEST_TIMED_OUT = 400_024 "RequestTimedOut";
@@ -51,11 +52,13 @@ codes! {
     UNAUTHORIZED_ACCESS = 401_002 "IotHubUnauthorizedAccess";
     SYSTEM_MODULE_MODIFY_UNAUTHORIZED = 401_100 "SystemModuleModifyUnauthorizedAccess";
     QUOTA_EXCEEDED = 403_002 "IotHubQuotaExceeded";
+    JOB_QUOTA_EXCEEDED = 403_003 "JobQuotaExceeded";
     QUEUE_FULL = 403_004 "DeviceMaximumQueueDepthExceeded";
     INVALID_EXPIRY = 403_009 "InvalidMessageExpiryTime";
     TOO_MANY_CALLS = 403_800 "DeviceMaximumInflightMethodExceeded";
     GENERIC_NOT_FOUND = 404_000 "GenericNotFound";
     DEVICE_NOT_FOUND = 404_001 "DeviceNotFound";
+    JOB_NOT_FOUND = 404_002 "JobNotFound";
     CERTIFICATE_NOT_FOUND = 404_008 "CertificateNotFound";
     MODULE_NOT_FOUND = 404_010 "ModuleNotFound";
     DEVICE_NOT_ONLINE = 404_103 "DeviceNotOnline";

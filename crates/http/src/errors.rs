@@ -18,6 +18,7 @@ mod c2d;
 mod messages;
 mod methods;
 mod query;
+mod transfers;
 
 /// The hub shows a missing device by its ID alone.
 fn not_found(id: &IdentityId) -> Refusal {

@@ -19,6 +19,7 @@ use twinhub_core::identities::Registry;
 use twinhub_core::methods::Methods;
 use twinhub_core::query::Queries;
 use twinhub_core::time::Clock;
+use twinhub_core::transfer::Transfers;
 use twinhub_core::twins::{TwinWrite, Twins};
 
 use crate::health::Health;
@@ -32,7 +33,9 @@ use crate::response::{Body, finish};
 use crate::router::{Endpoint, Route};
 use crate::unread::closing_if_unread;
 use crate::websocket::{Admitted, WebSocketRoute};
-use crate::{error_codes, header_case, identities, management, metrics, query, twins, websocket};
+use crate::{
+    error_codes, header_case, identities, management, metrics, query, transfers, twins, websocket,
+};
 
 /// How long a request's head may take to arrive, and a connection be idle.
 const HEAD_DEADLINE: Duration = Duration::from_secs(60);
@@ -60,6 +63,8 @@ pub struct Services {
     pub queries: Arc<Queries>,
     /// Methods.
     pub methods: Arc<Methods>,
+    /// Imports and exports.
+    pub transfers: Arc<Transfers>,
     /// The time, for tracking IDs.
     pub clock: Arc<dyn Clock>,
     /// What probes ask.
@@ -363,6 +368,20 @@ impl Gateway {
                 let invoked = methods::invoke(&self.services.methods, &permit, id, &body, ends);
                 let now = self.services.clock.now();
                 Ok(invoked.await.unwrap_or_else(|refusal| refusal.nested(now)))
+            }
+            Endpoint::CreateTransfer => {
+                let permit = caller.registry_write()?;
+                let body = read_body(body, MAX_IDENTITY_BODY).await?;
+                transfers::create(&self.services.transfers, &permit, &body).await
+            }
+            Endpoint::ListTransfers => {
+                transfers::list(&self.services.transfers, &caller.registry_read()?).await
+            }
+            Endpoint::GetTransfer(id) => {
+                transfers::get(&self.services.transfers, &caller.registry_read()?, &id).await
+            }
+            Endpoint::CancelTransfer(id) => {
+                transfers::cancel(&self.services.transfers, &caller.registry_write()?, &id).await
             }
             Endpoint::NotBuilt(feature) => Err(Refusal::new(
                 error_codes::NOT_IMPLEMENTED,

@@ -11,7 +11,7 @@
 //! |---|---|
 //! | [`gateway`] | the life of a connection and of a request |
 //! | [`router`], [`request`], [`response`] | HTTP in and out, with the clients' habits |
-//! | [`identities`], [`twins`], [`query`], [`methods`] | the operations, named as in core |
+//! | [`identities`], [`twins`], [`query`], [`methods`], [`transfers`] | the operations, named as in core |
 //! | [`messages`], [`telemetry`], [`c2d`], [`events`] | what devices send and receive, and what followers read |
 //! | [`documents`] | JSON bodies, and messages as headers |
 //! | [`errors`], [`error_codes`], [`refusal`] | what is refused, and how it is said |
@@ -38,6 +38,7 @@ pub mod request;
 pub mod response;
 pub mod router;
 pub mod telemetry;
+pub mod transfers;
 pub mod twins;
 mod unread;
 pub mod websocket;

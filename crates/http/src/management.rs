@@ -1,5 +1,5 @@
 //! Management: the resource provider's calls for hubs, their policies,
-//! certificates and consumer groups, and backups.
+//! certificates and consumer groups, imports and exports, and backups.
 //!
 //! `azure-mgmt-iothub` with its `base_url` set drives a hub; the command line
 //! uses the same calls. The caller shows the operator token. Subscription and
@@ -27,6 +27,7 @@ mod consumer_groups;
 mod hubs;
 mod operation;
 mod routing;
+mod transfers;
 
 use operation::{Operation, ResourceGroup};
 
@@ -156,6 +157,10 @@ async fn act(
         Operation::ConsumerGroup(group, hub, name, call) => {
             consumer_groups::act(services, permit, (&group, hub, name), call, body).await
         }
+        Operation::Export(hub) => transfers::export(services, permit, hub, body).await,
+        Operation::Import(hub) => transfers::import(services, permit, hub, body).await,
+        Operation::ListTransfers(hub) => transfers::list_all(services, permit, hub).await,
+        Operation::GetTransfer(hub, id) => transfers::get(services, permit, hub, id).await,
         Operation::CheckName => {
             let body: Value = parse_json(body)?;
             Ok(json_response(

@@ -6,6 +6,7 @@
 
 use http::Method;
 use twinhub_core::ids::{DeviceId, InvalidId, ModuleId};
+use twinhub_core::transfer::TransferId;
 
 use crate::error_codes;
 use crate::refusal::Refusal;
@@ -78,6 +79,14 @@ pub enum Endpoint {
     ReplaceTwin(DeviceId, Option<ModuleId>),
     /// `POST /twins/{id}[/modules/{mid}]/methods`
     InvokeMethod(DeviceId, Option<ModuleId>),
+    /// `POST /jobs/create`
+    CreateTransfer,
+    /// `GET /jobs`
+    ListTransfers,
+    /// `GET /jobs/{id}`
+    GetTransfer(TransferId),
+    /// `DELETE /jobs/{id}`
+    CancelTransfer(TransferId),
     /// An operation of the hub that this version does not have.
     NotBuilt(&'static str),
 }
@@ -103,6 +112,10 @@ impl Endpoint {
             Endpoint::PatchTwin(..) => "patch_twin",
             Endpoint::ReplaceTwin(..) => "replace_twin",
             Endpoint::InvokeMethod(..) => "invoke_method",
+            Endpoint::CreateTransfer => "create_transfer",
+            Endpoint::ListTransfers => "list_transfers",
+            Endpoint::GetTransfer(_) => "get_transfer",
+            Endpoint::CancelTransfer(_) => "cancel_transfer",
             Endpoint::NotBuilt(_) => "not_built",
         }
     }
@@ -163,6 +176,16 @@ fn route(method: &Method, segments: &[&str]) -> Result<Endpoint, Refusal> {
         (["twins", _, "modules", _, "methods"], [_, device, _, module, _]) => {
             invoke_method(method, device_id(device)?, Some(module_id(module)?))
         }
+        (["jobs"], _) => match *method {
+            Method::GET => Ok(Endpoint::ListTransfers),
+            _ => Err(wrong_method("GET")),
+        },
+        (["jobs", "create"], _) if *method == Method::POST => Ok(Endpoint::CreateTransfer),
+        (["jobs", id], [_, job]) if *id != "v2" => match *method {
+            Method::GET => Ok(Endpoint::GetTransfer(TransferId::named(job))),
+            Method::DELETE => Ok(Endpoint::CancelTransfer(TransferId::named(job))),
+            _ => Err(wrong_method("GET, DELETE")),
+        },
         (folded, _) => not_built(folded).map_or_else(
             || {
                 Err(Refusal::new(
@@ -204,7 +227,6 @@ fn invoke_method(
 fn not_built(folded: &[&str]) -> Option<&'static str> {
     match folded {
         ["jobs", "v2", ..] => Some("scheduled jobs"),
-        ["jobs"] | ["jobs", _] => Some("import and export jobs"),
         ["configurations", ..] | ["devices", _, "applyconfigurationcontent"] => {
             Some("configurations")
         }

@@ -47,6 +47,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
         &[
             "twinhub-amqp",
             "twinhub-amqp-server",
+            "twinhub-blobs",
             "twinhub-core",
             "twinhub-embedded",
             "twinhub-eventhubs",

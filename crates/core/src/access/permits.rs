@@ -320,4 +320,14 @@ impl OperatorPermit {
     pub(super) fn new() -> Self {
         OperatorPermit(())
     }
+
+    /// Who manages a hub may read its identities.
+    pub fn registry_read(&self, hub: Arc<Hub>) -> RegistryReadPermit {
+        RegistryReadPermit { hub }
+    }
+
+    /// Who manages a hub may write its identities.
+    pub fn registry_write(&self, hub: Arc<Hub>) -> RegistryWritePermit {
+        RegistryWritePermit { hub }
+    }
 }

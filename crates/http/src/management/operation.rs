@@ -39,6 +39,14 @@ pub enum Operation<'a> {
     ConsumerGroup(ResourceGroup<'a>, &'a str, &'a str, ConsumerGroupCall),
     /// `POST .../IotHubs/{name}/routing/routes/$testnew`
     TestRoute(&'a str),
+    /// `POST .../IotHubs/{name}/exportDevices`
+    Export(&'a str),
+    /// `POST .../IotHubs/{name}/importDevices`
+    Import(&'a str),
+    /// `GET .../IotHubs/{name}/jobs`
+    ListTransfers(&'a str),
+    /// `GET .../IotHubs/{name}/jobs/{id}`
+    GetTransfer(&'a str, &'a str),
     /// `POST .../checkNameAvailability`
     CheckName,
     /// `POST`, `GET`, `DELETE /twinhub/v1/backup`
@@ -170,6 +178,21 @@ fn of_hub<'a>(
         {
             only(method, &Method::POST, "POST", Operation::TestRoute(name))
         }
+        [export] if is(export, "exportDevices") => {
+            only(method, &Method::POST, "POST", Operation::Export(name))
+        }
+        [import] if is(import, "importDevices") => {
+            only(method, &Method::POST, "POST", Operation::Import(name))
+        }
+        [jobs] if is(jobs, "jobs") => {
+            only(method, &Method::GET, "GET", Operation::ListTransfers(name))
+        }
+        [jobs, id] if is(jobs, "jobs") => only(
+            method,
+            &Method::GET,
+            "GET",
+            Operation::GetTransfer(name, id),
+        ),
         [feature, ..] => not_built(feature)
             .map(Operation::NotBuilt)
             .ok_or_else(unknown),
@@ -246,7 +269,6 @@ fn not_built(segment: &str) -> Option<&'static str> {
         "quotametrics" => Some("quota metrics"),
         "iothubstats" => Some("hub statistics; GET /statistics/devices has them"),
         "routingendpointshealth" | "routing" => Some("message routing"),
-        "jobs" | "exportdevices" | "importdevices" => Some("import and export jobs"),
         "failover" => Some("failover"),
         "privateendpointconnections" | "privatelinkresources" => Some("private links"),
         _ => None,

@@ -10,6 +10,7 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, duplex};
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
+use twinhub_blobs::Stores;
 use twinhub_core::access::{Access, DevicePermit, Peer, Proof};
 use twinhub_core::c2d::{CloudToDevice, CloudToDeviceSettings};
 use twinhub_core::connections::{Connected, Connections};
@@ -24,6 +25,7 @@ use twinhub_core::presence::PresenceBook;
 use twinhub_core::query::Queries;
 use twinhub_core::telemetry::Telemetry;
 use twinhub_core::time::{Clock, Timestamp};
+use twinhub_core::transfer::Transfers;
 use twinhub_core::twins::Twins;
 use twinhub_embedded::{Engine, LocalSessions};
 use twinhub_http::{EventStreams, Gateway, Health, MessageServices, NoBackups, Services};
@@ -151,6 +153,13 @@ impl TestHub {
             ),
         };
         let methods = Arc::new(Methods::new(engine.clone(), sessions.clone()));
+        let transfers = Arc::new(Transfers::new(
+            engine.clone(),
+            engine.clone(),
+            Arc::new(Stores::default()),
+            registry.clone(),
+            clock.clone(),
+        ));
         let connections = Connections::new(sessions, presence.clone());
         let gateway = Gateway::new(Services {
             hubs: hubs.clone(),
@@ -159,6 +168,7 @@ impl TestHub {
             twins: Arc::new(Twins::new(engine.clone(), presence.clone(), clock.clone())),
             queries: Arc::new(Queries::new(engine, presence)),
             methods: methods.clone(),
+            transfers,
             clock,
             health: Health::new(String::new),
             websockets: Vec::new(),

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use tokio_util::sync::CancellationToken;
+use twinhub_blobs::{BlobSettings, Stores};
 use twinhub_core::access::Access;
 use twinhub_core::c2d::CloudToDevice;
 use twinhub_core::connection_events::ConnectionEvents;
@@ -20,6 +21,7 @@ use twinhub_core::query::Queries;
 use twinhub_core::stored_sessions::StoredSessions;
 use twinhub_core::telemetry::Telemetry;
 use twinhub_core::time::{Clock, SystemClock};
+use twinhub_core::transfer::Transfers;
 use twinhub_core::twins::Twins;
 use twinhub_embedded::{Engine, EventSettings, LocalEventLog, LocalSessions};
 use twinhub_sas::ConnectionString;
@@ -45,6 +47,7 @@ pub struct Core {
     pub cloud_to_device: Arc<CloudToDevice>,
     pub connections: Arc<Connections>,
     pub methods: Arc<Methods>,
+    pub transfers: Arc<Transfers>,
     pub stored_sessions: Arc<StoredSessions>,
     pub faults: Arc<Faults>,
     pub connection_events: Arc<ConnectionEvents>,
@@ -79,6 +82,23 @@ impl Core {
         let token = operator_token
             .read()?
             .context("the operator token has vanished")?;
+        let registry = Arc::new(Registry::new(
+            store.clone(),
+            sessions.clone(),
+            presence.clone(),
+            clock.clone(),
+        ));
+        let transfers = Arc::new(Transfers::new(
+            store.clone(),
+            engine.clone(),
+            Arc::new(Stores::new(BlobSettings::default())),
+            registry.clone(),
+            clock.clone(),
+        ));
+        transfers
+            .recover()
+            .await
+            .context("could not look after imports and exports")?;
         let skew = Duration::from_secs(config.sas.clock_skew_seconds.into());
         Ok(Arc::new(Core {
             is_new: !made.is_empty(),
@@ -89,12 +109,8 @@ impl Core {
                 skew,
                 token,
             )),
-            registry: Arc::new(Registry::new(
-                store.clone(),
-                sessions.clone(),
-                presence.clone(),
-                clock.clone(),
-            )),
+            registry,
+            transfers,
             twins: Arc::new(Twins::new(store.clone(), presence.clone(), clock.clone())),
             queries: Arc::new(Queries::new(engine.clone(), presence.clone())),
             cloud_to_device: Arc::new(CloudToDevice::new(
@@ -166,6 +182,7 @@ impl Core {
     /// state.
     pub async fn close(&self) {
         self.sessions.end_all(EndReason::ShuttingDown);
+        self.transfers.close().await;
         if let Err(error) = self.presence.write_behind(&*self.store).await {
             tracing::warn!(%error, "could not write the last activity");
         }

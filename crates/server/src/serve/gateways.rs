@@ -112,6 +112,7 @@ impl Gateways {
             twins: core.twins.clone(),
             queries: core.queries.clone(),
             methods: core.methods.clone(),
+            transfers: core.transfers.clone(),
             clock: core.clock.clone(),
             health,
             websockets: vec![mqtt_over_websocket, amqp_over_websocket],
