@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from support.azurite import Azurite
 from support.hub import Hub
 from support.loopback import free_address
 
@@ -17,6 +18,14 @@ def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
         yield shared.start()
     finally:
         shared.stop()
+
+
+@pytest.fixture(scope="session")
+def azurite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Azurite]:
+    """Blob storage."""
+    started = Azurite(tmp_path_factory.mktemp("azurite") / "log")
+    yield started
+    started.stop()
 
 
 @pytest.fixture

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from support.azurite import Azurite
+from support.container import Container
 from support.hub import Hub
 
 HERE = Path(__file__).parent
@@ -19,7 +21,7 @@ FILES = sorted(path.relative_to(HERE) for path in HERE.glob("*/*.test.js"))
 
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("file", FILES, ids=str)
-def test_node_sdk(hub: Hub, file: Path) -> None:
+def test_node_sdk(hub: Hub, azurite: Azurite, file: Path) -> None:
     if not (HERE / "node_modules").is_dir():
         pytest.fail("the SDKs are not installed: run `npm ci` in tests/node")
 
@@ -30,6 +32,7 @@ def test_node_sdk(hub: Hub, file: Path) -> None:
         | {
             "TWINHUB_TEST_CONNECTION_STRING": hub.connection_string(),
             "TWINHUB_TEST_EVENTHUB_CONNECTION_STRING": event_hub_connection_string(hub),
+            "TWINHUB_TEST_CONTAINER_URI": Container(azurite).uri(),
             "NODE_EXTRA_CA_CERTS": str(hub.ca_file),
         },
         capture_output=True,

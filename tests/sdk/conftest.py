@@ -2,8 +2,6 @@
 
 import pytest
 
-from support.azurite import Azurite
-
 
 @pytest.fixture(params=["device", "module"])
 def identity(request, hub):
@@ -30,14 +28,6 @@ def make_client(hub):
     yield make
     for client in clients:
         client.shutdown()
-
-
-@pytest.fixture(scope="session")
-def azurite(tmp_path_factory):
-    """Blob storage."""
-    started = Azurite(tmp_path_factory.mktemp("azurite") / "log")
-    yield started
-    started.stop()
 
 
 @pytest.fixture(params=[False, True], ids=["amqp", "websockets"])

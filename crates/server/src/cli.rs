@@ -40,6 +40,7 @@ mod restore;
 mod sas_token;
 mod serve;
 mod simulate;
+mod transfer;
 mod twin;
 
 use access::Access;

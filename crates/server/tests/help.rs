@@ -33,6 +33,8 @@ fn help_texts_are_the_ones_that_were_proofread() {
         "device-identity update",
         "device-identity delete",
         "device-identity renew-key",
+        "device-identity export",
+        "device-identity import",
         "module-identity",
         "module-identity create",
         "module-identity update",

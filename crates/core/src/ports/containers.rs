@@ -94,8 +94,8 @@ pub trait Container: Send + Sync {
     /// has its name stays until then.
     async fn write(&self, blob: &str) -> Result<Box<dyn BlobWriter>, ContainerError>;
 
-    /// Finds out whether blobs can be written and deleted, without touching
-    /// any that is there.
+    /// Finds out whether blobs can be written and deleted, with one that nobody
+    /// else has.
     async fn probe(&self) -> Result<(), ContainerError>;
 }
 

@@ -8,7 +8,7 @@ use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::book::{INTERRUPTED, TransferBook};
+use super::book::{Busy, INTERRUPTED, TransferBook};
 use super::error::{CancelTransferError, StartTransferError, TransferError};
 use super::export::Export;
 use super::import::{FailureBlob, Import};
@@ -154,9 +154,10 @@ impl Transfers {
         permit: &RegistryWritePermit,
         request: ExportRequest,
     ) -> Result<TransferView, StartTransferError> {
+        let hub = permit.hub().name().clone();
+        self.refuse_if_busy(&hub).await?;
         let container = self.containers.open(&request.to, request.by)?;
         container.probe().await?;
-        let hub = permit.hub().name().clone();
         let job = TransferJob::start(TransferKind::Export, request.exclude_keys, self.clock.now());
         let progress = Arc::<Progress>::default();
         let work = {
@@ -179,11 +180,15 @@ impl Transfers {
         permit: &RegistryWritePermit,
         request: ImportRequest,
     ) -> Result<TransferView, StartTransferError> {
+        let hub = permit.hub().name().clone();
+        // Before anything is touched that belongs to a job in work.
+        self.refuse_if_busy(&hub).await?;
         let from = self.containers.open(&request.from, request.by)?;
         let failures_to = self.containers.open(&request.failures_to, request.by)?;
         let reader = from.read(&request.blob).await?;
-        failures_to.probe().await?;
-        let hub = permit.hub().name().clone();
+        // Its signature need not allow to delete, so nothing else is tried out;
+        // and what an earlier import had to say is not taken for this one's.
+        failures_to.write(FAILURES).await?.finish().await?;
         let job = TransferJob::start(TransferKind::Import, false, self.clock.now());
         let progress = Arc::<Progress>::default();
         let work = {
@@ -228,6 +233,15 @@ impl Transfers {
         let job = book.job(id).cloned();
         let job = job.ok_or_else(|| CancelTransferError::NoSuchJob(id.clone()))?;
         Ok(self.view(job))
+    }
+
+    async fn refuse_if_busy(&self, hub: &HubName) -> Result<(), StartTransferError> {
+        let stored = self.store.transfer_book(hub).await?;
+        let active = stored.as_ref().and_then(|stored| stored.value.active());
+        match active {
+            Some(active) => Err(Busy(active.id.clone()).into()),
+            None => Ok(()),
+        }
     }
 
     /// Claims the hub's one place for the job and runs it. In a task: a

@@ -11,6 +11,7 @@ use super::{
     failure::Failure,
     hub::{Call, Hub},
     identity::{self, KeyType},
+    transfer::{Export, Import},
 };
 
 const COLUMNS: &[&str] = &[
@@ -52,6 +53,10 @@ Examples:
     Delete(Delete),
     /// Make keys of a device anew
     RenewKey(RenewKey),
+    /// Write all devices, modules and twins to a folder or container
+    Export(Export),
+    /// Create, change and delete as the lines of a file say
+    Import(Import),
     /// Count devices
     #[command(after_help = "\
 Examples:
@@ -169,6 +174,8 @@ pub struct RenewKey {
 pub async fn run(command: &Command, access: &Access) -> Result<Answer, Failure> {
     let hub = access.hub().await?;
     let value = match command {
+        Command::Export(export) => return export.run(access).await,
+        Command::Import(import) => return import.run(access).await,
         Command::Create(create) => create.run(&hub).await?,
         Command::Show(device) => hub.get(&device.path()).await?,
         Command::List(list) => list.run(&hub).await?,

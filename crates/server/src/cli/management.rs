@@ -139,6 +139,11 @@ impl Management {
         self.send(method, &below, None, body).await
     }
 
+    /// Starts an import or export; `call` is the resource provider's name.
+    pub async fn transfer(&self, call: &str, wanted: &Value) -> Result<Value, Failure> {
+        self.send(Method::POST, &[call], None, Some(wanted)).await
+    }
+
     /// A call about the backup that is under way, or was.
     pub async fn backup(&self, method: Method, body: Option<&Value>) -> Result<Value, Failure> {
         let request = Request::builder()
