@@ -21,6 +21,7 @@ pub mod requests;
 pub mod routing;
 pub mod sas;
 pub mod topics;
+pub mod transfer;
 pub mod x509;
 
 /// A function that panics when its parser breaks a promise over these bytes.
@@ -44,4 +45,5 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("query", query::query),
     ("routing_condition", routing::routing_condition),
     ("sas_token", sas::sas_token),
+    ("transfer_lines", transfer::transfer_lines),
 ];
