@@ -9,15 +9,13 @@ use std::time::Duration;
 
 use object_store::azure::{AzureConfigKey, MicrosoftAzureBuilder};
 use object_store::local::LocalFileSystem;
-use object_store::{ClientOptions, ObjectStore, RetryConfig};
+use object_store::{ObjectStore, RetryConfig};
 use twinhub_core::ports::{Container, ContainerAddress, ContainerError, Containers, OpenedFor};
 use url::{Host, Url};
 
+use crate::client::NoDetours;
 use crate::container::StoredContainer;
 
-/// A block of some megabytes has this long.
-const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// What may pass by itself is tried again for this long.
 const RETRY_FOR: Duration = Duration::from_secs(60);
 const RETRIES: usize = 5;
@@ -79,10 +77,6 @@ impl Stores {
         if !signature.split('&').any(|part| part.starts_with("sig=")) {
             return Err(refused("it has no shared access signature"));
         }
-        let options = ClientOptions::new()
-            .with_allow_http(in_the_clear)
-            .with_timeout(REQUEST_TIMEOUT)
-            .with_connect_timeout(CONNECT_TIMEOUT);
         let retry = RetryConfig {
             max_retries: RETRIES,
             retry_timeout: RETRY_FOR,
@@ -93,11 +87,11 @@ impl Stores {
             .with_endpoint(endpoint)
             .with_container_name(container)
             .with_config(AzureConfigKey::SasKey, signature)
-            .with_client_options(options)
+            .with_http_connector(NoDetours { in_the_clear })
             .with_retry(retry)
             .build()
             // Its text may hold the address.
-            .map_err(|_| refused("its shared access signature is malformed"))?;
+            .map_err(|_| refused("its shared access signature can't be used"))?;
         Ok(Arc::new(store))
     }
 }

@@ -7,10 +7,12 @@
 //! | Module | What it holds |
 //! |---|---|
 //! | `address` | what an address means, and who may use it |
+//! | `client` | the HTTP client |
 //! | `container` | reading, writing and probing |
 //! | `errors` | what went wrong, in core's words |
 
 mod address;
+mod client;
 mod container;
 mod errors;
 

@@ -146,14 +146,20 @@ async fn measure<E: std::fmt::Debug>(
     }
     let seconds = begun.elapsed().as_secs_f64();
     let rate = count as f64 / seconds;
-    println!("{what}: {seconds:.1} s, {rate:.0} devices/s, at most {} so far", memory());
+    println!(
+        "{what}: {seconds:.1} s, {rate:.0} devices/s, at most {} so far",
+        memory()
+    );
 }
 
 /// The most memory that this process has had.
 fn memory() -> String {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let most = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    most.map_or_else(|| "unknown memory".to_owned(), |most| most.trim().to_owned())
+    most.map_or_else(
+        || "unknown memory".to_owned(),
+        |most| most.trim().to_owned(),
+    )
 }
 
 fn report(path: &Path, what: &str) {

@@ -74,7 +74,11 @@ async fn a_container_that_cannot_be_used_is_refused_at_once_and_never_shown() {
         "https://plant.example/container",
         "file:///tmp",
     ] {
-        let reply = create(&hub, json!({"type": "export", "outputBlobContainerUri": uri})).await;
+        let reply = create(
+            &hub,
+            json!({"type": "export", "outputBlobContainerUri": uri}),
+        )
+        .await;
 
         let told = (reply.status, reply.error());
         assert_eq!(told, (400, "BlobContainerValidationError"), "{uri}");
@@ -95,11 +99,17 @@ async fn what_is_missing_or_not_built_is_named() {
 
     for (body, status) in [
         (json!({"type": "export"}), 400),
-        (json!({"type": "import", "outputBlobContainerUri": NOWHERE}), 400),
+        (
+            json!({"type": "import", "outputBlobContainerUri": NOWHERE}),
+            400,
+        ),
         (json!({"outputBlobContainerUri": NOWHERE}), 400),
         (with("type", json!("backup")), 400),
         (with("storageAuthenticationType", json!("none")), 400),
-        (with("storageAuthenticationType", json!("IdentityBased")), 501),
+        (
+            with("storageAuthenticationType", json!("IdentityBased")),
+            501,
+        ),
         (with("includeConfigurations", json!(true)), 501),
     ] {
         let reply = create(&hub, body.clone()).await;

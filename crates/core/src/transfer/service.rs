@@ -78,6 +78,7 @@ pub struct Transfers {
 /// What is known of a job that this process runs.
 #[derive(Clone)]
 struct Running {
+    hub: HubName,
     id: TransferId,
     progress: Arc<Progress>,
     cancel: CancellationToken,
@@ -216,7 +217,9 @@ impl Transfers {
         id: &TransferId,
     ) -> Result<TransferView, CancelTransferError> {
         let hub = permit.hub().name();
-        if let Some(running) = self.running(id) {
+        let running = self.running(id);
+        if let Some(running) = running.filter(|running| running.hub == *hub) {
+            // What it had handed to the store is done before its end is saved.
             running.cancel.cancel();
             running.ended.cancelled().await;
         }
@@ -260,6 +263,7 @@ impl Transfers {
         let this = self.clone();
         self.tasks.spawn(async move {
             let running = Running {
+                hub: hub.clone(),
                 id: job.id.clone(),
                 progress,
                 cancel: this.stopping.child_token(),

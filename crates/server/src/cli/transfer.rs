@@ -65,7 +65,11 @@ cancels, and what was done until then stays.
 token.")]
 pub struct Import {
     /// Folder on the hub's machine with devices.txt; importErrors.log goes there
-    #[arg(long, value_name = "DIR", required_unless_present = "input_blob_container_uri")]
+    #[arg(
+        long,
+        value_name = "DIR",
+        required_unless_present = "input_blob_container_uri"
+    )]
     folder: Option<PathBuf>,
     /// Container with devices.txt, with its signature
     #[arg(
@@ -176,7 +180,11 @@ async fn until_it_ends(hub: &Hub, started: &Value) -> Result<Answer, Failure> {
                 });
             }
             Some("cancelled") => return Err(failed("it was cancelled")),
-            _ => return Err(failed(job["failureReason"].as_str().unwrap_or("no reason given"))),
+            _ => {
+                return Err(failed(
+                    job["failureReason"].as_str().unwrap_or("no reason given"),
+                ));
+            }
         }
     }
 }
