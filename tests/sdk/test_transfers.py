@@ -143,7 +143,7 @@ def test_a_job_in_work_keeps_others_away_until_it_is_cancelled(private_hub, jobs
     assert jobs.get_import_export_job(started.job_id).status == "cancelled"
     assert [job.job_id for job in jobs.get_import_export_jobs()] == [started.job_id]
     assert export(jobs, container).status == "completed"
-    assert 0 < len(container.lines()) < 20_000
+    assert len(container.lines()) < 20_000
 
 
 def test_a_job_that_a_crash_cut_off_is_failed(private_hub, jobs, container):

@@ -51,7 +51,7 @@ test('an export has what was created, with its keys', async (t) => {
   assert.equal(job.type, 'export');
   const line = (await readLines('devices.txt')).find(({ id }) => id === device.deviceId);
   assert.deepEqual(line.authentication.symmetricKey, device.authentication.symmetricKey);
-  const jobs = await registry.listJobs();
+  const { responseBody: jobs } = await registry.listJobs();
   assert.ok(jobs.some(({ jobId }) => jobId === job.jobId));
 });
 
