@@ -47,6 +47,35 @@ impl EventSource {
             EventSource::DigitalTwinChange => "digitalTwinChangeEvents",
         }
     }
+
+    /// Every one of them.
+    pub const ALL: [EventSource; 6] = [
+        EventSource::Telemetry,
+        EventSource::ConnectionState,
+        EventSource::Lifecycle,
+        EventSource::TwinChange,
+        EventSource::JobLifecycle,
+        EventSource::DigitalTwinChange,
+    ];
+
+    /// The `source` of routes that are about such events.
+    /// <https://learn.microsoft.com/rest/api/iothub/iot-hub-resource/create-or-update>
+    pub fn route_source(self) -> &'static str {
+        match self {
+            EventSource::Telemetry => "DeviceMessages",
+            EventSource::ConnectionState => "DeviceConnectionStateEvents",
+            EventSource::Lifecycle => "DeviceLifecycleEvents",
+            EventSource::TwinChange => "TwinChangeEvents",
+            EventSource::JobLifecycle => "DeviceJobLifecycleEvents",
+            EventSource::DigitalTwinChange => "DigitalTwinChangeEvents",
+        }
+    }
+
+    /// The source whose routes are written so, in any case.
+    pub fn of_route_source(text: &str) -> Option<Self> {
+        let mut all = Self::ALL.into_iter();
+        all.find(|source| source.route_source().eq_ignore_ascii_case(text))
+    }
 }
 
 impl fmt::Display for EventSource {

@@ -1,4 +1,4 @@
-//! Hubs, their shared access policies, authorities and consumer groups.
+//! Hubs, their shared access policies, authorities, consumer groups and routing.
 //!
 //! A process may hold several hubs; the host name of a connection picks one.
 //! They are few and read at every request, so they are kept in memory, and
@@ -18,6 +18,7 @@ use crate::ports::{
     Announcement, Change, CommitError, Record, RecordKey, Revision, StateStore, StoreError, Stored,
     UnitOfWork,
 };
+use crate::routing::RoutingSettings;
 
 pub use self::authorities::ChangeAuthorityError;
 pub use self::consumer_groups::ChangeConsumerGroupError;
@@ -61,6 +62,7 @@ pub struct Hub {
     default_group: ConsumerGroup,
     /// All but `$Default`.
     consumer_groups: BTreeMap<String, Stored<ConsumerGroup>>,
+    routing: Arc<RoutingSettings>,
     revision: Revision,
 }
 
@@ -91,6 +93,11 @@ impl Hub {
         self.policies
             .get(&name.to_ascii_lowercase())
             .map(|stored| &stored.value)
+    }
+
+    /// What is set of its routing.
+    pub fn routing(&self) -> &Arc<RoutingSettings> {
+        &self.routing
     }
 
     /// All policies, by name.
@@ -330,6 +337,7 @@ impl Hubs {
                 .into_iter()
                 .map(|group| (group.value.name.folded(), group))
                 .collect(),
+            routing: Arc::default(),
         });
         self.by_name
             .write()

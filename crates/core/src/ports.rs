@@ -3,6 +3,7 @@
 //! Engines implement these traits; nothing here names one. Each trait's docs
 //! are its contract, and `twinhub-core`'s engine suite checks it.
 
+mod backlogs;
 mod containers;
 mod event_log;
 mod mailbox;
@@ -11,7 +12,9 @@ mod queues;
 mod sessions;
 mod snapshots;
 mod store;
+mod targets;
 
+pub use backlogs::{Backlog, Backlogs, Progress};
 pub use containers::{
     BlobReader, BlobWriter, Container, ContainerAddress, ContainerError, Containers, OpenedFor,
 };
@@ -27,3 +30,4 @@ pub use store::{
     Change, CommitError, Conflict, IdentityCounts, Record, RecordKey, Registered, Revision,
     SessionRecord, StateStore, StoreError, Stored, UnitOfWork,
 };
+pub use targets::{DeliveryFailure, FailureReason, Target, Targets};
