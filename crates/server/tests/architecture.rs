@@ -30,6 +30,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("twinhub-memory-log", &["twinhub-core"]),
     // Where exports go and imports come from.
     ("twinhub-blobs", &["twinhub-core"]),
+    // Where routes lead.
+    ("twinhub-endpoints", &["twinhub-core"]),
     // Gateways: none knows another, none knows an engine.
     (
         "twinhub-amqp",
@@ -50,6 +52,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "twinhub-blobs",
             "twinhub-core",
             "twinhub-embedded",
+            "twinhub-endpoints",
             "twinhub-eventhubs",
             "twinhub-http",
             "twinhub-mqtt",

@@ -1,0 +1,44 @@
+//! Which kind of endpoint is written by what.
+
+use std::sync::Arc;
+
+use twinhub_core::events::PartitionId;
+use twinhub_core::hubs::Hub;
+use twinhub_core::ports::{Containers, FailureReason, Target, Targets};
+use twinhub_core::routing::{Endpoint, EndpointTarget};
+use twinhub_core::time::Clock;
+
+use crate::unavailable::Unavailable;
+
+/// Ways to endpoints of every kind.
+pub struct Endpoints {
+    _containers: Arc<dyn Containers>,
+    _clock: Arc<dyn Clock>,
+}
+
+impl Endpoints {
+    /// Ways to endpoints. Blobs go to `containers`; `clock` says when.
+    pub fn new(containers: Arc<dyn Containers>, clock: Arc<dyn Clock>) -> Self {
+        Endpoints {
+            _containers: containers,
+            _clock: clock,
+        }
+    }
+}
+
+impl Targets for Endpoints {
+    fn open(&self, _hub: &Hub, endpoint: &Endpoint, _partition: PartitionId) -> Box<dyn Target> {
+        let unavailable = || {
+            Box::new(Unavailable::new(
+                FailureReason::Failed,
+                format!("endpoints of kind {} are not built", endpoint.target.kind()),
+            ))
+        };
+        match &endpoint.target {
+            EndpointTarget::Storage(_) => unavailable(),
+            EndpointTarget::Amqp(_) => unavailable(),
+            EndpointTarget::Webhook(_) => unavailable(),
+            EndpointTarget::Nats(_) => unavailable(),
+        }
+    }
+}

@@ -1,0 +1,16 @@
+//! Custom endpoints: what routes lead to besides the hub itself.
+//!
+//! [`Endpoints`] is core's port for targets, one module for each kind of
+//! endpoint. A target writes the events of one partition: it takes them in
+//! order, and says how many have arrived. What to do after a failure, and
+//! when, is core's to decide.
+//!
+//! | Module | What it holds |
+//! |---|---|
+//! | `endpoints` | which kind is written by what |
+//! | `unavailable` | an endpoint that can't be written |
+
+mod endpoints;
+mod unavailable;
+
+pub use endpoints::Endpoints;
