@@ -19,6 +19,34 @@ pub struct DeliveryFailure {
     pub reason: FailureReason,
     /// For people, without secrets.
     pub detail: String,
+    /// How long they want to be left alone, if they say so.
+    pub retry_after: Option<Duration>,
+}
+
+impl DeliveryFailure {
+    /// Nothing of what was taken is delivered.
+    pub fn new(reason: FailureReason, detail: impl Into<String>) -> Self {
+        DeliveryFailure {
+            delivered: 0,
+            reason,
+            detail: detail.into(),
+            retry_after: None,
+        }
+    }
+
+    /// So many were delivered all the same.
+    #[must_use]
+    pub fn having_delivered(mut self, delivered: usize) -> Self {
+        self.delivered = delivered;
+        self
+    }
+
+    /// They want to be left alone so long.
+    #[must_use]
+    pub fn retry_after(mut self, pause: Option<Duration>) -> Self {
+        self.retry_after = pause;
+        self
+    }
 }
 
 /// What is wrong.
@@ -78,7 +106,9 @@ pub trait Targets: Send + Sync + 'static {
 /// what was delivered in part may be delivered again as a whole.
 /// **Time.** Each call ends within a minute or so: nobody there is a failure.
 /// **After a failure** nothing is held: what was taken and not delivered is
-/// given again.
+/// given again. So a target that meets an event which it can never deliver
+/// says so once nothing is held before it: until then it takes what comes
+/// before, and none.
 #[async_trait]
 pub trait Target: Send {
     /// Takes events in order, as many as it has room for before a flush: tells
