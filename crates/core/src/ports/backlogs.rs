@@ -20,6 +20,19 @@ pub struct Progress {
     pub lost: u64,
 }
 
+impl Progress {
+    /// Goes on at the oldest event there is, if that is a later one: what lies
+    /// between is lost.
+    #[must_use]
+    pub fn from_the_oldest(self, first: u64) -> Self {
+        Progress {
+            next: self.next.max(first),
+            lost: self.lost + first.saturating_sub(self.next),
+            ..self
+        }
+    }
+}
+
 /// What waits for each custom endpoint of the hubs: an event log each, with as
 /// many partitions as the hub's own.
 #[async_trait]
@@ -38,6 +51,12 @@ pub trait Backlogs: Send + Sync + 'static {
 }
 
 /// What waits for one endpoint.
+///
+/// Retention drops the oldest events of it, also those that were not
+/// delivered. Whoever delivers knows which: an event that it has read is not
+/// lost, though it is dropped while it is on its way, and one that it wanted to
+/// read next and did not find is ([`Progress::from_the_oldest`] with the number
+/// of the event that it found).
 #[async_trait]
 pub trait Backlog: Send + Sync + 'static {
     /// The events. It answers for the endpoint's hub.
@@ -46,10 +65,12 @@ pub trait Backlog: Send + Sync + 'static {
     /// How many bytes it takes on the disk.
     fn bytes(&self) -> u64;
 
-    /// How far each partition is delivered, as last saved; from 0 if never.
+    /// How far each partition is delivered, as last saved, but not before the
+    /// oldest event there is: what went since is in `lost`. From 0 if never.
     async fn progress(&self) -> Result<Vec<Progress>, LogError>;
 
     /// Saves how far partitions are delivered; those that are not named stay.
-    /// Durable when it returns. What lies before may go from then on.
+    /// Durable when it returns. What lies before may go from then on. `lost`
+    /// is kept as it is given.
     async fn save(&self, progress: &[Progress]) -> Result<(), LogError>;
 }
