@@ -126,7 +126,10 @@ impl Ahead {
                         tracing::warn!(%error, segment, "could not store the index of a segment");
                     }
                 }
-                Job::Stop => return,
+                Job::Stop => {
+                    self.lock().ready = None;
+                    return;
+                }
             }
         }
     }

@@ -24,6 +24,7 @@ pub(crate) struct Shared {
     pub folder: Folder,
     pub queue: Queue,
     pub ahead: Arc<Ahead>,
+    pub first_segment_bytes: u64,
     pub segment_bytes: u64,
     pub observer: Option<Arc<dyn Observer>>,
     /// Tells of each partition that records came.
@@ -92,6 +93,7 @@ impl Log {
         let shared = Arc::new(Shared {
             queue: Queue::new(options.queue_bytes, options.commit_interval),
             ahead: Ahead::new(folder.clone()),
+            first_segment_bytes: options.first_segment_bytes.min(options.segment_bytes),
             segment_bytes: options.segment_bytes,
             observer: options.observer.clone(),
             arrived: (0..count).map(|_| Notify::new()).collect(),
@@ -215,6 +217,8 @@ impl Log {
             // A thread that panicked has said so.
             let _ = thread.join();
         }
+        // Producers may live on; the file need not.
+        self.shared.view_mut().file = None;
         self.closed.store(true, Ordering::Release);
         for arrived in &self.shared.arrived {
             arrived.notify_waiters();

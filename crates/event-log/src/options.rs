@@ -13,6 +13,9 @@ pub struct Options {
     /// How many partitions it has, from 1 to [`MAX_PARTITIONS`](crate::MAX_PARTITIONS);
     /// fixed when it is made.
     pub partitions: u16,
+    /// The size of the first segment, and of one that is begun because the
+    /// one before is old.
+    pub first_segment_bytes: u64,
     /// The size that segments grow to. They begin small and get four times as
     /// large each time one is full, so that a quiet log takes little room.
     pub segment_bytes: u64,
@@ -32,6 +35,7 @@ impl Options {
         Options {
             folder: folder.into(),
             partitions,
+            first_segment_bytes: 4 << 20,
             segment_bytes: 128 << 20,
             queue_bytes: 8 << 20,
             commit_interval: Duration::from_millis(2),
@@ -40,8 +44,6 @@ impl Options {
     }
 }
 
-/// The size of the first segment.
-pub(crate) const FIRST_SEGMENT: u64 = 4 << 20;
 /// How much larger the next segment is than the one before.
 pub(crate) const GROWTH: u64 = 4;
 

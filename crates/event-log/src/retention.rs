@@ -1,4 +1,5 @@
-//! Retention: the oldest segments go, by age and by size.
+//! Retention: the oldest segments go, by age, by size, and because all who
+//! wanted their records have them.
 //!
 //! Whole sealed segments go, so records may stay longer than asked, never
 //! shorter. So that a quiet log's records go too, its segment is sealed once
@@ -37,11 +38,12 @@ impl Log {
     /// tried again when the log is opened next; readers don't see it.
     pub fn retain(&self, retention: Retention, now: i64) -> io::Result<Dropped> {
         let oldest = now.saturating_sub(retention.age);
-        let (dropped, gone) = {
-            let mut view = self.shared().view_mut();
-            let held_from = self.shared().hold.from();
-            take_old(&mut view, oldest, retention.bytes, held_from)
-        };
+        let (dropped, gone) = self.take(|view, place| {
+            let held = view.end - view.segments[place].base();
+            let newest = view.partitions_at_end(place);
+            let newest = newest.iter().map(|partition| partition.latest).max();
+            newest < Some(oldest) || held > retention.bytes
+        });
         let must_seal = self
             .shared()
             .view()
@@ -50,42 +52,57 @@ impl Log {
         if must_seal {
             self.shared().queue.roll();
         }
-        for segment in gone {
-            remove(
-                &self
-                    .shared()
-                    .folder
-                    .file(&Segment::index_name(segment.base())),
-            )?;
-            remove(&segment.path)?;
-        }
+        self.remove(&gone)?;
         Ok(dropped)
     }
-}
 
-/// Takes the segments that may go out of sight, oldest first; never the
-/// newest, and none that a snapshot holds, which are those from `held_from` on.
-fn take_old(
-    view: &mut View,
-    oldest: i64,
-    bytes: u64,
-    held_from: Option<u64>,
-) -> (Dropped, Vec<Arc<Segment>>) {
-    let mut dropped = Dropped::default();
-    let mut going = 0;
-    while going + 1 < view.segments.len() {
-        let held = view.end - view.segments[going].base();
-        let newest = view.partitions_at_end(going);
-        let newest = newest.iter().map(|partition| partition.latest).max();
-        let is_held = held_from.is_some_and(|from| view.segments[going].base() >= from);
-        if is_held || (newest >= Some(oldest) && held <= bytes) {
-            break;
-        }
-        dropped.segments += 1;
-        dropped.bytes += view.end_of(going) - view.segments[going].base();
-        going += 1;
+    /// Drops the oldest segments as long as nobody needs a record of them:
+    /// `needed` has for each partition the sequence number from which on its
+    /// records are. Blocks; otherwise as [`retain`](Self::retain).
+    ///
+    /// # Panics
+    /// If `needed` is not as long as there are partitions.
+    pub fn release(&self, needed: &[u64]) -> io::Result<Dropped> {
+        assert_eq!(
+            needed.len(),
+            usize::from(self.partitions()),
+            "a number for each partition"
+        );
+        let (dropped, gone) = self.take(|view, place| {
+            let ends = view.partitions_at_end(place).iter();
+            ends.zip(needed).all(|(end, needed)| end.next <= *needed)
+        });
+        self.remove(&gone)?;
+        Ok(dropped)
     }
-    (dropped, view.segments.drain(..going).collect())
+
+    /// Takes segments out of sight, the oldest first, as long as they
+    /// `may_go`; never the newest, and none that a snapshot holds.
+    fn take(&self, may_go: impl Fn(&View, usize) -> bool) -> (Dropped, Vec<Arc<Segment>>) {
+        let mut view = self.shared().view_mut();
+        let held_from = self.shared().hold.from();
+        let mut dropped = Dropped::default();
+        let mut going = 0;
+        while going + 1 < view.segments.len() {
+            let is_held = held_from.is_some_and(|from| view.segments[going].base() >= from);
+            if is_held || !may_go(&view, going) {
+                break;
+            }
+            dropped.segments += 1;
+            dropped.bytes += view.end_of(going) - view.segments[going].base();
+            going += 1;
+        }
+        (dropped, view.segments.drain(..going).collect())
+    }
+
+    fn remove(&self, gone: &[Arc<Segment>]) -> io::Result<()> {
+        for segment in gone {
+            let index = Segment::index_name(segment.base());
+            remove(&self.shared().folder.file(&index))?;
+            remove(&segment.path)?;
+        }
+        Ok(())
+    }
 }
 
 fn remove(path: &std::path::Path) -> io::Result<()> {

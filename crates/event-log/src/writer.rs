@@ -17,7 +17,7 @@ use crate::frame::{self, Parsed};
 use crate::header::{HEADER, Reached};
 use crate::index::{Entry, SparseIndex};
 use crate::log::Shared;
-use crate::options::{Commit, FIRST_SEGMENT, GROWTH};
+use crate::options::{Commit, GROWTH};
 use crate::queue::{Batch, Work};
 use crate::view::Segment;
 
@@ -175,7 +175,7 @@ impl Writer {
     }
 
     fn activate(&mut self, bytes: u64) -> Result<(), WriteError> {
-        let size = FIRST_SEGMENT.min(self.log.segment_bytes).max(bytes);
+        let size = self.log.first_segment_bytes.max(bytes);
         let spare = self.log.ahead.take(bytes, size)?;
         self.activate_in(spare)
     }
@@ -231,10 +231,7 @@ impl Writer {
 
     fn retry(&mut self) {
         // Not for a few records more, or it would refuse again at once.
-        if self
-            .ready(FIRST_SEGMENT.min(self.log.segment_bytes))
-            .is_err()
-        {
+        if self.ready(self.log.first_segment_bytes).is_err() {
             return;
         }
         tracing::info!("the event log takes events again");
@@ -251,7 +248,7 @@ impl Writer {
             return;
         }
         // A quiet log goes on in a small one.
-        if let Err(error) = self.next_segment(0, FIRST_SEGMENT) {
+        if let Err(error) = self.next_segment(0, self.log.first_segment_bytes) {
             tracing::warn!(
                 error = &error as &dyn std::error::Error,
                 "could not begin a new segment of the event log"

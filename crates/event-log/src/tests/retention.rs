@@ -139,3 +139,77 @@ fn what_need_not_go_stays() {
     assert_eq!(dropped, Dropped::default());
     assert_eq!(payloads(&log, 0, 0).len(), 300);
 }
+
+/// Everything of partition 0 is needed from here on, and of the others
+/// whatever there is not yet.
+fn needed_from(number: u64) -> [u64; 4] {
+    [number, u64::MAX, u64::MAX, u64::MAX]
+}
+
+#[test]
+fn segments_that_nobody_needs_go_and_one_that_is_needed_in_part_stays() {
+    let given = Given::new();
+    let log = given.open();
+    fill(&log, 0, 500);
+    let held = log.bytes();
+
+    let nothing = log.release(&needed_from(0)).unwrap();
+    let dropped = log.release(&needed_from(250)).unwrap();
+    let again = log.release(&needed_from(250)).unwrap();
+
+    assert_eq!(nothing, Dropped::default());
+    assert!(dropped.segments > 0);
+    assert_eq!(log.bytes(), held - dropped.bytes);
+    assert_eq!(again, Dropped::default());
+    let first = log.partition(0).unwrap().first;
+    assert!((150..=250).contains(&first), "{first}");
+    assert_eq!(payloads(&log, 0, 250).len(), 250);
+    assert_eq!(payloads(&given_again(&given, log), 0, 250).len(), 250);
+}
+
+#[test]
+fn what_one_partition_needs_keeps_the_segment_for_all() {
+    let given = Given::new();
+    let log = given.open();
+    append(&log, 1, [&b"needed"[..]]);
+    fill(&log, 0, 300);
+
+    let kept = log.release(&[300, 0, 0, 0]).unwrap();
+    let dropped = log.release(&[300, 1, 0, 0]).unwrap();
+
+    assert_eq!(kept, Dropped::default());
+    assert!(dropped.segments > 0);
+    assert_eq!(log.partition(1).unwrap().first, 1);
+}
+
+#[test]
+fn nothing_that_a_snapshot_holds_is_released() {
+    let given = Given::new();
+    let log = given.open();
+    fill(&log, 0, 300);
+    let snapshot = log.snapshot().unwrap();
+
+    let held = log.release(&needed_from(300)).unwrap();
+    drop(snapshot);
+    let dropped = log.release(&needed_from(300)).unwrap();
+
+    assert_eq!(held, Dropped::default());
+    assert!(dropped.segments > 0);
+}
+
+#[test]
+fn numbers_go_on_when_everything_was_released() {
+    let given = Given::new();
+    let log = given.open();
+    fill(&log, 0, 300);
+    drop(log);
+    // The segment of an earlier process is sealed; the new one is empty.
+    let log = given.open();
+
+    log.release(&needed_from(300)).unwrap();
+
+    assert_eq!(log.bytes(), 0);
+    let log = given_again(&given, log);
+    append(&log, 0, [&b"next"[..]]);
+    assert_eq!(log.read(0, 0, 1).unwrap()[0].sequence_number, 300);
+}
