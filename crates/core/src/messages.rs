@@ -145,6 +145,21 @@ pub struct Message {
     pub body: Bytes,
 }
 
+impl From<&MessageRef<'_>> for Message {
+    fn from(message: &MessageRef<'_>) -> Self {
+        let text = |text: &str| -> Box<str> { text.into() };
+        let system = message.system.iter();
+        let application = message.application.iter();
+        Message {
+            system: system.map(|(name, value)| (*name, text(value))).collect(),
+            application: application
+                .map(|(name, value)| (text(name), value.as_deref().map(text)))
+                .collect(),
+            body: Bytes::copy_from_slice(message.body),
+        }
+    }
+}
+
 impl Message {
     /// A system property's value, if it is set.
     pub fn system(&self, property: SystemProperty) -> Option<&str> {

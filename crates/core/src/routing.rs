@@ -11,23 +11,38 @@
 //! <https://learn.microsoft.com/azure/iot-hub/iot-hub-devguide-routing-query-syntax>
 
 mod body;
+mod check;
 mod condition;
+mod delivery;
+mod destinations;
 mod endpoint;
+mod enrichments;
+mod router;
 mod sample;
+mod secret;
 mod settings;
 mod subject;
+mod table;
+mod wanted;
 
 pub use self::body::UnreadableBody;
+pub use self::check::InvalidRouting;
 pub use self::condition::{
     Condition, InvalidCondition, MAX_CONDITION, Outcome, Position, Span, SystemName, TwinSection,
 };
+pub use self::delivery::{Dispatcher, EndpointHealth, EndpointStatus, LastError};
+pub use self::destinations::Destinations;
 pub use self::endpoint::{
     AmqpKind, AmqpTarget, Endpoint, EndpointGroup, EndpointId, EndpointName, EndpointTarget,
-    NatsTarget, Secret, StorageEncoding, StorageTarget, WebhookSchema, WebhookTarget,
+    NatsTarget, StorageEncoding, StorageTarget, WebhookSchema, WebhookTarget,
 };
+pub use self::router::{RoutedProducer, Router};
 pub use self::sample::Sample;
+pub use self::secret::Secret;
 pub use self::settings::{
     Destination, Enrichment, InvalidRoutingName, MAX_ENDPOINTS, MAX_ENRICHMENTS, MAX_ROUTES, Route,
     RouteName, RoutingSettings,
 };
 pub use self::subject::{EventSubject, Subject};
+pub use self::table::{Routed, RoutingTable};
+pub use self::wanted::{WantedEndpoint, WantedEnrichment, WantedRoute, WantedRouting};

@@ -5,7 +5,7 @@ use std::fmt;
 use super::{Event, EventSource, Origin};
 use crate::access::AuthMethod;
 use crate::ids::{DeviceId, IdentityId, ModuleId};
-use crate::messages::{Message, SystemProperty};
+use crate::messages::{Message, MessageRef, SystemProperty};
 use crate::time::Timestamp;
 
 /// A system property and its value.
@@ -39,16 +39,33 @@ pub struct EventRef<'a> {
 }
 
 impl<'a> EventRef<'a> {
+    /// A message on its way in, as the event that it becomes: of one that is not
+    /// stored yet, sequence number and offset are 0.
+    pub fn on_its_way(origin: &'a Origin, message: &MessageRef<'a>, enqueued: Timestamp) -> Self {
+        EventRef {
+            sequence_number: 0,
+            offset: 0,
+            enqueued,
+            source: origin.source,
+            device: origin.identity.device_id().as_str(),
+            module: origin.identity.module_id().map(ModuleId::as_str),
+            generation: origin.generation,
+            auth_method: origin.auth_method,
+            model_id: origin.model_id.as_deref(),
+            content: Content::Lent(*message),
+        }
+    }
+
     /// The properties that the hub knows, each at most once.
     pub fn system(&self) -> impl Iterator<Item = SystemPair<'a>> + use<'a> {
-        let (owned, stored) = match self.content {
-            Content::Owned(message) => (Some(&message.system), None),
-            Content::Stored(content) => (None, Some(content.system)),
+        let (owned, lent, stored) = match self.content {
+            Content::Owned(message) => (&message.system[..], &[][..], None),
+            Content::Lent(message) => (&[][..], message.system, None),
+            Content::Stored(content) => (&[][..], &[][..], Some(content.system)),
         };
-        let owned = owned.into_iter().flatten();
-        owned
-            .map(|(property, value)| (*property, &**value))
-            .chain(stored.into_iter().flatten())
+        let owned = owned.iter().map(|(property, value)| (*property, &**value));
+        let lent = lent.iter().map(|(property, value)| (*property, &**value));
+        owned.chain(lent).chain(stored.into_iter().flatten())
     }
 
     /// A system property's value, if it is set.
@@ -60,13 +77,16 @@ impl<'a> EventRef<'a> {
 
     /// The sender's own properties, in its order. Without a value: `None`.
     pub fn application(&self) -> impl Iterator<Item = ApplicationPair<'a>> + use<'a> {
-        let (owned, stored) = match self.content {
-            Content::Owned(message) => (Some(&message.application), None),
-            Content::Stored(content) => (None, Some(content.application)),
+        let (owned, lent, stored) = match self.content {
+            Content::Owned(message) => (&message.application[..], &[][..], None),
+            Content::Lent(message) => (&[][..], message.application, None),
+            Content::Stored(content) => (&[][..], &[][..], Some(content.application)),
         };
-        let owned = owned.into_iter().flatten();
+        let owned = owned.iter();
+        let lent = lent.iter();
         owned
             .map(|(name, value)| (&**name, value.as_deref()))
+            .chain(lent.map(|(name, value)| (&**name, value.as_deref())))
             .chain(stored.into_iter().flatten())
     }
 
@@ -74,6 +94,7 @@ impl<'a> EventRef<'a> {
     pub fn body(&self) -> &'a [u8] {
         match self.content {
             Content::Owned(message) => &message.body,
+            Content::Lent(message) => message.body,
             Content::Stored(content) => content.body,
         }
     }
@@ -134,6 +155,9 @@ impl<'a> From<&'a Event> for EventRef<'a> {
 pub enum Content<'a> {
     /// A message in memory.
     Owned(&'a Message),
+    /// A message on its way in; of a system property that it has twice, the
+    /// first counts.
+    Lent(MessageRef<'a>),
     /// A record.
     Stored(StoredContent<'a>),
 }

@@ -5,6 +5,9 @@
 use std::fmt;
 use std::str::FromStr;
 
+use crate::events::EventSource;
+use crate::routing::{MAX_ENDPOINTS, MAX_ENRICHMENTS, MAX_ROUTES};
+
 /// The name of a tier.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[expect(missing_docs, reason = "Azure's names, nothing to add")]
@@ -67,6 +70,11 @@ pub struct Tier {
 }
 
 impl Tier {
+    /// Whether devices have twins: they do not in the Basic tiers.
+    pub fn has_twins(self) -> bool {
+        !matches!(self.sku, Sku::B1 | Sku::B2 | Sku::B3)
+    }
+
     /// How many identities (devices and modules) the hub takes; on the free
     /// tier only devices count.
     pub fn max_identities(self) -> u64 {
@@ -80,5 +88,40 @@ impl Tier {
     /// among them: those of an event hub, on every tier.
     pub fn max_consumer_groups(self) -> usize {
         20
+    }
+
+    /// How many routes the hub has at most.
+    pub fn max_routes(self) -> usize {
+        match self.sku {
+            Sku::F1 => 5,
+            _ => MAX_ROUTES,
+        }
+    }
+
+    /// How many custom endpoints the hub has at most, of all kinds together.
+    pub fn max_endpoints(self) -> usize {
+        match self.sku {
+            Sku::F1 => 1,
+            _ => MAX_ENDPOINTS,
+        }
+    }
+
+    /// How many enrichments the hub has at most.
+    pub fn max_enrichments(self) -> usize {
+        match self.sku {
+            Sku::F1 => 2,
+            _ => MAX_ENRICHMENTS,
+        }
+    }
+
+    /// Whether the tier has what events of a source tell of: the basic tiers
+    /// have neither twins nor jobs.
+    pub fn tells_of(self, source: EventSource) -> bool {
+        match source {
+            EventSource::Telemetry | EventSource::ConnectionState | EventSource::Lifecycle => true,
+            EventSource::TwinChange
+            | EventSource::JobLifecycle
+            | EventSource::DigitalTwinChange => !matches!(self.sku, Sku::B1 | Sku::B2 | Sku::B3),
+        }
     }
 }

@@ -26,6 +26,7 @@ use super::body::UnreadableBody;
 use super::subject::Subject;
 
 pub use self::place::{InvalidCondition, Position, Span};
+pub(super) use self::reference::TwinPath;
 pub use self::reference::{SystemName, TwinSection};
 
 mod evaluate;

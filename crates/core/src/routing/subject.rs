@@ -86,11 +86,6 @@ impl Subject for EventSubject<'_> {
     }
 
     fn twin(&self, section: TwinSection) -> Option<&Map<String, Value>> {
-        let twin = self.twin?;
-        Some(match section {
-            TwinSection::Tags => &twin.tags,
-            TwinSection::Desired => &twin.desired.properties,
-            TwinSection::Reported => &twin.reported.properties,
-        })
+        self.twin.map(|twin| section.of(twin))
     }
 }

@@ -3,6 +3,7 @@
 use serde_json::Value as Json;
 
 use crate::messages::SystemProperty;
+use crate::twins::Twin;
 
 /// A system property that conditions can name.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,6 +71,17 @@ pub enum TwinSection {
     Desired,
     /// `$twin.properties.reported`
     Reported,
+}
+
+impl TwinSection {
+    /// The section of a twin.
+    pub(in crate::routing) fn of(self, twin: &Twin) -> &serde_json::Map<String, Json> {
+        match self {
+            TwinSection::Tags => &twin.tags,
+            TwinSection::Desired => &twin.desired.properties,
+            TwinSection::Reported => &twin.reported.properties,
+        }
+    }
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -155,6 +167,28 @@ fn twin(rest: &str) -> Option<Result<Otherwise, String>> {
         .filter_map(|(prefix, section)| Some((section, rest.strip_prefix(prefix)?)));
     let (section, path) = found.next()?;
     Some(Path::parse(path).map(|path| Otherwise::Twin(section, path)))
+}
+
+/// A part of a twin, as enrichments name it.
+#[derive(Debug, Clone, PartialEq)]
+pub(in crate::routing) struct TwinPath(TwinSection, Path);
+
+impl TwinPath {
+    /// `None` if the text names no part of a twin.
+    pub(in crate::routing) fn parse(text: &str) -> Option<Self> {
+        match Otherwise::parse(text.strip_prefix('$')?) {
+            Ok(Otherwise::Twin(section, path)) => Some(TwinPath(section, path)),
+            _ => None,
+        }
+    }
+
+    /// What the twin has there.
+    pub(in crate::routing) fn follow<'a>(&self, twin: &'a Twin) -> Option<&'a Json> {
+        match self.1.follow(self.0.of(twin)) {
+            Found::Value(value) => Some(value),
+            Found::Absent | Found::Nowhere => None,
+        }
+    }
 }
 
 /// Where in a document something is.

@@ -1,0 +1,148 @@
+//! The router: where events go on their way in.
+//!
+//! Conditions are asked once, before anything is stored. An event goes into
+//! the hub's own log for the built-in endpoint, and into the backlog of each
+//! custom endpoint that a route leads to; it is acknowledged once it is durable
+//! in all of them. Whatever delivers from backlogs is none of its business.
+//!
+//! Without routes a message costs what it cost without a router: no lock, no
+//! allocation, nothing to be looked up.
+
+mod counts;
+mod hub_routes;
+mod lane;
+mod marks;
+mod producer;
+mod sender_twin;
+
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use self::hub_routes::HubRoutes;
+use super::settings::RoutingSettings;
+use super::table::RoutingTable;
+use crate::events::Origin;
+use crate::hubs::{Hub, Hubs, Tier};
+use crate::ids::HubName;
+use crate::notifications::WantedEvents;
+use crate::ports::{Backlogs, EventLog, LogError, StateStore};
+
+pub use self::producer::RoutedProducer;
+
+/// After how long routes that could not be put in force are tried again.
+const TRY_AGAIN: Duration = Duration::from_secs(5);
+
+/// The routes of all hubs of this process.
+pub struct Router {
+    log: Arc<dyn EventLog>,
+    backlogs: Arc<dyn Backlogs>,
+    store: Arc<dyn StateStore>,
+    hubs: RwLock<HashMap<HubName, Arc<HubRoutes>>>,
+    wanted: Arc<WantedEvents>,
+    /// One change at a time, so that the last one stands.
+    changing: tokio::sync::Mutex<()>,
+}
+
+impl Router {
+    /// Into the hubs' own logs and the backlogs of their endpoints; twins are
+    /// in the store.
+    pub fn new(
+        log: Arc<dyn EventLog>,
+        backlogs: Arc<dyn Backlogs>,
+        store: Arc<dyn StateStore>,
+    ) -> Self {
+        Router {
+            log,
+            backlogs,
+            store,
+            hubs: RwLock::default(),
+            wanted: Arc::default(),
+            changing: tokio::sync::Mutex::default(),
+        }
+    }
+
+    /// A way in for the events of one origin. Until routes are
+    /// [applied](Self::apply), all telemetry goes to the built-in endpoint.
+    pub fn producer(&self, hub: &HubName, origin: &Origin) -> Result<RoutedProducer, LogError> {
+        RoutedProducer::new(self.routes_of(hub), origin.clone())
+    }
+
+    /// Which events some route is about, kept as routes change.
+    pub fn wanted(&self) -> Arc<WantedEvents> {
+        self.wanted.clone()
+    }
+
+    /// Puts a hub's routes in force: for the next message of each sender once
+    /// it returns. Costs nothing if they are already.
+    pub async fn apply(&self, hub: &Hub) -> Result<(), LogError> {
+        let settings = hub.routing().clone();
+        self.set(hub.name(), hub.settings.tier, settings).await
+    }
+
+    /// Puts routes in force for a hub of a tier.
+    pub async fn set(
+        &self,
+        hub: &HubName,
+        tier: Tier,
+        settings: Arc<RoutingSettings>,
+    ) -> Result<(), LogError> {
+        let _one_at_a_time = self.changing.lock().await;
+        let routes = self.routes_of(hub);
+        if routes.are(tier, &settings) {
+            return Ok(());
+        }
+        let mut logs = Vec::new();
+        for endpoint in &settings.endpoints {
+            logs.push(self.backlogs.open(hub, endpoint.id).await?.log());
+        }
+        let table = RoutingTable::compile(hub, tier.has_twins(), &settings);
+        let wanted: Vec<_> = table.wanted().collect();
+        routes.put_in_force(tier, settings, table, logs);
+        // Last, so that what is made finds its way.
+        self.wanted.set(hub, wanted);
+        Ok(())
+    }
+
+    /// Follows the hubs until `shutdown`.
+    pub async fn run(self: Arc<Self>, hubs: Arc<Hubs>, shutdown: CancellationToken) {
+        let mut changes = hubs.changes();
+        loop {
+            changes.mark_unchanged();
+            let all_applied = self.apply_all(&hubs).await;
+            tokio::select! {
+                () = shutdown.cancelled() => return,
+                changed = changes.changed() => if changed.is_err() { return },
+                () = tokio::time::sleep(TRY_AGAIN), if !all_applied => {}
+            }
+        }
+    }
+
+    /// Whether the routes of all hubs are in force.
+    async fn apply_all(&self, hubs: &Hubs) -> bool {
+        let mut all_applied = true;
+        for hub in hubs.all() {
+            if let Err(error) = self.apply(&hub).await {
+                tracing::error!(hub = %hub.name(), %error, "could not put routes in force");
+                all_applied = false;
+            }
+        }
+        all_applied
+    }
+
+    fn routes_of(&self, hub: &HubName) -> Arc<HubRoutes> {
+        let hubs = self.hubs.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = hubs.get(hub) {
+            return known.clone();
+        }
+        drop(hubs);
+        let mut hubs = self.hubs.write().unwrap_or_else(PoisonError::into_inner);
+        let routes = hubs.entry(hub.clone()).or_insert_with(|| {
+            let (log, store) = (self.log.clone(), self.store.clone());
+            Arc::new(HubRoutes::new(hub.clone(), log, store))
+        });
+        routes.clone()
+    }
+}

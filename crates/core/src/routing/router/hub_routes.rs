@@ -1,0 +1,99 @@
+//! The routes of one hub that are in force, for its producers to follow.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use super::counts::HubCounts;
+use crate::hubs::Tier;
+use crate::ids::HubName;
+use crate::ports::{EventLog, StateStore};
+use crate::routing::{EndpointId, RoutingSettings, RoutingTable};
+
+/// One hub, as its producers see it.
+pub(super) struct HubRoutes {
+    pub name: HubName,
+    /// What the built-in endpoint reads.
+    pub log: Arc<dyn EventLog>,
+    /// Where twins are.
+    pub store: Arc<dyn StateStore>,
+    pub counts: HubCounts,
+    /// That of `in_force`, to be asked before each message.
+    version: AtomicU64,
+    in_force: RwLock<Arc<InForce>>,
+}
+
+/// Routes, and where they lead.
+pub(super) struct InForce {
+    pub version: u64,
+    pub table: RoutingTable,
+    /// The backlogs of the custom endpoints, in the order of the table's.
+    pub logs: Vec<Arc<dyn EventLog>>,
+    /// What it was made of; nothing before anything was applied.
+    made_of: Option<(Tier, Arc<RoutingSettings>)>,
+}
+
+impl HubRoutes {
+    /// All telemetry to the built-in endpoint, until routes are
+    /// [put in force](Self::put_in_force).
+    pub(super) fn new(name: HubName, log: Arc<dyn EventLog>, store: Arc<dyn StateStore>) -> Self {
+        let none = RoutingSettings::default();
+        HubRoutes {
+            log,
+            store,
+            counts: HubCounts::of(name.clone()),
+            version: AtomicU64::new(0),
+            in_force: RwLock::new(Arc::new(InForce {
+                version: 0,
+                table: RoutingTable::compile(&name, true, &none),
+                logs: Vec::new(),
+                made_of: None,
+            })),
+            name,
+        }
+    }
+
+    /// Moves with each change.
+    pub(super) fn version(&self) -> u64 {
+        self.version.load(Ordering::Acquire)
+    }
+
+    pub(super) fn in_force(&self) -> Arc<InForce> {
+        let in_force = self.in_force.read();
+        in_force.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Whether nothing has changed since these were put in force.
+    pub(super) fn are(&self, tier: Tier, settings: &Arc<RoutingSettings>) -> bool {
+        let in_force = self.in_force();
+        let made_of = in_force.made_of.as_ref();
+        made_of.is_some_and(|(known, made_of)| *known == tier && Arc::ptr_eq(made_of, settings))
+    }
+
+    /// From the next message of each producer on. `logs` are the backlogs of
+    /// the custom endpoints, in their order.
+    pub(super) fn put_in_force(
+        &self,
+        tier: Tier,
+        settings: Arc<RoutingSettings>,
+        table: RoutingTable,
+        logs: Vec<Arc<dyn EventLog>>,
+    ) {
+        let mut in_force = self
+            .in_force
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        let version = in_force.version + 1;
+        *in_force = Arc::new(InForce {
+            version,
+            table,
+            logs,
+            made_of: Some((tier, settings)),
+        });
+        self.version.store(version, Ordering::Release);
+    }
+
+    /// Whether the hub has an endpoint no more.
+    pub(super) fn has_lost(&self, endpoint: EndpointId) -> bool {
+        !self.in_force().table.endpoints().contains(&endpoint)
+    }
+}

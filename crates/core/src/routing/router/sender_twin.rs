@@ -1,0 +1,77 @@
+//! The twin of the one whose events a producer takes, for conditions and
+//! enrichments: kept for some seconds, then read again.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use crate::ids::{HubName, IdentityId};
+use crate::ports::{StateStore, StoreError};
+use crate::time::Timestamp;
+use crate::twins::Twin;
+
+/// How long a twin is good for. The hub promises five minutes.
+/// <https://learn.microsoft.com/azure/iot-hub/iot-hub-message-enrichments-overview>
+const FRESH: Duration = Duration::from_secs(5);
+
+type Read = Pin<Box<dyn Future<Output = Result<Option<Twin>, StoreError>> + Send>>;
+
+/// One identity's twin, as far as it is known.
+#[derive(Default)]
+pub(super) struct SenderTwin {
+    known: Option<(Timestamp, Option<Box<Twin>>)>,
+    /// Nobody has seen it since it was read: good once, however long that took.
+    is_news: bool,
+    /// Being read, since when.
+    read: Option<(Timestamp, Read)>,
+}
+
+impl SenderTwin {
+    /// Whether it is known well enough at `now`. If not, it has to be
+    /// [read](Self::begin).
+    pub(super) fn is_fresh(&mut self, now: Timestamp) -> bool {
+        if std::mem::take(&mut self.is_news) {
+            return true;
+        }
+        let read = self.known.as_ref().map(|(read, _)| *read);
+        read.is_some_and(|read| read <= now && now.since(read) < FRESH)
+    }
+
+    /// The twin; `None` if there is none.
+    pub(super) fn get(&self) -> Option<&Twin> {
+        self.known.as_ref()?.1.as_deref()
+    }
+
+    /// Begins to read it, unless that is going on.
+    pub(super) fn begin(
+        &mut self,
+        store: &Arc<dyn StateStore>,
+        hub: &HubName,
+        id: &IdentityId,
+        now: Timestamp,
+    ) {
+        self.read.get_or_insert_with(|| {
+            let (store, hub, id) = (store.clone(), hub.clone(), id.clone());
+            let read = async move {
+                let found = store.twin(&hub, &id).await?;
+                Ok(found.map(|(_, twin)| twin.value))
+            };
+            (now, Box::pin(read))
+        });
+    }
+
+    /// Ready once nothing is being read.
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), StoreError>> {
+        let Some((begun, read)) = &mut self.read else {
+            return Poll::Ready(Ok(()));
+        };
+        let begun = *begun;
+        let found = ready!(read.as_mut().poll(cx));
+        self.read = None;
+        self.known = Some((begun, found?.map(Box::new)));
+        self.is_news = true;
+        Poll::Ready(Ok(()))
+    }
+}
