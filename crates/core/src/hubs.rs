@@ -18,7 +18,7 @@ use crate::ports::{
     Announcement, Change, CommitError, Record, RecordKey, Revision, StateStore, StoreError, Stored,
     UnitOfWork,
 };
-use crate::routing::RoutingSettings;
+use crate::routing::{InvalidRouting, RoutingSettings, WantedRouting};
 
 pub use self::authorities::ChangeAuthorityError;
 pub use self::consumer_groups::ChangeConsumerGroupError;
@@ -26,6 +26,7 @@ pub use self::tier::{Sku, Tier, UnknownSku};
 
 mod authorities;
 mod consumer_groups;
+mod routing;
 mod tier;
 
 /// What a hub is set to; comes from configuration at each start.
@@ -63,6 +64,8 @@ pub struct Hub {
     /// All but `$Default`.
     consumer_groups: BTreeMap<String, Stored<ConsumerGroup>>,
     routing: Arc<RoutingSettings>,
+    /// The stored routing's, if any was ever set.
+    routing_revision: Option<Revision>,
     revision: Revision,
 }
 
@@ -95,14 +98,24 @@ impl Hub {
             .map(|stored| &stored.value)
     }
 
-    /// What is set of its routing.
-    pub fn routing(&self) -> &Arc<RoutingSettings> {
-        &self.routing
-    }
-
     /// All policies, by name.
     pub fn policies(&self) -> impl Iterator<Item = &Policy> {
         self.policies.values().map(|stored| &stored.value)
+    }
+
+    fn resolve_policies(
+        &self,
+        wanted: Vec<WantedPolicy>,
+    ) -> Result<BTreeMap<String, Policy>, ChangeHubError> {
+        let mut next = BTreeMap::new();
+        for policy in wanted {
+            let kept = self.policy(policy.name.as_str());
+            let policy = policy.resolve(kept);
+            if let Some(twice) = next.insert(policy.name.folded(), policy) {
+                return Err(ChangeHubError::NamedTwice(twice.name));
+            }
+        }
+        Ok(next)
     }
 }
 
@@ -146,6 +159,9 @@ pub enum ChangeHubError {
     /// Two policies in one request share a name.
     #[error("policy {0} is named twice")]
     NamedTwice(PolicyName),
+    /// Routing that the hub can't have.
+    #[error(transparent)]
+    Routing(#[from] InvalidRouting),
     /// It could not be saved.
     #[error("could not save the hub")]
     Store(#[from] StoreError),
@@ -217,18 +233,11 @@ impl Hubs {
         if_match: Option<&str>,
         wanted: Vec<WantedPolicy>,
     ) -> Result<Arc<Hub>, ChangeHubError> {
-        self.change(hub, if_match, |hub| {
-            let mut next = BTreeMap::new();
-            for policy in wanted {
-                let kept = hub.policy(policy.name.as_str());
-                let policy = policy.resolve(kept);
-                if let Some(twice) = next.insert(policy.name.folded(), policy) {
-                    return Err(ChangeHubError::NamedTwice(twice.name));
-                }
-            }
-            Ok(next)
-        })
-        .await
+        let wanted = WantedHub {
+            policies: Some(wanted),
+            routing: None,
+        };
+        self.put(hub, if_match, wanted).await
     }
 
     /// Replaces one policy, or adds it.
@@ -242,7 +251,7 @@ impl Hubs {
             let kept = next.get(&wanted.name.folded());
             let policy = wanted.resolve(kept);
             next.insert(policy.name.folded(), policy);
-            Ok(next)
+            Ok(NextHub::with_policies(next))
         })
         .await
     }
@@ -253,7 +262,7 @@ impl Hubs {
             let mut next = owned_policies(hub);
             next.remove(&name.to_ascii_lowercase())
                 .ok_or_else(|| ChangeHubError::NoSuchPolicy(name.to_owned()))?;
-            Ok(next)
+            Ok(NextHub::with_policies(next))
         })
         .await
     }
@@ -262,7 +271,7 @@ impl Hubs {
         &self,
         hub: &str,
         if_match: Option<&str>,
-        decide: impl FnOnce(&Hub) -> Result<BTreeMap<String, Policy>, ChangeHubError>,
+        decide: impl FnOnce(&Hub) -> Result<NextHub, ChangeHubError>,
     ) -> Result<Arc<Hub>, ChangeHubError> {
         let _one_at_a_time = self.changing.lock().await;
         let hub = self
@@ -277,10 +286,11 @@ impl Hubs {
         }
 
         let next = decide(&hub)?;
-        if next.len() > MAX_POLICIES {
+        let policies = next.policies.as_ref();
+        if policies.is_some_and(|policies| policies.len() > MAX_POLICIES) {
             return Err(ChangeHubError::TooManyPolicies);
         }
-        let work = policies_to_work(&hub, next);
+        let work = next.into_work(&hub);
         match self.store.commit(work).await {
             Ok(()) => {}
             Err(CommitError::Store(error)) => return Err(error.into()),
@@ -320,6 +330,7 @@ impl Hubs {
         let policies = self.store.policies(name).await?;
         let authorities = self.store.authorities(name).await?;
         let groups = self.store.consumer_groups(name).await?;
+        let routing = self.store.routing(name).await?;
         let hub = Arc::new(Hub {
             revision: record.revision,
             record: record.value,
@@ -337,7 +348,8 @@ impl Hubs {
                 .into_iter()
                 .map(|group| (group.value.name.folded(), group))
                 .collect(),
-            routing: Arc::default(),
+            routing_revision: routing.as_ref().map(|routing| routing.revision),
+            routing: routing.map_or_else(Arc::default, |routing| Arc::new(routing.value)),
         });
         self.by_name
             .write()
@@ -359,6 +371,15 @@ impl Hubs {
 /// The ETag of a hub as the resource provider shows it.
 pub fn hub_etag(record: &HubRecord) -> String {
     crate::etag::Etag::from_counter(record.etag).to_string()
+}
+
+/// What a caller wants of a hub; what is not named stays as it is.
+#[derive(Debug, Default)]
+pub struct WantedHub {
+    /// Exactly these policies.
+    pub policies: Option<Vec<WantedPolicy>>,
+    /// Exactly this routing.
+    pub routing: Option<WantedRouting>,
 }
 
 /// A policy as a caller wants it.
@@ -400,8 +421,45 @@ fn owned_policies(hub: &Hub) -> BTreeMap<String, Policy> {
         .collect()
 }
 
-/// What must be written so that the hub's policies become `next`.
-fn policies_to_work(hub: &Hub, mut next: BTreeMap<String, Policy>) -> UnitOfWork {
+/// What is to become of a hub.
+struct NextHub {
+    policies: Option<BTreeMap<String, Policy>>,
+    routing: Option<RoutingSettings>,
+}
+
+impl NextHub {
+    fn with_policies(policies: BTreeMap<String, Policy>) -> Self {
+        NextHub {
+            policies: Some(policies),
+            routing: None,
+        }
+    }
+
+    /// What must be written. The hub's ETag moves if anything does.
+    fn into_work(self, hub: &Hub) -> UnitOfWork {
+        let (mut changes, announcements) = match self.policies {
+            Some(next) => policy_changes(hub, next),
+            None => (Vec::new(), Vec::new()),
+        };
+        let routing = self.routing.and_then(|next| hub.routing_to_change(next));
+        changes.extend(routing);
+        if !changes.is_empty() {
+            let record = HubRecord {
+                etag: hub.record.etag + 1,
+                ..hub.record.clone()
+            };
+            changes.push(Change::Replace(Record::Hub(record), hub.revision));
+        }
+        UnitOfWork::new(hub.name().clone(), changes).announcing(announcements)
+    }
+}
+
+/// What must be written so that the hub's policies become `next`, and whom it
+/// concerns.
+fn policy_changes(
+    hub: &Hub,
+    mut next: BTreeMap<String, Policy>,
+) -> (Vec<Change>, Vec<Announcement>) {
     let mut changes = Vec::new();
     let mut announcements = Vec::new();
     for (folded, stored) in &hub.policies {
@@ -415,16 +473,7 @@ fn policies_to_work(hub: &Hub, mut next: BTreeMap<String, Policy>) -> UnitOfWork
         }
         announcements.push(Announcement::PolicyChanged(stored.value.name.clone()));
     }
-    changes.extend(
-        next.into_values()
-            .map(|policy| Change::Insert(Record::Policy(policy))),
-    );
-    if !changes.is_empty() {
-        let record = HubRecord {
-            etag: hub.record.etag + 1,
-            ..hub.record.clone()
-        };
-        changes.push(Change::Replace(Record::Hub(record), hub.revision));
-    }
-    UnitOfWork::new(hub.name().clone(), changes).announcing(announcements)
+    let inserts = next.into_values();
+    changes.extend(inserts.map(|policy| Change::Insert(Record::Policy(policy))));
+    (changes, announcements)
 }

@@ -16,6 +16,7 @@ use twinhub_core::ports::{
     Stored, UnitOfWork,
 };
 use twinhub_core::presence::Activity;
+use twinhub_core::routing::RoutingSettings;
 use twinhub_core::transfer::TransferBook;
 use twinhub_core::twins::Twin;
 
@@ -28,7 +29,7 @@ use crate::readers::Readers;
 use crate::records::DocumentRow;
 use crate::schema;
 use crate::tables;
-use crate::tables::documents::{AUTHORITIES, CONSUMER_GROUPS, POLICIES, TRANSFERS};
+use crate::tables::documents::{AUTHORITIES, CONSUMER_GROUPS, POLICIES, ROUTING, TRANSFERS};
 use crate::unit::{SessionWrites, Unit};
 use crate::writer::{Workbench, Writer};
 
@@ -173,6 +174,16 @@ impl StateStore for Engine {
             .read(move |connection| {
                 let decode = |row: DocumentRow, _: &str| row.into_transfers();
                 Ok(TRANSFERS.read_all(connection, &hub, decode)?.pop())
+            })
+            .await
+    }
+
+    async fn routing(&self, hub: &HubName) -> Result<Option<Stored<RoutingSettings>>, StoreError> {
+        let hub = hub.clone();
+        self.readers
+            .read(move |connection| {
+                let decode = |row: DocumentRow, _: &str| row.into_routing();
+                Ok(ROUTING.read_all(connection, &hub, decode)?.pop())
             })
             .await
     }

@@ -13,6 +13,7 @@ use twinhub_core::identities::{DeviceIdentity, Identity, ModuleIdentity};
 use twinhub_core::ids::{DeviceId, IdentityId, ModuleId};
 use twinhub_core::policies::Policy;
 use twinhub_core::ports::{self, StoreError};
+use twinhub_core::routing::RoutingSettings;
 use twinhub_core::transfer::TransferBook;
 use twinhub_core::twins::Twin;
 
@@ -31,7 +32,7 @@ pub(crate) struct HubRow {
 }
 
 /// A policy's, an authority's, a consumer group's columns, or those of a hub's
-/// imports and exports. May hold keys.
+/// imports and exports or of its routing. May hold keys.
 #[derive(Clone)]
 pub(crate) struct DocumentRow {
     pub format: i64,
@@ -141,6 +142,18 @@ impl DocumentRow {
             _ => None,
         };
         decoded.ok_or_else(|| unreadable(format_args!("imports and exports"), self.format))
+    }
+
+    pub(crate) fn of_routing(settings: &RoutingSettings) -> Self {
+        v1::routing::encode(settings)
+    }
+
+    pub(crate) fn into_routing(self) -> Result<RoutingSettings, StoreError> {
+        let decoded = match self.format {
+            v1::FORMAT => v1::routing::decode(&self),
+            _ => None,
+        };
+        decoded.ok_or_else(|| unreadable(format_args!("routing"), self.format))
     }
 
     pub(crate) fn into_policy(self, name: &str) -> Result<Policy, StoreError> {

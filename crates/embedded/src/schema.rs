@@ -8,7 +8,7 @@ use rusqlite::{Connection, OptionalExtension as _};
 
 /// The format of the tables. A row's own format is in its `format` column.
 /// 2 added authorities, queues, messages and feedback to what 1 had, 3
-/// consumer groups, 4 imports and exports.
+/// consumer groups, 4 imports and exports, and routing.
 pub(crate) const FORMAT: i64 = 4;
 
 /// "TwHb": marks the file as ours.
@@ -66,6 +66,16 @@ CREATE TABLE IF NOT EXISTS consumer_groups (
 ) STRICT;
 
 CREATE TABLE IF NOT EXISTS transfer_books (
+    id INTEGER PRIMARY KEY,
+    hub INTEGER NOT NULL REFERENCES hubs (id) ON DELETE CASCADE,
+    folded_name TEXT NOT NULL,
+    revision INTEGER NOT NULL,
+    format INTEGER NOT NULL,
+    doc TEXT NOT NULL,
+    UNIQUE (hub, folded_name)
+) STRICT;
+
+CREATE TABLE IF NOT EXISTS routing (
     id INTEGER PRIMARY KEY,
     hub INTEGER NOT NULL REFERENCES hubs (id) ON DELETE CASCADE,
     folded_name TEXT NOT NULL,

@@ -18,7 +18,9 @@ use crate::counts::CountChange;
 use crate::records::{
     DocumentRow, FeedbackBookRow, FeedbackRow, HubRow, IdentityRow, MessageRow, QueueRow, TwinRow,
 };
-use crate::tables::documents::{AUTHORITIES, CONSUMER_GROUPS, POLICIES, TRANSFERS, TRANSFERS_NAME};
+use crate::tables::documents::{
+    AUTHORITIES, CONSUMER_GROUPS, POLICIES, ROUTING, ROUTING_NAME, TRANSFERS, TRANSFERS_NAME,
+};
 use crate::tables::identities::FoundIdentity;
 use crate::tables::{self, HubNumber};
 
@@ -160,6 +162,7 @@ impl Row {
             Record::Twin(twin) => Row::Twin(TwinRow::encode(twin)),
             Record::Queue(record) => Row::Queue(QueueRow::encode(&record.queue)),
             Record::TransferBook(book) => Row::Document(DocumentRow::of_transfers(book)),
+            Record::Routing(settings) => Row::Document(DocumentRow::of_routing(settings)),
             Record::FeedbackBook(book) => Row::FeedbackBook(FeedbackBookRow::encode(book)),
         }
     }
@@ -260,6 +263,9 @@ impl Application<'_> {
             (RecordKey::TransferBook, Row::Document(row)) => {
                 TRANSFERS.insert(connection, self.hub()?, TRANSFERS_NAME, row, to)?
             }
+            (RecordKey::Routing, Row::Document(row)) => {
+                ROUTING.insert(connection, self.hub()?, ROUTING_NAME, row, to)?
+            }
             (RecordKey::Identity(id), Row::Identity(row)) => {
                 self.counts += CountChange::one(id, row.enabled);
                 tables::identities::insert(connection, self.hub()?, id, row, to)?
@@ -295,6 +301,9 @@ impl Application<'_> {
             }
             (RecordKey::TransferBook, Row::Document(row)) => {
                 TRANSFERS.replace(connection, self.hub()?, TRANSFERS_NAME, row, (from, to))?
+            }
+            (RecordKey::Routing, Row::Document(row)) => {
+                ROUTING.replace(connection, self.hub()?, ROUTING_NAME, row, (from, to))?
             }
             (RecordKey::Identity(id), Row::Identity(row)) => {
                 let identity = self.at(id, from)?;
@@ -343,6 +352,7 @@ impl Application<'_> {
             RecordKey::TransferBook => {
                 TRANSFERS.remove(connection, self.hub()?, TRANSFERS_NAME, from)?
             }
+            RecordKey::Routing => ROUTING.remove(connection, self.hub()?, ROUTING_NAME, from)?,
             RecordKey::Identity(id) => {
                 let identity = self.at(id, from)?;
                 self.counts += -CountChange::one(id, identity.enabled);
@@ -380,6 +390,9 @@ impl Application<'_> {
             }
             RecordKey::TransferBook => {
                 TRANSFERS.fence(connection, self.hub()?, TRANSFERS_NAME, (from, to))?
+            }
+            RecordKey::Routing => {
+                ROUTING.fence(connection, self.hub()?, ROUTING_NAME, (from, to))?
             }
             RecordKey::Identity(id) => {
                 let identity = self.at(id, from)?;

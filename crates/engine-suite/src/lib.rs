@@ -158,6 +158,8 @@ macro_rules! state_store_suite {
                 a_stale_removal_is_refused;
             reopening: everything_is_there_after_reopening,
                 revisions_are_not_given_again_after_reopening;
+            routing: routing_comes_back_as_it_was_written,
+                routing_is_replaced_at_its_revision;
             transfers: transfers_come_back_as_they_were_written,
                 transfers_are_replaced_at_their_revision;
             units: a_unit_is_all_or_nothing,

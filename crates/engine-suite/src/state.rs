@@ -14,5 +14,6 @@ pub mod lists;
 pub mod queues;
 pub mod removal;
 pub mod reopening;
+pub mod routing;
 pub mod transfers;
 pub mod units;

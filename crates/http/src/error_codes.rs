@@ -48,6 +48,7 @@ codes! {
     REQUEST_TIMED_OUT = 400_024 "RequestTimedOut";
     INVALID_DEVICE_SCOPE = 400_028 "InvalidDeviceScope";
     BULK_REGENERATE_FAILURE = 400_036 "BulkRegenerateDeviceKeyOperationFailure";
+    INVALID_SOURCE_ON_ROUTE = 400_101 "InvalidSourceOnRoute";
     HUB_NOT_FOUND = 401_001 "IotHubNotFound";
     UNAUTHORIZED_ACCESS = 401_002 "IotHubUnauthorizedAccess";
     SYSTEM_MODULE_MODIFY_UNAUTHORIZED = 401_100 "SystemModuleModifyUnauthorizedAccess";
@@ -55,6 +56,7 @@ codes! {
     JOB_QUOTA_EXCEEDED = 403_003 "JobQuotaExceeded";
     QUEUE_FULL = 403_004 "DeviceMaximumQueueDepthExceeded";
     INVALID_EXPIRY = 403_009 "InvalidMessageExpiryTime";
+    NOT_AVAILABLE_IN_TIER = 403_010 "OperationNotAvailableInCurrentTier";
     TOO_MANY_CALLS = 403_800 "DeviceMaximumInflightMethodExceeded";
     GENERIC_NOT_FOUND = 404_000 "GenericNotFound";
     DEVICE_NOT_FOUND = 404_001 "DeviceNotFound";

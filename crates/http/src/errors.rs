@@ -18,6 +18,7 @@ mod c2d;
 mod messages;
 mod methods;
 mod query;
+mod routing;
 mod transfers;
 
 /// The hub shows a missing device by its ID alone.
@@ -276,6 +277,7 @@ impl From<ChangeHubError> for Refusal {
             ChangeHubError::TooManyPolicies | ChangeHubError::NamedTwice(_) => {
                 Refusal::invalid(message)
             }
+            ChangeHubError::Routing(error) => error.into(),
             ChangeHubError::Store(error) => error.into(),
         }
     }

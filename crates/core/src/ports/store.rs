@@ -12,6 +12,7 @@ use crate::ids::{DeviceId, HubName, IdentityId, ModuleId};
 use crate::messages::Message;
 use crate::policies::{Policy, PolicyName};
 use crate::presence::Activity;
+use crate::routing::RoutingSettings;
 use crate::time::Timestamp;
 use crate::transfer::TransferBook;
 use crate::twins::Twin;
@@ -72,6 +73,8 @@ pub enum Record {
     FeedbackBook(FeedbackBook),
     /// The hub's imports and exports.
     TransferBook(TransferBook),
+    /// What is set of the hub's routing.
+    Routing(RoutingSettings),
 }
 
 /// What names a record within its hub.
@@ -95,6 +98,8 @@ pub enum RecordKey {
     FeedbackBook,
     /// The imports and exports.
     TransferBook,
+    /// The routing.
+    Routing,
     /// A gateway's session. It has no revision: conflicts alone name it.
     Session(IdentityId),
 }
@@ -112,6 +117,7 @@ impl Record {
             Record::Queue(record) => RecordKey::Queue(record.identity.clone()),
             Record::FeedbackBook(_) => RecordKey::FeedbackBook,
             Record::TransferBook(_) => RecordKey::TransferBook,
+            Record::Routing(_) => RecordKey::Routing,
         }
     }
 }
@@ -130,8 +136,8 @@ pub enum Change {
     Replace(Record, Revision),
     /// Removes a record that must be at this revision. An identity takes its
     /// twin, session, activity, queue and the messages in it along, whatever
-    /// their revisions; a hub takes its feedback and transfers along. A device
-    /// does not take its modules along: name them.
+    /// their revisions; a hub takes its feedback, transfers and routing along.
+    /// A device does not take its modules along: name them.
     Remove(RecordKey, Revision),
     /// Moves a record that must be at this revision to a new one, unchanged.
     /// Two units of work that fence the same record can't both succeed.
@@ -315,6 +321,9 @@ pub trait StateStore: QueueStore {
         &self,
         hub: &HubName,
     ) -> Result<Option<Stored<TransferBook>>, StoreError>;
+
+    /// What is set of a hub's routing; nothing if it never was.
+    async fn routing(&self, hub: &HubName) -> Result<Option<Stored<RoutingSettings>>, StoreError>;
 
     /// A hub's consumer groups other than `$Default`, by name.
     async fn consumer_groups(

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
+use super::secret::Secret;
 use super::settings::{Destination, InvalidRoutingName, check_name};
 
 /// A custom endpoint, never the same for two endpoints of one name: what waits
@@ -16,6 +17,11 @@ impl EndpointId {
     /// A new one.
     pub fn generate() -> Self {
         EndpointId(Uuid::new_v4())
+    }
+
+    /// The one that is written so, as `Display` writes it.
+    pub fn parse(text: &str) -> Option<Self> {
+        Uuid::parse_str(text).ok().map(EndpointId)
     }
 }
 
@@ -51,28 +57,6 @@ impl EndpointName {
 impl fmt::Display for EndpointName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
-    }
-}
-
-/// A text that lets one in: stored, and never shown by `Debug`.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Secret(String);
-
-impl Secret {
-    /// Takes it.
-    pub fn new(text: String) -> Self {
-        Secret(text)
-    }
-
-    /// The text: a secret.
-    pub fn expose(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Secret(..)")
     }
 }
 

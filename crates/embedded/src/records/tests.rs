@@ -157,3 +157,35 @@ fn an_unknown_format_is_named() {
         "policy owner can't be read as record format 2"
     );
 }
+
+#[test]
+fn routing_of_format_1_is_read_and_written_alike() {
+    let doc = concat!(
+        r#"{"endpoints":[{"id":"67e55044-10b1-426f-9247-bb680e5fe0c8","name":"Lake","#,
+        r#""group":{"subscription_id":"s","resource_group":"g"},"target":{"storage":{"#,
+        r#""connection":"AccountName=a;AccountKey=b","container":"events","#,
+        r#""file_name_format":"{iothub}/{partition}/{YYYY}/{MM}/{DD}/{HH}/{mm}","#,
+        r#""batch_seconds":300,"max_chunk_bytes":314572800,"encoding":"avro_deflate"}}},"#,
+        r#"{"id":"67e55044-10b1-426f-9247-bb680e5fe0c9","name":"q","target":{"amqp":{"#,
+        r#""kind":"service_bus_queue","connection":"Endpoint=sb://b/","address":"q"}}},"#,
+        r#"{"id":"67e55044-10b1-426f-9247-bb680e5fe0ca","name":"hook","target":{"webhook":{"#,
+        r#""url":"https://h/","schema":"cloud_events","headers":[["X-Key","k"]]}}},"#,
+        r#"{"id":"67e55044-10b1-426f-9247-bb680e5fe0cb","name":"nats","target":{"nats":{"#,
+        r#""servers":"nats://n","subject":"a.{deviceid}","jetstream":true}}}],"#,
+        r#""routes":[{"name":"Hot","source":"telemetry","condition":"$body.t > 30","#,
+        r#""endpoint":"Lake","enabled":true},{"name":"All","source":"twin_change","#,
+        r#""condition":"true","endpoint":"events","enabled":false}],"#,
+        r#""fallback_is_enabled":false,"#,
+        r#""enrichments":[{"key":"site","value":"$twin.tags.site","endpoints":["events","q"]}]}"#,
+    );
+    let row = DocumentRow {
+        format: 1,
+        doc: doc.to_owned(),
+    };
+
+    let settings = row.into_routing().unwrap();
+
+    assert_eq!(settings.endpoints.len(), 4);
+    assert_eq!(settings.route("hot").unwrap().condition, "$body.t > 30");
+    assert_eq!(DocumentRow::of_routing(&settings).doc, doc);
+}

@@ -22,6 +22,7 @@ pub(super) mod consumer_groups;
 pub(super) mod feedback;
 pub(super) mod message;
 pub(super) mod queue;
+pub(super) mod routing;
 pub(super) mod transfers;
 
 pub(crate) const FORMAT: i64 = 1;

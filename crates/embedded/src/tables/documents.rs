@@ -1,5 +1,6 @@
 //! What is few, named and stored as one document: policies, authorities,
-//! consumer groups. A hub's imports and exports are one document.
+//! consumer groups. A hub's imports and exports are one document, its
+//! routing is another.
 
 use rusqlite::{Connection, Result, params};
 use twinhub_core::ids::HubName;
@@ -62,6 +63,10 @@ pub(crate) const CONSUMER_GROUPS: Documents = documents!("consumer_groups");
 pub(crate) const TRANSFERS: Documents = documents!("transfer_books");
 /// The name of the one document of [`TRANSFERS`].
 pub(crate) const TRANSFERS_NAME: &str = "all";
+/// What is set of routing: one document, of this name.
+pub(crate) const ROUTING: Documents = documents!("routing");
+/// The name of the one document of [`ROUTING`].
+pub(crate) const ROUTING_NAME: &str = "all";
 
 impl Documents {
     pub(crate) fn insert(

@@ -1,0 +1,78 @@
+//! A hub's routing: set as a whole, alone or together with its policies.
+
+use std::sync::Arc;
+
+use super::{ChangeHubError, Hub, Hubs, WantedHub};
+use crate::ports::{Change, Record};
+use crate::routing::{InvalidRouting, RoutingSettings, WantedRouting};
+
+impl Hub {
+    /// What is set of its routing.
+    pub fn routing(&self) -> &Arc<RoutingSettings> {
+        &self.routing
+    }
+
+    /// The routing that a caller wants, if this hub may have it.
+    pub(super) fn resolve_routing(
+        &self,
+        wanted: WantedRouting,
+    ) -> Result<RoutingSettings, InvalidRouting> {
+        let settings = wanted.resolve(&self.routing)?;
+        settings.check(self.settings.tier)?;
+        Ok(settings)
+    }
+
+    /// What must be written so that the routing becomes `next`, if anything.
+    pub(super) fn routing_to_change(&self, next: RoutingSettings) -> Option<Change> {
+        if next == *self.routing {
+            return None;
+        }
+        let record = Record::Routing(next);
+        Some(match self.routing_revision {
+            Some(from) => Change::Replace(record, from),
+            None => Change::Insert(record),
+        })
+    }
+}
+
+impl Hubs {
+    /// Sets a hub's routing. `if_match` is the hub's ETag, if the caller named
+    /// one; it moves. The routes are in force once whoever routes has followed
+    /// [`changes`](Self::changes).
+    pub async fn set_routing(
+        &self,
+        hub: &str,
+        if_match: Option<&str>,
+        settings: RoutingSettings,
+    ) -> Result<Arc<Hub>, ChangeHubError> {
+        self.change(hub, if_match, |hub| {
+            settings.check(hub.settings.tier)?;
+            Ok(super::NextHub {
+                policies: None,
+                routing: Some(settings),
+            })
+        })
+        .await
+    }
+
+    /// Changes what is named of a hub, all of it or nothing: see
+    /// [`set_policies`](Self::set_policies) and [`WantedRouting`].
+    pub async fn put(
+        &self,
+        hub: &str,
+        if_match: Option<&str>,
+        wanted: WantedHub,
+    ) -> Result<Arc<Hub>, ChangeHubError> {
+        self.change(hub, if_match, |hub| {
+            let policies = wanted
+                .policies
+                .map(|policies| hub.resolve_policies(policies));
+            let routing = wanted.routing.map(|routing| hub.resolve_routing(routing));
+            Ok(super::NextHub {
+                policies: policies.transpose()?,
+                routing: routing.transpose()?,
+            })
+        })
+        .await
+    }
+}
