@@ -1,28 +1,32 @@
-//! Connection events: `deviceConnected` and `deviceDisconnected`, for readers
-//! of the event log.
+//! Connection events: `deviceConnected` and `deviceDisconnected`.
 //!
-//! Told of those who do something: a connection counts from its first message
-//! or subscription. A connection that takes another's place is no news.
-//! Events of one identity alternate, and their sequence numbers grow, over
-//! restarts, too, as long as the clock is not set back. They are appended
-//! without waiting: a crash may lose the last ones.
+//! Told while a route is about them, and of those who do something: a
+//! connection counts from its first message or subscription. A connection that
+//! takes another's place is no news. Events of one identity alternate, and
+//! their sequence numbers grow, over restarts, too, as long as the clock is not
+//! set back. They are appended without waiting: a crash may lose the last ones.
 //! <https://learn.microsoft.com/azure/iot-hub/iot-hub-non-telemetry-event-schema>
 
 use std::borrow::Cow;
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use self::queue::{ConnectionEvent, Queue};
 use crate::access::DevicePermit;
 use crate::events::{EventSource, Origin};
 use crate::ids::{HubName, IdentityId};
-use crate::messages::{MessageRef, SystemProperty};
-use crate::ports::{EventLog, Sessions};
+use crate::messages::SystemProperty;
+use crate::notifications::WantedEvents;
+use crate::ports::Sessions;
+use crate::routing::Router;
 use crate::time::{Clock, Timestamp};
+
+mod queue;
 
 /// The connection events of all hubs of this process.
 pub struct ConnectionEvents {
-    told: bool,
-    log: Arc<dyn EventLog>,
+    wanted: Arc<WantedEvents>,
+    queue: Arc<Queue>,
     sessions: Arc<dyn Sessions>,
     clock: Arc<dyn Clock>,
     state: Mutex<State>,
@@ -35,16 +39,12 @@ struct State {
 }
 
 impl ConnectionEvents {
-    /// Events are appended to `log` if they are to be `told` at all.
-    pub fn new(
-        told: bool,
-        log: Arc<dyn EventLog>,
-        sessions: Arc<dyn Sessions>,
-        clock: Arc<dyn Clock>,
-    ) -> Self {
+    /// By a router's routes; none are told as long as there is no route for
+    /// them.
+    pub fn new(router: Arc<Router>, sessions: Arc<dyn Sessions>, clock: Arc<dyn Clock>) -> Self {
         ConnectionEvents {
-            told,
-            log,
+            wanted: router.wanted(),
+            queue: Arc::new(Queue::new(router)),
             sessions,
             clock,
             state: Mutex::new(State {
@@ -57,75 +57,44 @@ impl ConnectionEvents {
     /// The identity sends or subscribes. Cheap enough for the first such
     /// packet of each session; needless for the others.
     pub fn active(&self, permit: &DevicePermit) {
-        if !self.told {
+        if !self.is_wanted(permit) {
             return;
         }
         // Held while the event is appended, so that order is kept.
         let mut state = self.state();
         if state.connected.insert(key(permit)) {
-            self.append(&mut state, permit, "deviceConnected");
+            self.tell(&mut state, permit, "deviceConnected");
         }
     }
 
     /// A session of the identity is over, and has left its place.
     pub fn ended(&self, permit: &DevicePermit) {
-        if !self.told {
+        let mut state = self.state();
+        if state.connected.is_empty() {
             return;
         }
-        let mut state = self.state();
         // A newer session is in its place before it can be active: whoever is
         // not there now will find the set without its identity.
         let (hub, id) = (permit.hub().name(), permit.id());
-        if !self.sessions.is_connected(hub, id) && state.connected.remove(&key(permit)) {
-            self.append(&mut state, permit, "deviceDisconnected");
+        if !self.sessions.is_connected(hub, id)
+            && state.connected.remove(&key(permit))
+            && self.is_wanted(permit)
+        {
+            self.tell(&mut state, permit, "deviceDisconnected");
         }
     }
 
-    fn append(&self, state: &mut State, permit: &DevicePermit, operation: &str) {
+    fn is_wanted(&self, permit: &DevicePermit) -> bool {
+        let hub = permit.hub().name();
+        self.wanted.wants(hub, EventSource::ConnectionState)
+    }
+
+    fn tell(&self, state: &mut State, permit: &DevicePermit, operation: &'static str) {
         let now = self.clock.now();
         let next = Timestamp::from_ticks(state.last_event.ticks().saturating_add(1));
         state.last_event = now.max(next);
-        if let Err(error) = self.try_append(state.last_event, now, permit, operation) {
-            tracing::warn!(identity = %permit.id(), %error, operation, "a connection event is lost");
-        }
-    }
-
-    fn try_append(
-        &self,
-        number: Timestamp,
-        now: Timestamp,
-        permit: &DevicePermit,
-        operation: &str,
-    ) -> Result<(), Box<dyn std::error::Error>> {
-        let hub = permit.hub().name();
-        let origin = Origin {
-            identity: permit.id().clone(),
-            generation: permit.generation(),
-            auth_method: None,
-            model_id: None,
-            source: EventSource::ConnectionState,
-        };
-        let number = number.ticks();
-        let system = [
-            (SystemProperty::ContentType, "application/json".into()),
-            (SystemProperty::ContentEncoding, "utf-8".into()),
-            (SystemProperty::CorrelationId, format!("{number:x}").into()),
-            (SystemProperty::UserId, hub.as_str().into()),
-        ];
-        let application = properties(permit, now, operation);
-        let body = format!(r#"{{"sequenceNumber":"{number:064X}"}}"#);
-
-        let mut producer = self.log.producer(hub, &origin)?;
-        producer.append(
-            &MessageRef {
-                system: &system,
-                application: &application,
-                body: body.as_bytes(),
-            },
-            now,
-        )?;
-        producer.hand_over();
-        Ok(())
+        self.queue
+            .append(event(permit, state.last_event, now, operation));
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -133,21 +102,47 @@ impl ConnectionEvents {
     }
 }
 
-type Property<'a> = (Cow<'a, str>, Option<Cow<'a, str>>);
-
-fn properties<'a>(
-    permit: &'a DevicePermit,
+fn event(
+    permit: &DevicePermit,
+    number: Timestamp,
     now: Timestamp,
-    operation: &'a str,
-) -> Vec<Property<'a>> {
+    operation: &'static str,
+) -> ConnectionEvent {
+    let hub = permit.hub().name();
+    let number = number.ticks();
+    ConnectionEvent {
+        hub: hub.clone(),
+        origin: Origin {
+            identity: permit.id().clone(),
+            generation: permit.generation(),
+            auth_method: None,
+            model_id: None,
+            source: EventSource::ConnectionState,
+        },
+        operation,
+        at: now,
+        system: vec![
+            (SystemProperty::ContentType, "application/json".into()),
+            (SystemProperty::ContentEncoding, "utf-8".into()),
+            (SystemProperty::CorrelationId, format!("{number:x}").into()),
+            (SystemProperty::UserId, hub.to_string().into()),
+        ],
+        application: properties(permit, now, operation),
+        body: format!(r#"{{"sequenceNumber":"{number:064X}"}}"#),
+    }
+}
+
+type Property = (Cow<'static, str>, Option<Cow<'static, str>>);
+
+fn properties(permit: &DevicePermit, now: Timestamp, operation: &'static str) -> Vec<Property> {
     let id = permit.id();
-    let mut properties: Vec<(&'static str, Cow<'a, str>)> = vec![
-        ("hubName", permit.hub().name().as_str().into()),
-        ("deviceId", id.device_id().as_str().into()),
+    let mut properties: Vec<(&'static str, Cow<'static, str>)> = vec![
+        ("hubName", permit.hub().name().to_string().into()),
+        ("deviceId", id.device_id().to_string().into()),
     ];
     // Modules share the names of the operations; this tells them apart.
     if let Some(module) = id.module_id() {
-        properties.push(("moduleId", module.as_str().into()));
+        properties.push(("moduleId", module.to_string().into()));
     }
     properties.extend([
         ("operationTimestamp", now.to_string().into()),

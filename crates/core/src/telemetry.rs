@@ -1,4 +1,4 @@
-//! Telemetry: messages from devices and modules, into the event log.
+//! Telemetry: messages from devices and modules, to wherever routes lead.
 //!
 //! Who sends is resolved once per connection; a message costs its check and
 //! its encoding. Acknowledged means durable: gateways acknowledge what
@@ -11,7 +11,8 @@ use crate::access::DevicePermit;
 use crate::events::{EventSource, Origin};
 use crate::ids::HubName;
 use crate::messages::{MAX_DEVICE_TO_CLOUD, MessageRef};
-use crate::ports::{Busy, EventLog, LogError, Producer};
+use crate::ports::{Busy, LogError};
+use crate::routing::{RoutedProducer, Router};
 use crate::time::{Clock, Timestamp};
 
 /// Why a message was not taken.
@@ -23,23 +24,23 @@ pub enum SendError {
         /// Its size.
         size: usize,
     },
-    /// Too much waits to be stored: wait until
-    /// [`poll_durable`](TelemetrySender::poll_durable) is ready, and send the
-    /// message then.
+    /// Too much waits to be stored, or the routes want to know the sender's
+    /// twin first: wait until [`poll_durable`](TelemetrySender::poll_durable)
+    /// is ready, and send the message then.
     #[error(transparent)]
     Busy(#[from] Busy),
 }
 
 /// Telemetry of all hubs of this process.
 pub struct Telemetry {
-    log: Arc<dyn EventLog>,
+    router: Arc<Router>,
     clock: Arc<dyn Clock>,
 }
 
 impl Telemetry {
-    /// Into a log.
-    pub fn new(log: Arc<dyn EventLog>, clock: Arc<dyn Clock>) -> Self {
-        Telemetry { log, clock }
+    /// By a router's routes.
+    pub fn new(router: Arc<Router>, clock: Arc<dyn Clock>) -> Self {
+        Telemetry { router, clock }
     }
 
     /// A way in for the messages of one identity. `model_id` is the plug and
@@ -58,16 +59,16 @@ impl Telemetry {
         };
         let hub: &HubName = permit.hub().name();
         Ok(TelemetrySender {
-            producer: self.log.producer(hub, &origin)?,
+            producer: self.router.producer(hub, &origin)?,
             clock: self.clock.clone(),
             taken_at: None,
         })
     }
 }
 
-/// One identity's way into the event log. What it sends counts from 1.
+/// One identity's way in. What it sends counts from 1.
 pub struct TelemetrySender {
-    producer: Box<dyn Producer>,
+    producer: RoutedProducer,
     clock: Arc<dyn Clock>,
     /// When the first message since the last hand-over was taken: so were the
     /// others, as far as anybody can tell.

@@ -105,8 +105,9 @@ pub struct Hub {
     /// How many gigabytes of events are kept; of more the oldest go before
     /// their time.
     pub max_log_gb: u32,
-    /// Whether connections and their ends become events.
-    pub connection_events: bool,
+    /// How many gigabytes of events may wait for each custom endpoint; of more
+    /// the oldest go, though they are not delivered.
+    pub max_backlog_gb: u32,
 }
 
 /// A tier, by Azure's name.
@@ -254,8 +255,8 @@ impl Default for Config {
                 units: 1,
                 partitions: 4,
                 retention_days: 1,
-                connection_events: false,
                 max_log_gb: 20,
+                max_backlog_gb: 5,
             },
             limits: Limits {
                 modules_per_device: 20,

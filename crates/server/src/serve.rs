@@ -61,8 +61,11 @@ async fn serve(config: &Config, data_dir: &DataDir, open_files: u64) -> anyhow::
     let ports = sockets.ports();
     let health = Health::new(metrics::install()?);
     let core = Core::open(config, data_dir, &operator_token).await?;
-    let events = core.event_log.clone();
-    let health = health.unless(move || events.refusing().map(|error| error.to_string()));
+    let (events, backlogs) = (core.event_log.clone(), core.backlogs.clone());
+    let health = health.unless(move || {
+        let refusing = events.refusing().or_else(|| backlogs.refusing());
+        refusing.map(|error| error.to_string())
+    });
 
     let shutdown = CancellationToken::new();
     let mut tasks = JoinSet::new();
@@ -75,6 +78,7 @@ async fn serve(config: &Config, data_dir: &DataDir, open_files: u64) -> anyhow::
     tasks.spawn(core.clone().write_presence_behind(shutdown.clone()));
     tasks.spawn(core.cloud_to_device.clone().run(shutdown.clone()));
     tasks.spawn(core.clone().drop_old_events(shutdown.clone()));
+    tasks.spawn(core.clone().follow_routes(shutdown.clone()));
     let backups = core.backups(&config.hub.name, data_dir);
     tasks.spawn(backups.clone().run(shutdown.clone()));
     Gateways::new(&core, ports, health.clone(), backups, &shutdown)

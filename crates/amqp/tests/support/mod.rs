@@ -22,18 +22,19 @@ use twinhub_core::c2d::{
 use twinhub_core::connection_events::ConnectionEvents;
 use twinhub_core::connections::Connections;
 use twinhub_core::etag::Precondition;
+use twinhub_core::events::EventSource;
 use twinhub_core::faults::Faults;
 use twinhub_core::hubs::{Hub, HubSettings, Hubs, Sku, Tier};
 use twinhub_core::identities::{DeviceSpec, ModuleSpec, Registry, Status, WhichKeys};
 use twinhub_core::ids::{DeviceId, HubName, IdentityId, ModuleId};
 use twinhub_core::methods::Methods;
-use twinhub_core::ports::EventLog;
 use twinhub_core::presence::{Activity, PresenceBook};
+use twinhub_core::routing::{Destination, Route, RouteName, Router, RoutingSettings};
 use twinhub_core::telemetry::Telemetry;
 use twinhub_core::time::{Clock, Timestamp};
 use twinhub_core::twins::{Twin, TwinPatch, TwinWrite, Twins};
 use twinhub_embedded::{Engine, LocalSessions};
-use twinhub_memory_log::MemoryLog;
+use twinhub_memory_log::{MemoryBacklogs, MemoryLog};
 use twinhub_sas::{SasToken, SigningKey};
 
 use self::client::Client;
@@ -94,7 +95,6 @@ impl TestHub {
 
     async fn build(faults: bool, connection_events: bool) -> Self {
         let log = MemoryLog::default();
-        let events: Arc<dyn EventLog> = Arc::new(log.clone());
         let folder = tempfile::tempdir().unwrap();
         let clock = Arc::new(TestClock {
             begun: Instant::now(),
@@ -114,6 +114,17 @@ impl TestHub {
         let name = HubName::parse("plant").unwrap();
         let (hubs, _) = Hubs::open(engine.clone(), vec![(name, hub)]).await.unwrap();
         let hubs = Arc::new(hubs);
+        let router = Arc::new(Router::new(
+            Arc::new(log.clone()),
+            Arc::new(MemoryBacklogs::default()),
+            engine.clone(),
+        ));
+        if connection_events {
+            let settings = Arc::new(telling_of_connections());
+            let hub = hubs.by_host(HOST).unwrap();
+            let tier = hub.settings.tier;
+            router.set(hub.name(), tier, settings).await.unwrap();
+        }
         let access = Arc::new(Access::new(
             hubs.clone(),
             engine.clone(),
@@ -139,13 +150,12 @@ impl TestHub {
         let devices = DeviceContainer::new(DeviceServices {
             access: access.clone(),
             twins: twins.clone(),
-            telemetry: Arc::new(Telemetry::new(events.clone(), clock.clone())),
+            telemetry: Arc::new(Telemetry::new(router.clone(), clock.clone())),
             c2d: c2d.clone(),
             methods: methods.clone(),
             faults: Arc::new(Faults::new(faults, clock.clone())),
             connection_events: Arc::new(ConnectionEvents::new(
-                connection_events,
-                events,
+                router.clone(),
                 sessions.clone(),
                 clock.clone(),
             )),
@@ -368,5 +378,19 @@ fn object(value: Value) -> Map<String, Value> {
     match value {
         Value::Object(object) => object,
         other => panic!("{other} is no object"),
+    }
+}
+
+/// A route for events of connections to the built-in endpoint.
+fn telling_of_connections() -> RoutingSettings {
+    RoutingSettings {
+        routes: vec![Route {
+            name: RouteName::parse("connections").unwrap(),
+            source: EventSource::ConnectionState,
+            condition: "true".to_owned(),
+            destination: Destination::BuiltIn,
+            is_enabled: true,
+        }],
+        ..RoutingSettings::default()
     }
 }

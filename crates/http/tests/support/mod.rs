@@ -23,12 +23,14 @@ use twinhub_core::keys::Key;
 use twinhub_core::methods::Methods;
 use twinhub_core::presence::PresenceBook;
 use twinhub_core::query::Queries;
+use twinhub_core::routing::Router;
 use twinhub_core::telemetry::Telemetry;
 use twinhub_core::time::{Clock, Timestamp};
 use twinhub_core::transfer::Transfers;
 use twinhub_core::twins::Twins;
 use twinhub_embedded::{Engine, LocalSessions};
 use twinhub_http::{EventStreams, Gateway, Health, MessageServices, NoBackups, Services};
+use twinhub_memory_log::MemoryBacklogs;
 use twinhub_sas::{SasToken, SigningKey};
 
 use self::log::MemoryLog;
@@ -141,8 +143,13 @@ impl TestHub {
             clock.clone(),
             CloudToDeviceSettings::default(),
         );
+        let router = Arc::new(Router::new(
+            Arc::new(log.clone()),
+            Arc::new(MemoryBacklogs::default()),
+            engine.clone(),
+        ));
         let messages = MessageServices {
-            telemetry: Arc::new(Telemetry::new(Arc::new(log.clone()), clock.clone())),
+            telemetry: Arc::new(Telemetry::new(router, clock.clone())),
             faults: Arc::new(Faults::new(true, clock.clone())),
             c2d: Arc::new(c2d),
             streams: EventStreams::new(

@@ -35,8 +35,8 @@ Examples:
   twinhub monitor-events --enqueued-time earliest --message-count 10 --output json
   twinhub monitor-events --source deviceConnectionStateEvents --timeout 0
 
-Events of connections are made only by a hub with connection_events in its
-configuration; those of twins, life cycles and jobs are not made yet.
+Events of connections, twins, life cycles and jobs are made only while a route
+of the hub is about them.
 
 With --output json every event is one line, with --output table a row. Ctrl-C
 ends it. When the hub goes away, it is waited for, and no event is missed.")]

@@ -93,7 +93,7 @@ fn each_setting_can_be_a_variable() {
         ("HUB_PARTITIONS", "8"),
         ("HUB_RETENTION_DAYS", "7"),
         ("HUB_MAX_LOG_GB", "5"),
-        ("HUB_CONNECTION_EVENTS", "true"),
+        ("HUB_MAX_BACKLOG_GB", "3"),
         ("LIMITS_MODULES_PER_DEVICE", "50"),
         ("SAS_CLOCK_SKEW_SECONDS", "300"),
         ("CLOUD_TO_DEVICE_DEFAULT_TTL_SECONDS", "60"),
@@ -135,7 +135,7 @@ fn each_setting_can_be_a_variable() {
             partitions: 8,
             retention_days: 7,
             max_log_gb: 5,
-            connection_events: true,
+            max_backlog_gb: 3,
         },
         limits: Limits {
             modules_per_device: 50,

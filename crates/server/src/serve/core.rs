@@ -18,12 +18,13 @@ use twinhub_core::methods::Methods;
 use twinhub_core::ports::{EndReason, EventLog, Sessions, StateStore};
 use twinhub_core::presence::PresenceBook;
 use twinhub_core::query::Queries;
+use twinhub_core::routing::Router;
 use twinhub_core::stored_sessions::StoredSessions;
 use twinhub_core::telemetry::Telemetry;
 use twinhub_core::time::{Clock, SystemClock};
 use twinhub_core::transfer::Transfers;
 use twinhub_core::twins::Twins;
-use twinhub_embedded::{Engine, EventSettings, LocalEventLog, LocalSessions};
+use twinhub_embedded::{Engine, EventSettings, LocalBacklogs, LocalEventLog, LocalSessions};
 use twinhub_sas::ConnectionString;
 
 use crate::backup::{self, HubBackups};
@@ -52,6 +53,8 @@ pub struct Core {
     pub faults: Arc<Faults>,
     pub connection_events: Arc<ConnectionEvents>,
     pub event_log: Arc<LocalEventLog>,
+    pub backlogs: Arc<LocalBacklogs>,
+    pub router: Arc<Router>,
     pub telemetry: Arc<Telemetry>,
     pub clock: Arc<dyn Clock>,
     presence: Arc<PresenceBook>,
@@ -73,12 +76,18 @@ impl Core {
         let store: Arc<dyn StateStore> = engine.clone();
         refuse_other_hubs(&*store, config).await?;
         let event_log = open_event_log(config, data_dir).await?;
+        let backlogs = Arc::new(backlogs(config, data_dir)?);
         let (hubs, made) = Hubs::open(store.clone(), vec![hub_of(config)?])
             .await
             .context("could not load the hub")?;
         let hubs = Arc::new(hubs);
         let presence = Arc::new(PresenceBook::new(clock.clone()));
         let events: Arc<dyn EventLog> = event_log.clone();
+        let router = Arc::new(Router::new(events, backlogs.clone(), store.clone()));
+        for hub in hubs.all() {
+            let applied = router.apply(&hub).await;
+            applied.context("could not put the hub's routes in force")?;
+        }
         let token = operator_token
             .read()?
             .context("the operator token has vanished")?;
@@ -120,16 +129,17 @@ impl Core {
             )),
             methods: Arc::new(Methods::new(store.clone(), sessions.clone())),
             connections: Arc::new(Connections::new(sessions.clone(), presence.clone())),
-            telemetry: Arc::new(Telemetry::new(events.clone(), clock.clone())),
+            telemetry: Arc::new(Telemetry::new(router.clone(), clock.clone())),
             faults: Arc::new(Faults::new(config.fault_injection, clock.clone())),
             connection_events: Arc::new(ConnectionEvents::new(
-                config.hub.connection_events,
-                events,
+                router.clone(),
                 sessions.clone(),
                 clock.clone(),
             )),
             stored_sessions: Arc::new(StoredSessions::new(store.clone())),
             event_log,
+            backlogs,
+            router,
             hubs,
             presence,
             sessions,
@@ -144,10 +154,16 @@ impl Core {
         self.presence.run(self.store.clone(), shutdown).await;
     }
 
+    /// Follows changes of routes until `shutdown`.
+    pub async fn follow_routes(self: Arc<Self>, shutdown: CancellationToken) {
+        self.router.clone().run(self.hubs.clone(), shutdown).await;
+    }
+
     /// Drops old events until `shutdown`.
     pub async fn drop_old_events(self: Arc<Self>, shutdown: CancellationToken) {
         loop {
             self.event_log.retain(self.clock.now()).await;
+            self.backlogs.retain(self.clock.now()).await;
             tokio::select! {
                 () = shutdown.cancelled() => return,
                 () = tokio::time::sleep(RETENTION_EVERY) => {}
@@ -161,6 +177,7 @@ impl Core {
             hub: hub.to_owned(),
             engine: self.engine.clone(),
             events: self.event_log.clone(),
+            backlogs: self.backlogs.clone(),
             presence: self.presence.clone(),
             data_dir: data_dir.clone(),
         };
@@ -187,22 +204,34 @@ impl Core {
             tracing::warn!(%error, "could not write the last activity");
         }
         self.event_log.close().await;
+        self.backlogs.close().await;
         self.engine.close().await;
     }
 }
 
 /// Where the events are, which may take a moment to read after a crash.
 async fn open_event_log(config: &Config, data_dir: &DataDir) -> anyhow::Result<Arc<LocalEventLog>> {
-    let settings = EventSettings {
-        partitions: config.hub.partitions,
-        retention: event_retention(config),
-        max_bytes: u64::from(config.hub.max_log_gb) * 1_000_000_000,
-    };
+    let settings = event_settings(config, config.hub.max_log_gb);
     let hub = HubName::parse(&config.hub.name)?;
     let folder = data_dir.log();
     let opened =
         tokio::task::spawn_blocking(move || LocalEventLog::open(&folder, [(hub, settings)]));
     Ok(Arc::new(opened.await??))
+}
+
+/// What waits for custom endpoints: opened as the hub needs it.
+fn backlogs(config: &Config, data_dir: &DataDir) -> anyhow::Result<LocalBacklogs> {
+    let settings = event_settings(config, config.hub.max_backlog_gb);
+    let hub = HubName::parse(&config.hub.name)?;
+    Ok(LocalBacklogs::new(&data_dir.log(), [(hub, settings)]))
+}
+
+fn event_settings(config: &Config, max_gigabytes: u32) -> EventSettings {
+    EventSettings {
+        partitions: config.hub.partitions,
+        retention: event_retention(config),
+        max_bytes: u64::from(max_gigabytes) * 1_000_000_000,
+    }
 }
 
 fn event_retention(config: &Config) -> Duration {
