@@ -4,7 +4,9 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use tokio::runtime::Handle;
 use tokio::sync::oneshot;
+use tokio::task::spawn_blocking;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -282,7 +284,7 @@ impl Transfers {
             match claimed {
                 Ok(_) => {
                     let _ = told.send(Ok(this.view(job)));
-                    let how = this.run(&running, work).await;
+                    let how = this.clone().run(running.clone(), work).await;
                     this.end(&hub, &running.id, how).await;
                 }
                 Err(error) => {
@@ -294,7 +296,25 @@ impl Transfers {
         answer.await.unwrap_or(Err(StartTransferError::Stopping))
     }
 
+    /// Runs a job on a thread of its own: it has much to compute, and would
+    /// keep the threads that sessions live on from them.
     async fn run(
+        self: Arc<Self>,
+        running: Running,
+        work: impl Future<Output = Result<Work, TransferError>> + Send + 'static,
+    ) -> Ended {
+        let id = running.id.clone();
+        let runtime = Handle::current();
+        let job = move || runtime.block_on(self.work(&running, work));
+        let ended = spawn_blocking(job).await;
+        ended.unwrap_or_else(|error| {
+            tracing::error!(job = %id, %error, "an import or export has panicked");
+            let reason = "the job has broken off".to_owned();
+            Ended::Failed { reason }
+        })
+    }
+
+    async fn work(
         &self,
         running: &Running,
         work: impl Future<Output = Result<Work, TransferError>>,
