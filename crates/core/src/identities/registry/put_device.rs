@@ -40,7 +40,11 @@ impl Registry {
     ) -> Result<(DeviceIdentity, Standing), E> {
         let hub = permit.hub();
         loop {
-            let current = self.store.device_with_modules(hub.name(), &spec.id).await?;
+            // Most of those that are put are new, and this is the quicker read.
+            let current = match self.store.device(hub.name(), &spec.id).await? {
+                Some(_) => self.store.device_with_modules(hub.name(), &spec.id).await?,
+                None => None,
+            };
             if current.is_none()
                 && let Some(full) = self.full(hub).await?
             {
