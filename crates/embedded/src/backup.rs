@@ -1,26 +1,30 @@
-//! One moment of state and events, copied while the hub works.
+//! One moment of state, events and backlogs, copied while the hub works.
 //!
 //! The moment lies between two commits of the state, with the writer held for
 //! as long as it takes to begin a read and to note where the logs end. So it
 //! is a moment that there was: what was acknowledged before is in the copy,
 //! nothing that became durable later is, and no event is without the state
-//! that it was made in, nor the other way round. A copy holds what a crash at
-//! that moment would have left.
+//! that it was made in, nor the other way round. A backlog comes with how far
+//! it was delivered; what was delivered later is delivered again by whoever
+//! goes on with the copy. A copy holds what a crash at that moment would have
+//! left.
 //!
 //! Writers go on at once. Until the state is copied, its write-ahead log
-//! grows by what they write; until a segment of events is copied, it stays.
+//! grows by what they write; until a segment of events is copied, it stays,
+//! also when the endpoint that it waits for is removed.
 
 use std::fs::{File, OpenOptions};
-use std::io::{self, Read};
+use std::io::{self, Cursor, Read};
 use std::ops::ControlFlow;
 use std::path::Path;
+use std::sync::Arc;
 
 use rusqlite::backup::{Backup, StepResult};
 use rusqlite::{Connection, OpenFlags};
-use twinhub_core::ids::HubName;
 use twinhub_core::ports::StoreError;
 use twinhub_event_log::{Snapshot, SnapshotFile};
 
+use crate::backlogs::{BacklogMoment, LocalBacklogs};
 use crate::checkpointer::LongRead;
 use crate::engine::Engine;
 use crate::events::LocalEventLog;
@@ -67,11 +71,12 @@ pub enum BackupError {
     Cancelled,
 }
 
-/// State and events of one moment, until it is dropped.
+/// State, events and backlogs of one moment, until it is dropped.
 pub struct Moment {
     // In this order: the state holds up more.
     state: Option<StateMoment>,
-    events: Vec<(HubName, Snapshot)>,
+    /// The last comes first.
+    logs: Vec<LogMoment>,
     bytes: u64,
 }
 
@@ -80,22 +85,64 @@ struct StateMoment {
     _long_read: LongRead,
 }
 
+/// A log of one moment.
+enum LogMoment {
+    Hub { folder: String, events: Snapshot },
+    Backlog(BacklogMoment),
+}
+
 /// A file of a moment, beside the state's.
 pub struct Part {
-    /// The hub whose events it holds.
-    pub hub: HubName,
-    file: SnapshotFile,
+    path: String,
+    contents: Contents,
+}
+
+enum Contents {
+    Events(SnapshotFile),
+    Progress(Vec<u8>),
 }
 
 impl Part {
-    /// The file's name in the folder of the hub's events.
-    pub fn name(&self) -> &str {
-        &self.file.name
+    /// Where it is below the folder of the logs, with `/` between the parts.
+    pub fn path(&self) -> &str {
+        &self.path
     }
 
     /// Its contents.
     pub fn open(&self) -> io::Result<Box<dyn Read + Send>> {
-        self.file.open()
+        match &self.contents {
+            Contents::Events(file) => file.open(),
+            Contents::Progress(bytes) => Ok(Box::new(Cursor::new(bytes.clone()))),
+        }
+    }
+}
+
+impl LogMoment {
+    fn bytes(&self) -> u64 {
+        match self {
+            LogMoment::Hub { events, .. } => events.bytes(),
+            LogMoment::Backlog(backlog) => backlog.events.bytes(),
+        }
+    }
+
+    fn next(&mut self) -> Option<Part> {
+        let (folder, events) = match self {
+            LogMoment::Hub { folder, events } => (&*folder, events),
+            LogMoment::Backlog(backlog) => {
+                if let Some((name, bytes)) = backlog.progress.take() {
+                    return Some(Part {
+                        path: format!("{}/{name}", backlog.folder),
+                        contents: Contents::Progress(bytes),
+                    });
+                }
+                (&backlog.folder, &mut backlog.events)
+            }
+        };
+        let file = events.next()?;
+        Some(Part {
+            path: format!("{folder}/{}", file.name),
+            contents: Contents::Events(file),
+        })
     }
 }
 
@@ -103,25 +150,34 @@ impl Moment {
     /// The present moment.
     pub async fn take(
         engine: &Engine,
-        events: std::sync::Arc<LocalEventLog>,
+        events: Arc<LocalEventLog>,
+        backlogs: Arc<LocalBacklogs>,
     ) -> Result<Self, BackupError> {
         let (connection, long_read) = engine.long_reader()?;
         let taken = engine.between_commits(move || {
             begin(&connection)?;
             let events = events.snapshot().ok_or(BackupError::Busy)?;
-            Ok::<_, BackupError>((connection, events))
+            let backlogs = backlogs.snapshot().ok_or(BackupError::Busy)?;
+            Ok::<_, BackupError>((connection, events, backlogs))
         });
-        let (connection, events) = taken.await??;
+        let (connection, events, backlogs) = taken.await??;
         let pragma = |name| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
         let of_state = pragma("page_count")? * pragma("page_size")?;
-        let of_events: u64 = events.iter().map(|(_, log)| log.bytes()).sum();
+        let of_hubs = events.into_iter().map(|(hub, events)| LogMoment::Hub {
+            folder: hub.to_string(),
+            events,
+        });
+        // Backlogs last, to come first: they grow while they can't be trimmed.
+        let logs = of_hubs.chain(backlogs.into_iter().map(LogMoment::Backlog));
+        let logs: Vec<_> = logs.collect();
+        let of_events: u64 = logs.iter().map(LogMoment::bytes).sum();
         Ok(Moment {
             bytes: of_state.unsigned_abs() + of_events,
             state: Some(StateMoment {
                 connection,
                 _long_read: long_read,
             }),
-            events,
+            logs,
         })
     }
 
@@ -175,19 +231,17 @@ impl Moment {
     }
 }
 
-/// The files of events, each hub's oldest first. Whoever asks for the next one
+/// The files of logs, each log's oldest first. Whoever asks for the next one
 /// has copied the one before.
 impl Iterator for Moment {
     type Item = Part;
 
     fn next(&mut self) -> Option<Part> {
         loop {
-            let (hub, log) = self.events.last_mut()?;
-            if let Some(file) = log.next() {
-                let hub = hub.clone();
-                return Some(Part { hub, file });
+            if let Some(part) = self.logs.last_mut()?.next() {
+                return Some(part);
             }
-            self.events.pop();
+            self.logs.pop();
         }
     }
 }

@@ -7,23 +7,23 @@
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use twinhub_core::events::{EventBatch, EventRef, Origin, PartitionId, StoredEvents};
+use twinhub_core::events::{EventBatch, Origin, PartitionId};
 use twinhub_core::ids::HubName;
-use twinhub_core::messages::MessageRef;
-use twinhub_core::ports::{Busy, EventLog, LogError, PartitionState, Producer, StartPosition};
+use twinhub_core::ports::{EventLog, LogError, PartitionState, Producer, StartPosition};
 use twinhub_core::time::Timestamp;
 use twinhub_event_log::{
-    Commit, Log, Observer, OpenError, Options, ReadError, Record, Retention, Snapshot, Start,
-    WriteError,
+    Commit, Log, Observer, OpenError, Options, Retention, Snapshot, WriteError,
 };
 
 use crate::metrics::EventLogMetrics;
 
+mod one_log;
 mod v1;
+
+pub(crate) use one_log::{OneLog, blocking, open_error};
 
 /// The largest segment, and the part of a hub's bytes that a segment may be:
 /// retention drops whole segments.
@@ -40,6 +40,16 @@ pub struct EventSettings {
     pub retention: Duration,
     /// Of more bytes than this the oldest go.
     pub max_bytes: u64,
+}
+
+impl EventSettings {
+    pub(crate) fn kept(&self) -> Retention {
+        let ticks = self.retention.as_nanos() / 100;
+        Retention {
+            age: i64::try_from(ticks).unwrap_or(i64::MAX),
+            bytes: self.max_bytes,
+        }
+    }
 }
 
 /// Why the events of a hub can't be opened.
@@ -75,7 +85,7 @@ pub struct LocalEventLog {
 }
 
 struct HubLog {
-    log: Arc<Log>,
+    log: OneLog,
     settings: EventSettings,
     metrics: Arc<EventLogMetrics>,
 }
@@ -98,7 +108,7 @@ impl LocalEventLog {
                     metrics.held(log.bytes());
                     metrics.refusing(log.refusing().is_some());
                     let hub_log = HubLog {
-                        log: Arc::new(log),
+                        log: OneLog::new(log),
                         settings,
                         metrics,
                     };
@@ -119,12 +129,8 @@ impl LocalEventLog {
     /// minute or so.
     pub async fn retain(&self, now: Timestamp) {
         for (hub, hub_log) in &self.hubs {
-            let log = hub_log.log.clone();
-            let ticks = hub_log.settings.retention.as_nanos() / 100;
-            let retention = Retention {
-                age: i64::try_from(ticks).unwrap_or(i64::MAX),
-                bytes: hub_log.settings.max_bytes,
-            };
+            let log = hub_log.log.log().clone();
+            let retention = hub_log.settings.kept();
             match blocking(move || log.retain(retention, now.ticks())).await {
                 Ok(Ok(dropped)) if dropped.segments > 0 => {
                     tracing::info!(%hub, bytes = dropped.bytes, "dropped old events");
@@ -133,30 +139,27 @@ impl LocalEventLog {
                 Ok(Err(error)) => tracing::warn!(%hub, %error, "could not drop old events"),
                 Err(error) => tracing::warn!(%hub, %error, "could not drop old events"),
             }
-            hub_log.metrics.held(hub_log.log.bytes());
+            hub_log.metrics.held(hub_log.log.log().bytes());
         }
     }
 
     /// Why a hub's log takes nothing at present, if one is in that state.
     pub fn refusing(&self) -> Option<LogError> {
-        self.hubs
-            .values()
-            .find_map(|hub| hub.log.refusing().map(write_error))
+        self.hubs.values().find_map(|hub| hub.log.refusing())
     }
 
     /// The logs of all hubs as they are now; `None` while there is another
     /// snapshot.
     pub(crate) fn snapshot(&self) -> Option<Vec<(HubName, Snapshot)>> {
         let hubs = self.hubs.iter();
-        hubs.map(|(hub, held)| Some((hub.clone(), held.log.snapshot()?)))
+        hubs.map(|(hub, held)| Some((hub.clone(), held.log.log().snapshot()?)))
             .collect()
     }
 
     /// Writes what was handed over; takes nothing from then on.
     pub async fn close(&self) {
         for hub in self.hubs.values() {
-            let log = hub.log.clone();
-            if let Err(error) = blocking(move || log.close()).await {
+            if let Err(error) = hub.log.close().await {
                 tracing::error!(%error, "could not close the event log");
             }
         }
@@ -176,12 +179,7 @@ impl EventLog for LocalEventLog {
     }
 
     fn producer(&self, hub: &HubName, origin: &Origin) -> Result<Box<dyn Producer>, LogError> {
-        let hub = self.hub(hub)?;
-        Ok(Box::new(EventProducer {
-            partition: PartitionId::of(origin.identity.device_id(), hub.settings.partitions),
-            origin: v1::encode_origin(origin).into(),
-            producer: hub.log.producer(),
-        }))
+        Ok(self.hub(hub)?.log.producer(origin))
     }
 
     async fn partition(
@@ -189,15 +187,7 @@ impl EventLog for LocalEventLog {
         hub: &HubName,
         partition: PartitionId,
     ) -> Result<Option<PartitionState>, LogError> {
-        let known = self.hub(hub)?.log.partition(partition.0);
-        Ok(known.map(|known| PartitionState {
-            first: known.first,
-            next: known.next,
-            last_offset: known.newest.map(|(offset, _)| offset),
-            last_enqueued: known
-                .newest
-                .map(|(_, enqueued)| Timestamp::from_ticks(enqueued)),
-        }))
+        Ok(self.hub(hub)?.log.partition(partition))
     }
 
     async fn find(
@@ -206,20 +196,7 @@ impl EventLog for LocalEventLog {
         partition: PartitionId,
         position: StartPosition,
     ) -> Result<u64, LogError> {
-        let log = self.hub(hub)?.log.clone();
-        let start = match position {
-            StartPosition::Earliest => Start::Earliest,
-            StartPosition::Latest => Start::Latest,
-            StartPosition::SequenceNumber(number) => {
-                let first = log.find(partition.0, Start::Earliest).map_err(read_error)?;
-                return Ok(number.max(first));
-            }
-            StartPosition::AfterOffset(offset) => Start::AfterOffset(offset),
-            StartPosition::EnqueuedFrom(moment) => Start::EnqueuedFrom(moment.ticks()),
-        };
-        blocking(move || log.find(partition.0, start))
-            .await?
-            .map_err(read_error)
+        self.hub(hub)?.log.find(partition, position).await
     }
 
     async fn read(
@@ -229,20 +206,8 @@ impl EventLog for LocalEventLog {
         sequence_number: u64,
         max_bytes: usize,
     ) -> Result<EventBatch, LogError> {
-        let log = self.hub(hub)?.log.clone();
-        let known = log.partition(partition.0);
-        if known.is_some_and(|known| sequence_number >= known.next) {
-            return Ok(EventBatch::empty());
-        }
-        blocking(move || {
-            let records = log.read(partition.0, sequence_number, max_bytes);
-            let records = records.map_err(read_error)?;
-            let checked = records.into_iter().map(|record| check(partition, record));
-            Ok(EventBatch::new(ReadEvents(
-                checked.collect::<Result<_, _>>()?,
-            )))
-        })
-        .await?
+        let log = &self.hub(hub)?.log;
+        log.read(partition, sequence_number, max_bytes).await
     }
 
     async fn wait_for(
@@ -252,49 +217,7 @@ impl EventLog for LocalEventLog {
         sequence_number: u64,
     ) -> Result<(), LogError> {
         let log = &self.hub(hub)?.log;
-        if partition.0 >= log.partitions() {
-            return Err(read_error(ReadError::NoPartition(partition.0)));
-        }
-        log.wait_for(partition.0, sequence_number)
-            .await
-            .map_err(write_error)
-    }
-}
-
-/// One sender's way in.
-struct EventProducer {
-    partition: PartitionId,
-    /// What all of its events begin with.
-    origin: Box<[u8]>,
-    producer: twinhub_event_log::Producer,
-}
-
-impl Producer for EventProducer {
-    fn append(&mut self, message: &MessageRef<'_>, enqueued: Timestamp) -> Result<(), Busy> {
-        let Self {
-            partition,
-            origin,
-            producer,
-        } = self;
-        let taken = producer.append(partition.0, v1::TAG, enqueued.ticks(), |out| {
-            out.extend_from_slice(origin);
-            v1::encode_message(message, out);
-        });
-        match taken {
-            Ok(()) => Ok(()),
-            Err(twinhub_event_log::AppendError::Busy) => Err(Busy),
-            Err(twinhub_event_log::AppendError::TooLarge) => {
-                unreachable!("core bounds messages, far below the size of a record")
-            }
-        }
-    }
-
-    fn hand_over(&mut self) {
-        self.producer.hand_over();
-    }
-
-    fn poll_durable(&mut self, cx: &mut Context<'_>, known: u64) -> Poll<Result<u64, LogError>> {
-        self.producer.poll_durable(cx, known).map_err(write_error)
+        log.wait_for(partition, sequence_number).await
     }
 }
 
@@ -315,70 +238,11 @@ impl Observer for Watch {
     }
 }
 
-fn tell_recovered(hub: &HubName, log: &Log) {
+pub(crate) fn tell_recovered(hub: &HubName, log: &Log) {
     if let Some((segment, bytes)) = &log.recovered().torn {
         tracing::warn!(
             %hub, segment = %segment.display(), bytes,
             "cut events that were being written when the hub was stopped; none was acknowledged"
         );
     }
-}
-
-/// What one read gave.
-struct ReadEvents(Vec<v1::Checked>);
-
-impl StoredEvents for ReadEvents {
-    fn len(&self) -> usize {
-        self.0.len()
-    }
-
-    fn get(&self, index: usize) -> EventRef<'_> {
-        self.0[index].event()
-    }
-}
-
-fn check(partition: PartitionId, record: Record) -> Result<v1::Checked, LogError> {
-    let (sequence_number, offset, tag) = (record.sequence_number, record.offset, record.tag);
-    let checked = match tag {
-        v1::TAG => v1::Checked::new(record),
-        _ => None,
-    };
-    checked.ok_or_else(|| LogError::Damaged {
-        partition,
-        sequence_number,
-        detail: format!(
-            "event {sequence_number} of partition {partition} at offset {offset} has format {tag}, which this build can't read"
-        ),
-    })
-}
-
-fn write_error(error: WriteError) -> LogError {
-    match error {
-        WriteError::Full => LogError::Full,
-        WriteError::Io(source) => LogError::Failed(source.to_string()),
-        WriteError::Closed => LogError::Closed,
-    }
-}
-
-fn read_error(error: ReadError) -> LogError {
-    match &error {
-        ReadError::Io { source, .. } => LogError::Failed(format!("{error}: {source}")),
-        ReadError::Damaged {
-            partition,
-            sequence_number,
-            ..
-        } => LogError::Damaged {
-            partition: PartitionId(*partition),
-            sequence_number: *sequence_number,
-            detail: error.to_string(),
-        },
-        ReadError::NoPartition(_) => LogError::Failed(error.to_string()),
-    }
-}
-
-async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> T + Send + 'static,
-) -> Result<T, LogError> {
-    let done = tokio::task::spawn_blocking(work).await;
-    done.map_err(|error| LogError::Failed(error.to_string()))
 }

@@ -21,9 +21,11 @@
 //! | `snapshot` | all identities of one moment, for exports |
 //! | `sessions` | who is connected |
 //! | `events` | the event port, over the segmented log |
+//! | `backlogs` | what waits for custom endpoints: a log for each |
 //! | [`backup`](Moment) | one moment of state and events, to be copied |
 //! | `metrics` | what is counted |
 
+mod backlogs;
 mod backup;
 mod checkpointer;
 mod counts;
@@ -44,6 +46,7 @@ mod tables;
 mod unit;
 mod writer;
 
+pub use backlogs::LocalBacklogs;
 pub use backup::{BackupError, FORMATS, Formats, Moment, Part};
 pub use engine::Engine;
 pub use events::{EventSettings, LocalEventLog, OpenEventsError};

@@ -18,10 +18,15 @@ use twinhub_core::hubs::HubRecord;
 use twinhub_core::identities::{Authentication, DeviceIdentity, Identity, Status};
 use twinhub_core::ids::{DeviceId, HubName};
 use twinhub_core::messages::MessageRef;
-use twinhub_core::ports::{Change, EventLog as _, Record, StateStore as _, UnitOfWork};
+use twinhub_core::ports::{
+    Backlogs as _, Change, EventLog, Progress, Record, StateStore as _, UnitOfWork,
+};
+use twinhub_core::routing::EndpointId;
 use twinhub_core::time::Timestamp;
 use twinhub_core::twins::Twin;
-use twinhub_embedded::{BackupError, Engine, EventSettings, LocalEventLog, LocalSessions, Moment};
+use twinhub_embedded::{
+    BackupError, Engine, EventSettings, LocalBacklogs, LocalEventLog, LocalSessions, Moment,
+};
 
 const PARTITIONS: u16 = 2;
 
@@ -36,6 +41,7 @@ fn now() -> Timestamp {
 struct Store {
     engine: Engine,
     events: Arc<LocalEventLog>,
+    backlogs: Arc<LocalBacklogs>,
 }
 
 impl Store {
@@ -46,10 +52,12 @@ impl Store {
             max_bytes: 1 << 30,
         };
         let sessions = Arc::new(LocalSessions::new());
-        let events = LocalEventLog::open(&folder.join("log"), [(hub(), settings)]);
+        let log = folder.join("log");
+        let events = LocalEventLog::open(&log, [(hub(), settings)]);
         Store {
             engine: Engine::open(&folder.join("state"), sessions).unwrap(),
             events: Arc::new(events.unwrap()),
+            backlogs: Arc::new(LocalBacklogs::new(&log, [(hub(), settings)])),
         }
     }
 
@@ -90,27 +98,34 @@ impl Store {
 
     /// Stores an event and returns once it is durable.
     async fn append(&self, body: &str) {
-        let origin = Origin {
-            identity: DeviceId::parse("teller").unwrap().into(),
-            generation: now(),
-            auth_method: None,
-            model_id: None,
-            source: EventSource::Telemetry,
-        };
-        let mut producer = self.events.producer(&hub(), &origin).unwrap();
-        let message = MessageRef {
-            system: &[],
-            application: &[],
-            body: body.as_bytes(),
-        };
-        producer.append(&message, now()).unwrap();
-        producer.hand_over();
-        let durable = poll_fn(|cx| producer.poll_durable(cx, 0)).await;
-        assert_eq!(durable.unwrap(), 1);
+        append_to(&*self.events, body).await;
     }
+}
 
+/// Stores an event and returns once it is durable.
+async fn append_to(log: &dyn EventLog, body: &str) {
+    let origin = Origin {
+        identity: DeviceId::parse("teller").unwrap().into(),
+        generation: now(),
+        auth_method: None,
+        model_id: None,
+        source: EventSource::Telemetry,
+    };
+    let mut producer = log.producer(&hub(), &origin).unwrap();
+    let message = MessageRef {
+        system: &[],
+        application: &[],
+        body: body.as_bytes(),
+    };
+    producer.append(&message, now()).unwrap();
+    producer.hand_over();
+    let durable = poll_fn(|cx| producer.poll_durable(cx, 0)).await;
+    assert_eq!(durable.unwrap(), 1);
+}
+
+impl Store {
     async fn moment(&self) -> Result<Moment, BackupError> {
-        Moment::take(&self.engine, self.events.clone()).await
+        Moment::take(&self.engine, self.events.clone(), self.backlogs.clone()).await
     }
 
     /// How many devices there are, and how many events.
@@ -134,9 +149,9 @@ fn copy(mut moment: Moment, folder: &Path) {
         .unwrap();
     assert_eq!(copied, Some("state.db"));
     for part in moment {
-        let log = folder.join("log").join(part.hub.as_str());
-        fs::create_dir_all(&log).unwrap();
-        let mut to = File::create(log.join(part.name())).unwrap();
+        let path = folder.join("log").join(part.path());
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        let mut to = File::create(path).unwrap();
         io::copy(&mut part.open().unwrap(), &mut to).unwrap();
     }
 }
@@ -218,4 +233,62 @@ async fn a_copy_that_is_stopped_tells_so_and_makes_room_for_the_next() {
     assert!(matches!(second, Some(BackupError::Busy)), "{second:?}");
     assert!(matches!(stopped, Err(BackupError::Cancelled)));
     assert!(store.moment().await.is_ok());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_copy_of_a_backlog_goes_on_where_it_was_delivered_to() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::new(folder.path()).await;
+    let endpoint = EndpointId::generate();
+    let backlog = store.backlogs.open(&hub(), endpoint).await.unwrap();
+    for body in ["a", "b", "c"] {
+        append_to(&*backlog.log(), body).await;
+    }
+    let partition = PartitionId::of(&DeviceId::parse("teller").unwrap(), PARTITIONS);
+    let progress = |next, lost| Progress {
+        partition,
+        next,
+        lost,
+    };
+    backlog.save(&[progress(1, 5)]).await.unwrap();
+    let moment = store.moment().await.unwrap();
+    // Nothing of this is in the copy.
+    append_to(&*backlog.log(), "d").await;
+    backlog.save(&[progress(4, 6)]).await.unwrap();
+
+    let copied = tempfile::tempdir().unwrap();
+    copy(moment, copied.path());
+
+    let copy = Store::open(copied.path());
+    assert_eq!(copy.backlogs.endpoints(&hub()).await.unwrap(), [endpoint]);
+    let backlog = copy.backlogs.open(&hub(), endpoint).await.unwrap();
+    assert!(backlog.progress().await.unwrap().contains(&progress(1, 5)));
+    let left = backlog.log().read(&hub(), partition, 1, 1 << 20).await;
+    let left: Vec<_> = left
+        .unwrap()
+        .iter()
+        .map(|event| event.body().to_vec())
+        .collect();
+    assert_eq!(left, [b"b", b"c"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_endpoint_that_is_removed_during_a_copy_is_in_it_and_goes_afterwards() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::new(folder.path()).await;
+    let endpoint = EndpointId::generate();
+    let backlog = store.backlogs.open(&hub(), endpoint).await.unwrap();
+    append_to(&*backlog.log(), "a").await;
+    let moment = store.moment().await.unwrap();
+
+    store.backlogs.remove(&hub(), endpoint).await.unwrap();
+
+    assert_eq!(store.backlogs.endpoints(&hub()).await.unwrap(), []);
+    let copied = tempfile::tempdir().unwrap();
+    copy(moment, copied.path());
+    let below = format!("log/{}.endpoints/{endpoint}", hub());
+    assert!(!folder.path().join(&below).exists());
+    let copy = Store::open(copied.path());
+    let backlog = copy.backlogs.open(&hub(), endpoint).await.unwrap();
+    assert!(backlog.bytes() > 0);
 }

@@ -22,15 +22,15 @@ pub fn hubs() -> [HubName; 2] {
     ["plant", "harbour"].map(|name| HubName::parse(name).unwrap())
 }
 
-fn hub() -> HubName {
+pub(crate) fn hub() -> HubName {
     hubs()[0].clone()
 }
 
-fn device(name: &str) -> DeviceId {
+pub(crate) fn device(name: &str) -> DeviceId {
     DeviceId::parse(name).unwrap()
 }
 
-fn origin(identity: impl Into<IdentityId>) -> Origin {
+pub(crate) fn origin(identity: impl Into<IdentityId>) -> Origin {
     Origin {
         identity: identity.into(),
         generation: moment(0),
@@ -41,11 +41,11 @@ fn origin(identity: impl Into<IdentityId>) -> Origin {
 }
 
 /// Seconds after the suite's beginning of time.
-fn moment(seconds: u64) -> Timestamp {
+pub(crate) fn moment(seconds: u64) -> Timestamp {
     Timestamp::from_unix_seconds(1_700_000_000 + seconds)
 }
 
-fn body(body: &[u8]) -> MessageRef<'_> {
+pub(crate) fn body(body: &[u8]) -> MessageRef<'_> {
     MessageRef {
         system: &[],
         application: &[],
@@ -53,7 +53,7 @@ fn body(body: &[u8]) -> MessageRef<'_> {
     }
 }
 
-fn producer(log: &dyn EventLog, device_id: &str) -> Box<dyn Producer> {
+pub(crate) fn producer(log: &dyn EventLog, device_id: &str) -> Box<dyn Producer> {
     log.producer(&hub(), &origin(device(device_id))).unwrap()
 }
 
@@ -69,7 +69,7 @@ async fn durable(producer: &mut dyn Producer, count: u64) {
 }
 
 /// Sends a body each, a second apart, and waits until all are durable.
-async fn send(log: &dyn EventLog, device_id: &str, bodies: &[&str]) {
+pub(crate) async fn send(log: &dyn EventLog, device_id: &str, bodies: &[&str]) {
     let mut producer = producer(log, device_id);
     for (seconds, text) in (0..).zip(bodies) {
         producer
@@ -80,12 +80,12 @@ async fn send(log: &dyn EventLog, device_id: &str, bodies: &[&str]) {
     durable(&mut *producer, bodies.len() as u64).await;
 }
 
-fn partition_of(device_id: &str) -> PartitionId {
+pub(crate) fn partition_of(device_id: &str) -> PartitionId {
     PartitionId::of(&device(device_id), PARTITIONS)
 }
 
 /// All events of a device's partition from a number on.
-async fn events_from(log: &dyn EventLog, device_id: &str, from: u64) -> Vec<Event> {
+pub(crate) async fn events_from(log: &dyn EventLog, device_id: &str, from: u64) -> Vec<Event> {
     let mut all = Vec::new();
     let (hub, partition) = (hub(), partition_of(device_id));
     let mut next = from;
@@ -100,7 +100,7 @@ async fn events_from(log: &dyn EventLog, device_id: &str, from: u64) -> Vec<Even
     }
 }
 
-fn bodies(events: &[Event]) -> Vec<String> {
+pub(crate) fn bodies(events: &[Event]) -> Vec<String> {
     let body = |event: &Event| String::from_utf8_lossy(&event.message.body).into_owned();
     events.iter().map(body).collect()
 }

@@ -1,9 +1,11 @@
 //! The tests that every engine must pass, written against core's ports alone.
 //!
 //! An engine brings a [`Storage`] for the state port, a [`QueryStorage`] for
-//! the query port, an [`EventStorage`] for the event port and a `Sessions` for
-//! the sessions port, and lets [`state_store_suite!`], [`query_suite!`],
-//! [`event_log_suite!`] and [`sessions_suite!`] make a test of each behaviour. Each test gets storage of its own.
+//! the query port, an [`EventStorage`] for the event port, a [`BacklogStorage`]
+//! for the backlogs port and a `Sessions` for the sessions port, and lets
+//! [`state_store_suite!`], [`query_suite!`], [`event_log_suite!`],
+//! [`backlogs_suite!`] and [`sessions_suite!`] make a test of each behaviour.
+//! Each test gets storage of its own.
 //!
 //! The functions panic where an engine breaks the contract: they are tests,
 //! kept in a library so that several engines can run them.
@@ -12,6 +14,7 @@
     reason = "the crate is a test suite: a failure is a panic"
 )]
 
+pub mod backlogs;
 pub mod events;
 mod fixture;
 pub mod live;
@@ -22,7 +25,7 @@ pub mod state;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use twinhub_core::ports::{EventLog, QueryStore, Sessions, StateStore};
+use twinhub_core::ports::{Backlogs, EventLog, QueryStore, Sessions, StateStore};
 
 /// Storage for one test: empty at first, and there until it is dropped.
 #[async_trait]
@@ -47,6 +50,42 @@ pub trait EventStorage: Send + Sync + 'static {
     /// Opens the storage, with what is in it. The suite drops what it got
     /// before it opens the same storage again.
     async fn open(&self) -> Arc<dyn EventLog>;
+}
+
+/// Storage of backlogs for one test: empty at first, for [`events::hubs`] of
+/// [`events::PARTITIONS`] each, and there until it is dropped.
+#[async_trait]
+pub trait BacklogStorage: Send + Sync + 'static {
+    /// Opens the storage, with what is in it. The suite drops what it got
+    /// before it opens the same storage again.
+    async fn open(&self) -> Arc<dyn Backlogs>;
+}
+
+/// Makes a test of each behaviour of the backlogs port; `$storage` is
+/// evaluated for each.
+#[macro_export]
+macro_rules! backlogs_suite {
+    ($storage:expr) => {
+        $crate::suite! { backlogs, $storage;
+            opening: a_new_backlog_is_empty,
+                a_backlog_is_the_same_however_often_it_is_opened,
+                a_backlog_is_the_same_for_all_who_race_to_open_it,
+                endpoints_are_apart,
+                hubs_are_apart;
+            progress: progress_comes_back_as_it_was_saved,
+                a_partition_that_there_is_not_is_refused,
+                what_is_not_delivered_stays,
+                numbers_go_on_when_all_is_delivered,
+                partitions_are_saved_side_by_side;
+            removal: a_removed_backlog_is_gone_and_others_stay,
+                what_there_is_not_can_be_removed,
+                producers_of_a_removed_backlog_are_told,
+                readers_who_wait_for_a_removed_backlog_are_told,
+                nothing_is_read_or_saved_of_a_removed_backlog;
+            reopening: events_and_progress_are_there_after_reopening,
+                what_is_left_of_an_endpoint_is_listed_and_removed;
+        }
+    };
 }
 
 /// Makes a test of each behaviour of the event port; `$storage` is evaluated

@@ -131,6 +131,11 @@ impl Backlog for MemoryBacklog {
     }
 
     async fn save(&self, progress: &[Progress]) -> Result<(), LogError> {
+        self.log.require_open()?;
+        let is_beyond = |one: &Progress| one.partition.0 >= self.partitions;
+        if progress.iter().any(is_beyond) {
+            return Err(LogError::Failed("there is no such partition".into()));
+        }
         let mut saved = self.progress.lock().unwrap();
         for one in progress {
             saved.insert(one.partition, (one.next, one.lost));

@@ -174,12 +174,17 @@ impl MemoryLog {
         self.0.lock().unwrap()
     }
 
-    /// The state, if the log is one that can be read of this hub.
-    fn readable(&self, hub: &HubName) -> Result<MutexGuard<'_, State>, LogError> {
-        let state = self.lock();
-        if state.closed {
+    pub(crate) fn require_open(&self) -> Result<(), LogError> {
+        if self.lock().closed {
             return Err(LogError::Closed);
         }
+        Ok(())
+    }
+
+    /// The state, if the log is one that can be read of this hub.
+    fn readable(&self, hub: &HubName) -> Result<MutexGuard<'_, State>, LogError> {
+        self.require_open()?;
+        let state = self.lock();
         if !state.has(hub) {
             return Err(LogError::Failed(format!("hub {hub} has no event log")));
         }

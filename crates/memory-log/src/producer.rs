@@ -5,7 +5,7 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use twinhub_core::events::{Event, Origin, PartitionId};
 use twinhub_core::ids::HubName;
-use twinhub_core::messages::{Message, MessageRef};
+use twinhub_core::messages::{Message, MessageRef, SystemProperty};
 use twinhub_core::ports::{Busy, LogError, Producer};
 use twinhub_core::time::Timestamp;
 
@@ -92,10 +92,16 @@ impl Producer for MemoryProducer {
 
 fn owned(message: &MessageRef<'_>) -> Message {
     let text = |text: &str| -> Box<str> { text.into() };
-    let system = message.system.iter();
+    let mut system: Vec<(SystemProperty, Box<str>)> = Vec::new();
+    for (name, value) in message.system {
+        // The first of a name stands.
+        if system.iter().all(|(known, _)| known != name) {
+            system.push((*name, text(value)));
+        }
+    }
     let application = message.application.iter();
     Message {
-        system: system.map(|(name, value)| (*name, text(value))).collect(),
+        system,
         application: application
             .map(|(name, value)| (text(name), value.as_deref().map(text)))
             .collect(),

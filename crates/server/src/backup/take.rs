@@ -12,7 +12,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use twinhub_core::presence::PresenceBook;
 use twinhub_core::time::{Clock, Timestamp};
-use twinhub_embedded::{BackupError, Engine, LocalEventLog, Moment};
+use twinhub_embedded::{BackupError, Engine, LocalBacklogs, LocalEventLog, Moment};
 use twinhub_http::{BackupState, BackupStatus, Backups, CannotBackUp};
 
 use super::copy::{self, Sum};
@@ -39,6 +39,8 @@ pub struct Source {
     pub engine: Arc<Engine>,
     /// Its events.
     pub events: Arc<LocalEventLog>,
+    /// What waits for its endpoints.
+    pub backlogs: Arc<LocalBacklogs>,
     /// Who was seen when, which is written behind.
     pub presence: Arc<PresenceBook>,
     /// Where the rest is.
@@ -196,7 +198,8 @@ impl Run {
         if let Err(error) = source.presence.write_behind(&*source.engine).await {
             tracing::warn!(%error, "the backup lacks the last activity");
         }
-        let moment = Moment::take(&source.engine, source.events.clone()).await?;
+        let (events, backlogs) = (source.events.clone(), source.backlogs.clone());
+        let moment = Moment::take(&source.engine, events, backlogs).await?;
         {
             let mut status = self.status();
             status.moment = Some(now);
@@ -250,12 +253,14 @@ impl Run {
             files.push(stored(format!("state/{name}"), sum));
         }
         for part in moment {
-            let below = format!("log/{}", part.hub);
-            let folder = self.folder_below(&below)?;
-            let path = folder.join(part.name());
+            let below = format!("log/{}", part.path());
+            if let Some((folder, _)) = below.rsplit_once('/') {
+                self.folder_below(folder)?;
+            }
+            let path = self.folder.join(&below);
             let mut from = part.open().map_err(io_error(&path))?;
             let sum = self.copy(&mut *from, &path)?;
-            files.push(stored(format!("{below}/{}", part.name()), sum));
+            files.push(stored(below, sum));
         }
         Ok(files)
     }

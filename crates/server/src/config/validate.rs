@@ -100,7 +100,8 @@ fn hub(hub: &Hub) -> Result<(), Invalid> {
     within("hub.units", hub.units, 1..=most_units)?;
     within("hub.partitions", hub.partitions.into(), 2..=32)?;
     within("hub.retention_days", hub.retention_days.into(), 1..=7)?;
-    within("hub.max_log_gb", hub.max_log_gb, 1..=100_000)
+    within("hub.max_log_gb", hub.max_log_gb, 1..=100_000)?;
+    within("hub.max_backlog_gb", hub.max_backlog_gb, 1..=100_000)
 }
 
 pub(super) fn within(
