@@ -113,6 +113,12 @@ impl ModuleIdentity {
         Etag::from_decimal(self.version)
     }
 
+    /// Whether the edge runtime made it, as `managedBy` says.
+    pub fn is_managed_by_edge(&self) -> bool {
+        let manager = self.managed_by.as_deref();
+        manager.is_some_and(|manager| manager.eq_ignore_ascii_case("iotEdge"))
+    }
+
     /// The module's name in the whole hub.
     pub fn identity_id(&self) -> IdentityId {
         IdentityId::module(self.device.clone(), self.id.clone())

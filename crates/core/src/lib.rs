@@ -21,6 +21,7 @@
 //! | [`methods`] | calls of what devices and modules do |
 //! | [`connections`], [`presence`], [`stored_sessions`] | who is connected, and what outlives a connection |
 //! | [`connection_events`] | what readers are told of connections |
+//! | [`notifications`] | what readers are told of changes of identities and twins |
 //! | [`faults`] | faults on demand, for those who test clients |
 //! | [`ports`] | what an engine provides |
 
@@ -42,6 +43,7 @@ pub mod keys;
 pub mod messages;
 pub mod methods;
 pub mod policies;
+pub mod notifications;
 pub mod ports;
 pub mod presence;
 pub mod query;

@@ -7,6 +7,7 @@ mod backlogs;
 mod containers;
 mod event_log;
 mod mailbox;
+mod outbox;
 mod query;
 mod queues;
 mod sessions;
@@ -20,6 +21,7 @@ pub use containers::{
 };
 pub use event_log::{Busy, EventLog, LogError, PartitionState, Producer, StartPosition};
 pub use mailbox::{MAILBOX_CAPACITY, Mailbox, MailboxFull, Place, Postbox, SessionNumber};
+pub use outbox::{OutboxEvent, OutboxStore};
 pub use query::{Parts, QueryStore, Scan, SectionRow, Slice, TwinRow};
 pub use queues::{DueQueue, FeedbackStock, OwnedQueue, QueueStore};
 pub use sessions::{

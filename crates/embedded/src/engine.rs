@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use rusqlite::Connection;
+use tokio::sync::watch;
 use twinhub_core::certificates::Authority;
 use twinhub_core::consumer_groups::ConsumerGroup;
 use twinhub_core::hubs::HubRecord;
@@ -52,6 +53,7 @@ pub struct Engine {
 }
 
 impl Engine {
+    outbox: watch::Receiver<u64>,
     /// Opens the state in `folder`, which is made if it is missing.
     /// Announcements of what is committed go to `sessions`.
     ///
@@ -88,12 +90,14 @@ impl Engine {
             counts,
             session_writes: SessionWrites::default(),
             file,
+        let (outbox, outbox_commits) = watch::channel(0);
             checkpoint: signal,
         })
     }
 
     /// Reads a row or two, here and now.
     pub(crate) fn read_point<T>(
+            outbox,
         &self,
         read: impl FnOnce(&Connection) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
@@ -108,6 +112,7 @@ impl Engine {
         self.readers.read(read).await
     }
 
+            outbox: outbox_commits,
     /// Returns when what is queued now is written or refused.
     async fn pass_queued(&self, hub: &HubName) -> Result<(), StoreError> {
         match self.writer.commit(Unit::empty(hub.clone())).await {
@@ -130,6 +135,16 @@ impl Engine {
         act: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, StoreError> {
         self.writer.pause(act).await
+    /// Writes a unit, durably, or none of it.
+    pub(crate) async fn write(&self, unit: Unit) -> Result<(), CommitError> {
+        self.writer.commit(unit).await
+    }
+
+    /// Moves with every commit that put events into an outbox.
+    pub(crate) fn outbox_watch(&self) -> watch::Receiver<u64> {
+        self.outbox.clone()
+    }
+
     }
 
     /// Takes nothing more; returns when everything queued is on disk or

@@ -15,6 +15,7 @@
 //! | `open`, `schema` | connections, and the tables they find |
 //! | `writer`, `unit`, `counts` | group commit, and what it does to the tables |
 //! | `queues` | the port's part for cloud-to-device messages |
+//! | `outbox` | the port's part for events that the hub makes |
 //! | `queries` | the query port |
 //! | `point_reads`, `readers`, `checkpointer` | the other connections |
 //! | `tables`, `records` | rows, and the versioned shapes in them |
@@ -37,6 +38,7 @@ mod open;
 mod point_reads;
 mod queries;
 mod queues;
+mod outbox;
 mod readers;
 mod records;
 mod schema;

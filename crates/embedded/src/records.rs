@@ -20,9 +20,11 @@ use twinhub_core::twins::Twin;
 use crate::errors::unreadable;
 
 mod queues;
+mod outbox;
 pub(crate) mod v1;
 
 pub(crate) use self::queues::{FeedbackBookRow, FeedbackRow, MessageRow, QueueRow};
+pub(crate) use self::outbox::OutboxRow;
 
 /// A hub's columns.
 #[derive(Debug, Clone)]

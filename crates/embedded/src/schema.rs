@@ -8,7 +8,8 @@ use rusqlite::{Connection, OptionalExtension as _};
 
 /// The format of the tables. A row's own format is in its `format` column.
 /// 2 added authorities, queues, messages and feedback to what 1 had, 3
-/// consumer groups, 4 imports and exports, and routing.
+/// consumer groups, 4 imports and exports, routing, the outbox and the indexes
+/// of queries.
 pub(crate) const FORMAT: i64 = 4;
 
 /// "TwHb": marks the file as ours.
@@ -167,6 +168,33 @@ CREATE INDEX IF NOT EXISTS feedback_by_hub ON feedback (hub, number);
 ";
 
 /// What a file holds.
+
+CREATE TABLE IF NOT EXISTS outbox (
+    number INTEGER PRIMARY KEY,
+    hub INTEGER NOT NULL REFERENCES hubs (id) ON DELETE CASCADE,
+    at INTEGER NOT NULL,
+    format INTEGER NOT NULL,
+    origin TEXT NOT NULL,
+    properties TEXT NOT NULL,
+    body BLOB NOT NULL
+) STRICT;
+
+CREATE TABLE IF NOT EXISTS query_indexes (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    hub INTEGER NOT NULL REFERENCES hubs (id) ON DELETE CASCADE,
+    section TEXT NOT NULL,
+    path TEXT NOT NULL,
+    built INTEGER,
+    idle_hours INTEGER NOT NULL DEFAULT 0,
+    UNIQUE (hub, section, path)
+) STRICT;
+
+CREATE TABLE IF NOT EXISTS query_values (
+    index_id INTEGER NOT NULL,
+    value ANY NOT NULL,
+    identity INTEGER NOT NULL,
+    PRIMARY KEY (index_id, value, identity)
+) STRICT, WITHOUT ROWID;
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Found {
     /// Nothing yet.

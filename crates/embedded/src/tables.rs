@@ -11,6 +11,7 @@ pub(crate) mod documents;
 pub(crate) mod feedback;
 pub(crate) mod hubs;
 pub(crate) mod identities;
+pub(crate) mod outbox;
 pub(crate) mod queues;
 pub(crate) mod scan;
 pub(crate) mod sessions;

@@ -16,7 +16,8 @@ use twinhub_core::presence::Activity;
 
 use crate::counts::CountChange;
 use crate::records::{
-    DocumentRow, FeedbackBookRow, FeedbackRow, HubRow, IdentityRow, MessageRow, QueueRow, TwinRow,
+    DocumentRow, FeedbackBookRow, FeedbackRow, HubRow, IdentityRow, MessageRow, OutboxRow,
+    QueueRow, TwinRow,
 };
 use crate::tables::documents::{
     AUTHORITIES, CONSUMER_GROUPS, POLICIES, ROUTING, ROUTING_NAME, TRANSFERS, TRANSFERS_NAME,
@@ -34,6 +35,7 @@ pub(crate) struct Unit {
     pub announcements: Vec<Announcement>,
     steps: Vec<Step>,
     /// Held until the unit is written or refused.
+    events: Vec<OutboxRow>,
     _in_flight: Option<InFlight>,
 }
 
@@ -71,6 +73,7 @@ enum Step {
     PutActivity(IdentityId, Activity),
     Queues(QueueStep),
 }
+    RemoveFromOutbox(u64),
 
 enum Row {
     Hub(HubRow),
@@ -92,6 +95,7 @@ impl Unit {
             announcements: work.announcements,
             steps: work.changes.into_iter().map(Step::of).collect(),
         }
+            events: work.events.iter().map(OutboxRow::encode).collect(),
     }
 
     /// Nothing: done when everything that was queued before it is.
@@ -101,10 +105,19 @@ impl Unit {
             announcements: Vec::new(),
             steps: Vec::new(),
             _in_flight: None,
+            events: Vec::new(),
         }
     }
 
     /// Writes the activity of those that exist.
+    /// Removes from the outbox what was told, up to this event.
+    pub(crate) fn of_told(hub: HubName, through: u64) -> Self {
+        Unit {
+            steps: vec![Step::RemoveFromOutbox(through)],
+            ..Unit::empty(hub)
+        }
+    }
+
     pub(crate) fn of_activity(hub: HubName, batch: Vec<(IdentityId, Activity)>) -> Self {
         let steps = batch.into_iter();
         Unit {
@@ -114,12 +127,18 @@ impl Unit {
                 .map(|(id, activity)| Step::PutActivity(id, activity))
                 .collect(),
             _in_flight: None,
+            events: Vec::new(),
         }
     }
 
     /// How much work it is.
     pub(crate) fn size(&self) -> usize {
-        self.steps.len()
+        self.steps.len() + self.events.len()
+    }
+
+    /// Whether it puts events into the outbox.
+    pub(crate) fn has_events(&self) -> bool {
+        !self.events.is_empty()
     }
 }
 
@@ -207,6 +226,9 @@ pub(crate) fn apply(
     Ok(application.counts)
 }
 
+    for event in &unit.events {
+        application.put_into_outbox(event)?;
+    }
 struct Application<'a> {
     connection: &'a Connection,
     sessions: &'a dyn Sessions,
@@ -242,6 +264,10 @@ impl Application<'_> {
                 if let Some(identity) = self.find(id)? {
                     tables::activity::put(self.connection, identity.number, *activity)?;
                 }
+            Step::RemoveFromOutbox(through) => {
+                tables::outbox::remove(self.connection, self.hub()?, *through)?;
+                Ok(())
+            }
                 Ok(())
             }
         }
@@ -429,6 +455,12 @@ impl Application<'_> {
     fn hub(&mut self) -> Result<HubNumber, Refused> {
         if self.number.is_none() {
             self.number = tables::hubs::number(self.connection, self.hub)?;
+    fn put_into_outbox(&mut self, event: &OutboxRow) -> Result<(), Refused> {
+        let number = self.next_revision().0;
+        tables::outbox::append(self.connection, self.hub()?, number, event)?;
+        Ok(())
+    }
+
         }
         self.number.ok_or_else(|| conflict(RecordKey::Hub))
     }

@@ -11,7 +11,7 @@ use std::thread::{self, JoinHandle};
 use std::{io, mem};
 
 use rusqlite::Connection;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 use twinhub_core::ids::HubName;
 use twinhub_core::ports::{CommitError, Sessions, StoreError};
 
@@ -48,6 +48,8 @@ pub(crate) struct Workbench {
     pub sessions: Arc<dyn Sessions>,
     pub checkpoint: Arc<CheckpointSignal>,
 }
+    /// Counts the batches that put something into an outbox.
+    pub outbox: watch::Sender<u64>,
 
 /// The way to the writer's thread. Dropping it waits until all is written.
 pub(crate) struct Writer {
@@ -208,6 +210,7 @@ impl GroupCommit {
             for announcement in &unit.announcements {
                 self.workbench.sessions.announce(&unit.hub, announcement);
             }
+                self.tell_of_events(&units, &written);
         }
     }
 
@@ -239,3 +242,11 @@ type HubChanges<'a> = Vec<(&'a HubName, CountChange)>;
 
 #[cfg(test)]
 mod tests;
+    fn tell_of_events(&self, units: &[Unit], written: &[Result<CountChange, CommitError>]) {
+        let mut done = units.iter().zip(written).filter(|(_, unit)| unit.is_ok());
+        if done.any(|(unit, _)| unit.has_events()) {
+            let commits = &self.workbench.outbox;
+            commits.send_modify(|commits| *commits += 1);
+        }
+    }
+

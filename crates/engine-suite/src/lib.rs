@@ -182,6 +182,13 @@ macro_rules! state_store_suite {
                 modules_are_not_listed_among_devices,
                 modules_are_read_by_name_with_their_device,
                 a_module_is_read_with_its_device;
+            outbox: events_come_back_as_they_were_written,
+                events_are_numbered_in_the_order_of_commits,
+                an_event_is_there_if_its_changes_are,
+                events_are_removed_up_to_a_number,
+                a_page_of_large_events_is_short,
+                whoever_waits_hears_of_commits_with_events,
+                outboxes_of_two_hubs_are_apart;
             queues: a_queue_comes_back_as_it_was_written,
                 a_queue_is_written_at_its_revision,
                 a_message_comes_back_as_it_was_written,

@@ -11,6 +11,7 @@ pub mod feedback;
 pub mod hubs;
 pub mod kept_sessions;
 pub mod lists;
+pub mod outbox;
 pub mod queues;
 pub mod removal;
 pub mod reopening;

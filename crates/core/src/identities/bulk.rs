@@ -8,7 +8,7 @@ use futures_util::future::join_all;
 use super::authentication::AuthenticationSpec;
 use super::device::{DeviceSpec, PutDeviceError};
 use super::module::{ModuleSpec, PutModuleError};
-use super::registry::{DeleteError, Registry};
+use super::registry::{DeleteError, Registry, Told, TwinVersions};
 use super::{Authentication, Identity, Status};
 use crate::access::RegistryWritePermit;
 use crate::etag::{Etag, Precondition};
@@ -213,7 +213,7 @@ impl Registry {
         let hub = permit.hub().name();
         loop {
             let found = self.store().twin(hub, id).await?;
-            let (registered, _) =
+            let (registered, twin) =
                 found.ok_or_else(|| RegenerateError::NotRegistered(id.clone()))?;
             let Stored { revision, value } = registered.identity;
             if id.module_id().is_some_and(ModuleId::is_system) {
@@ -221,11 +221,17 @@ impl Registry {
             }
             let (identity, keys) =
                 with_new_keys(value, which).ok_or_else(|| RegenerateError::NoKeys(id.clone()))?;
-            let work = UnitOfWork::new(
-                hub.clone(),
-                vec![Change::Replace(Record::Identity(identity), revision)],
-            )
-            .announcing(self.concerned_by_keys(hub, id).await?);
+            let now = self.clock().now();
+            let told = self.tell_updated_with(permit.hub(), &identity, &twin, now);
+            let mut changes = vec![Change::Replace(Record::Identity(identity), revision)];
+            let mut events = Vec::new();
+            if let Some(Told { fence, event }) = told {
+                changes.push(fence);
+                events.push(event);
+            }
+            let work = UnitOfWork::new(hub.clone(), changes)
+                .announcing(self.concerned_by_keys(hub, id).await?)
+                .with_events(events);
             match self.store().commit(work).await {
                 Ok(()) => {
                     return Ok(RegeneratedKeys {

@@ -10,18 +10,21 @@ use crate::access::{DevicePermit, ModulesReadPermit, RegistryReadPermit, Service
 use crate::hubs::{Hub, Sku};
 use crate::ids::{DeviceId, IdentityId, ModuleId};
 use crate::ports::{
-    Announcement, Change, IdentityCounts, Record, Registered, Sessions, StateStore, StoreError,
-    Stored,
+    Announcement, Change, IdentityCounts, Record, Registered, Revision, Sessions, StateStore,
+    StoreError, Stored,
 };
+use crate::notifications::{NewEvent, Teller};
 use crate::presence::PresenceBook;
 use crate::time::{Clock, Timestamp};
 use crate::twins::Twin;
 
 pub use self::delete::DeleteError;
+pub(super) use self::telling::{Told, TwinVersions};
 
 mod delete;
 mod put_device;
 mod put_module;
+mod telling;
 
 /// The most devices that one listing shows.
 pub const MAX_LISTED_DEVICES: usize = 1000;
@@ -67,10 +70,11 @@ pub struct Registry {
     sessions: Arc<dyn Sessions>,
     presence: Arc<PresenceBook>,
     clock: Arc<dyn Clock>,
+    teller: Teller,
 }
 
 impl Registry {
-    /// A registry over a store.
+    /// A registry over a store, which tells nobody of what it does.
     pub fn new(
         store: Arc<dyn StateStore>,
         sessions: Arc<dyn Sessions>,
@@ -82,7 +86,14 @@ impl Registry {
             sessions,
             presence,
             clock,
+            teller: Teller::default(),
         }
+    }
+
+    /// The same, telling of identities and twins that it changes.
+    pub fn telling(mut self, teller: Teller) -> Self {
+        self.teller = teller;
+        self
     }
 
     pub(super) fn store(&self) -> &dyn StateStore {
@@ -162,28 +173,24 @@ impl Registry {
         id: &IdentityId,
         change_twin: &impl Fn(&mut Twin, Timestamp) -> Result<TwinChange, E>,
         now: Timestamp,
-    ) -> Result<Option<(Change, Option<Announcement>)>, E> {
+    ) -> Result<Option<ChangedTwin>, E> {
         let found = self.store.twin(hub.name(), id).await?;
-        let Some((
-            _,
-            Stored {
-                revision,
-                mut value,
-            },
-        )) = found
-        else {
+        let Some((registered, Stored { revision, value })) = found else {
             return Ok(None);
         };
-        let before = value.etag;
-        let seen = change_twin(&mut value, now)?;
-        if value.etag == before {
+        let mut twin = value;
+        let before = TwinVersions::of(&twin);
+        let seen = change_twin(&mut twin, now)?;
+        if TwinVersions::of(&twin) == before {
             return Ok(None);
         }
-        let announcement = Announcement::of_desired(&value, seen);
-        Ok(Some((
-            Change::Replace(Record::Twin(value), revision),
-            announcement,
-        )))
+        let identity = &registered.identity.value;
+        Ok(Some(ChangedTwin {
+            announcement: Announcement::of_desired(&twin, seen),
+            events: self.tell_overwritten(hub, identity, before, &twin, now),
+            twin,
+            revision,
+        }))
     }
 
     /// How many devices are registered.
@@ -255,6 +262,15 @@ impl Registry {
         };
         (identity, standing)
     }
+}
+
+/// A twin that is written with its identity.
+struct ChangedTwin {
+    twin: Twin,
+    /// What it was read at.
+    revision: Revision,
+    announcement: Option<Announcement>,
+    events: Vec<NewEvent>,
 }
 
 /// What devices see of a change of a twin, if it was changed.

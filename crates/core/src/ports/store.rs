@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 
-use super::{Announcement, QueueStore, SessionNumber};
+use super::{Announcement, OutboxStore, QueueStore, SessionNumber};
 use crate::c2d::{FeedbackBook, FeedbackRecord, QueueRecord};
 use crate::certificates::{Authority, CertificateName};
 use crate::consumer_groups::{ConsumerGroup, ConsumerGroupName};
@@ -10,6 +10,7 @@ use crate::hubs::HubRecord;
 use crate::identities::{DeviceIdentity, Identity, ModuleIdentity};
 use crate::ids::{DeviceId, HubName, IdentityId, ModuleId};
 use crate::messages::Message;
+use crate::notifications::NewEvent;
 use crate::policies::{Policy, PolicyName};
 use crate::presence::Activity;
 use crate::routing::RoutingSettings;
@@ -136,8 +137,8 @@ pub enum Change {
     Replace(Record, Revision),
     /// Removes a record that must be at this revision. An identity takes its
     /// twin, session, activity, queue and the messages in it along, whatever
-    /// their revisions; a hub takes its feedback, transfers and routing along.
-    /// A device does not take its modules along: name them.
+    /// their revisions; a hub takes its feedback, transfers, routing and outbox
+    /// along. A device does not take its modules along: name them.
     Remove(RecordKey, Revision),
     /// Moves a record that must be at this revision to a new one, unchanged.
     /// Two units of work that fence the same record can't both succeed.
@@ -181,6 +182,8 @@ pub struct UnitOfWork {
     pub changes: Vec<Change>,
     /// What live sessions are told once the changes are durable.
     pub announcements: Vec<Announcement>,
+    /// What goes into the hub's outbox with the changes, in order.
+    pub events: Vec<NewEvent>,
 }
 
 impl UnitOfWork {
@@ -190,12 +193,19 @@ impl UnitOfWork {
             hub,
             changes,
             announcements: Vec::new(),
+            events: Vec::new(),
         }
     }
 
     /// The same changes, and what sessions are told of them.
     pub fn announcing(mut self, announcements: Vec<Announcement>) -> Self {
         self.announcements = announcements;
+        self
+    }
+
+    /// The same changes, and the events that they make.
+    pub fn with_events(mut self, events: Vec<NewEvent>) -> Self {
+        self.events = events;
         self
     }
 }
@@ -294,7 +304,8 @@ impl StoreError {
 /// Where the hub's state is kept.
 ///
 /// **Durability.** `commit` returns once the unit of work is on disk.
-/// **Atomicity.** All changes of a unit of work are done, or none.
+/// **Atomicity.** All changes of a unit of work are done, or none; its events
+/// are in the outbox if they are, and only then.
 /// **Visibility.** What was committed is in every read that starts later.
 /// **Announcements** go to the engine's [`Sessions`](super::Sessions) after
 /// the commit is durable and before it returns, in the order of the commits.
@@ -303,7 +314,7 @@ impl StoreError {
 /// **Blocking.** Methods wait for the disk, never for a caller; a full queue
 /// of commits makes `commit` wait.
 #[async_trait]
-pub trait StateStore: QueueStore {
+pub trait StateStore: QueueStore + OutboxStore {
     /// The hubs that are stored, by name.
     async fn hubs(&self) -> Result<Vec<HubName>, StoreError>;
 

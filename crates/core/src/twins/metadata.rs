@@ -59,6 +59,32 @@ impl Metadata {
 
     /// The form in which clients read it.
     pub fn to_json(&self) -> Value {
+        let mut object = self.own_json();
+        for (key, child) in &self.children {
+            object.insert(key.clone(), child.to_json());
+        }
+        Value::Object(object)
+    }
+
+    /// The same, of what a patch has written alone.
+    pub(super) fn changed_to_json(&self, patch: &Map<String, Value>) -> Value {
+        let mut object = self.own_json();
+        for (key, value) in patch {
+            // What was removed has none.
+            let Some(child) = self.children.get(key) else {
+                continue;
+            };
+            let json = match value {
+                Value::Object(patch) => child.changed_to_json(patch),
+                _ => child.to_json(),
+            };
+            object.insert(key.clone(), json);
+        }
+        Value::Object(object)
+    }
+
+    /// Without those below it.
+    fn own_json(&self) -> Map<String, Value> {
         let mut object = Map::new();
         object.insert(
             "$lastUpdated".to_owned(),
@@ -67,9 +93,6 @@ impl Metadata {
         if let Some(version) = self.last_updated_version {
             object.insert("$lastUpdatedVersion".to_owned(), json!(version));
         }
-        for (key, child) in &self.children {
-            object.insert(key.clone(), child.to_json());
-        }
-        Value::Object(object)
+        object
     }
 }

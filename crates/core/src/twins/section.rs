@@ -98,6 +98,16 @@ impl Section {
         seen.insert("$version".to_owned(), json!(self.version));
         Value::Object(seen)
     }
+
+    /// What the back end is told of a patch that was merged: the patch, with
+    /// the metadata of what it wrote and the new `$version`.
+    pub(crate) fn change_for_service(&self, patch: &Map<String, Value>) -> Value {
+        let mut seen = without_server_members(patch);
+        let metadata = self.metadata.changed_to_json(&seen);
+        seen.insert("$metadata".to_owned(), metadata);
+        seen.insert("$version".to_owned(), json!(self.version));
+        Value::Object(seen)
+    }
 }
 
 /// Clients send back what they read; `$metadata` and `$version` are the hub's.

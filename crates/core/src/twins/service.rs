@@ -10,12 +10,13 @@ use crate::etag::{Etag, Precondition};
 use crate::hubs::Hub;
 use crate::identities::{Identity, Standing};
 use crate::ids::IdentityId;
+use crate::notifications::{About, NewEvent, Teller, TwinPart};
 use crate::ports::{
     Announcement, Change, CommitError, Record, Registered, StateStore, StoreError, Stored,
     UnitOfWork,
 };
 use crate::presence::PresenceBook;
-use crate::time::Clock;
+use crate::time::{Clock, Timestamp};
 
 /// A twin with what it mirrors of its identity.
 #[derive(Debug, Clone, PartialEq)]
@@ -108,10 +109,11 @@ pub struct Twins {
     store: Arc<dyn StateStore>,
     presence: Arc<PresenceBook>,
     clock: Arc<dyn Clock>,
+    teller: Teller,
 }
 
 impl Twins {
-    /// Twins over a store.
+    /// Twins over a store; nobody is told of their changes but their owners.
     pub fn new(
         store: Arc<dyn StateStore>,
         presence: Arc<PresenceBook>,
@@ -121,7 +123,14 @@ impl Twins {
             store,
             presence,
             clock,
+            teller: Teller::default(),
         }
+    }
+
+    /// The same, telling of what changes.
+    pub fn telling(mut self, teller: Teller) -> Self {
+        self.teller = teller;
+        self
     }
 
     /// Reads a twin for the back end.
@@ -170,7 +179,12 @@ impl Twins {
                 TwinWrite::Replace(with) => twin.replace(with, now)?,
             };
 
-            if twin == before || self.save(hub, &twin, revision, seen).await? {
+            let events = if twin == before {
+                Vec::new()
+            } else {
+                self.tell_written(hub, &registered, &twin, write, now)
+            };
+            if twin == before || self.save(hub, &twin, revision, seen, events).await? {
                 return Ok(TwinView {
                     standing: self.standing_of(hub, &registered),
                     identity: registered.identity.value,
@@ -197,7 +211,7 @@ impl Twins {
         loop {
             let found = self.store.twin(hub.name(), id).await?;
             let (
-                _,
+                registered,
                 Stored {
                     revision,
                     mut value,
@@ -209,8 +223,12 @@ impl Twins {
             {
                 return Err(PatchReportedError::VersionMismatch { current, expected });
             }
-            value.report(&patch.properties, self.clock.now())?;
-            if self.save(hub, &value, revision, None).await? {
+            let now = self.clock.now();
+            value.report(&patch.properties, now)?;
+            let about = about(hub, &registered, &value, now);
+            let parts = [TwinPart::Reported(&patch.properties)];
+            let events = self.teller.twin_updated(&about, &value, &parts);
+            if self.save(hub, &value, revision, None, events).await? {
                 return Ok(value.reported.version);
             }
         }
@@ -236,8 +254,33 @@ impl Twins {
                 return Ok(());
             }
             value.model_id = model_id.to_owned();
-            if self.save(hub, &value, revision, None).await? {
+            // No event tells of models.
+            let events = Vec::new();
+            if self.save(hub, &value, revision, None, events).await? {
                 return Ok(());
+            }
+        }
+    }
+
+    fn tell_written(
+        &self,
+        hub: &Hub,
+        registered: &Registered<Identity>,
+        twin: &Twin,
+        write: &TwinWrite,
+        now: Timestamp,
+    ) -> Vec<NewEvent> {
+        let about = about(hub, registered, twin, now);
+        match write {
+            TwinWrite::Patch(patch) => {
+                let tags = patch.tags.as_ref().map(TwinPart::Tags);
+                let desired = patch.desired.as_ref().map(TwinPart::Desired);
+                let parts: Vec<_> = tags.into_iter().chain(desired).collect();
+                self.teller.twin_updated(&about, twin, &parts)
+            }
+            TwinWrite::Replace(_) => {
+                let parts = [TwinPart::Desired(&twin.desired.properties)];
+                self.teller.twin_replaced(&about, twin, &parts)
             }
         }
     }
@@ -262,17 +305,33 @@ impl Twins {
         twin: &Twin,
         revision: crate::ports::Revision,
         seen_by_device: Option<Value>,
+        events: Vec<NewEvent>,
     ) -> Result<bool, StoreError> {
         let announcement = Announcement::of_desired(twin, seen_by_device);
         let work = UnitOfWork::new(
             hub.name().clone(),
             vec![Change::Replace(Record::Twin(twin.clone()), revision)],
         )
-        .announcing(announcement.into_iter().collect());
+        .announcing(announcement.into_iter().collect())
+        .with_events(events);
         match self.store.commit(work).await {
             Ok(()) => Ok(true),
             Err(CommitError::Conflict(_)) => Ok(false),
             Err(CommitError::Store(error)) => Err(error),
         }
+    }
+}
+
+fn about<'a>(
+    hub: &'a Hub,
+    registered: &Registered<Identity>,
+    twin: &'a Twin,
+    at: Timestamp,
+) -> About<'a> {
+    About {
+        hub: hub.name(),
+        id: &twin.id,
+        generation: registered.identity.value.generation(),
+        at,
     }
 }

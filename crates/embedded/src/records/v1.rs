@@ -23,6 +23,7 @@ pub(super) mod feedback;
 pub(super) mod message;
 pub(super) mod queue;
 pub(super) mod routing;
+pub(super) mod outbox;
 pub(super) mod transfers;
 
 pub(crate) const FORMAT: i64 = 1;

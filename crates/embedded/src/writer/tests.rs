@@ -49,6 +49,7 @@ fn nearly_full(folder: &Path, sessions: Arc<LocalSessions>) -> Writer {
         counts: Arc::default(),
         sessions,
         checkpoint: Arc::default(),
+        outbox: watch::Sender::default(),
     };
     Writer::start(workbench, 0).unwrap()
 }

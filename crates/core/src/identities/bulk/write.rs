@@ -168,29 +168,29 @@ impl Registry {
         let id = item.id();
         loop {
             let found = self.store().twin(hub, &id).await?;
-            let (
-                _,
-                Stored {
-                    revision,
-                    mut value,
-                },
-            ) = found.ok_or_else(|| ItemError::NoSuchTwin(id.clone()))?;
+            let (registered, Stored { revision, value }) =
+                found.ok_or_else(|| ItemError::NoSuchTwin(id.clone()))?;
+            let mut twin = value;
             if let Some(expected) = expected
-                && expected != value.etag().as_str()
+                && expected != twin.etag().as_str()
             {
                 return Err(ItemError::TwinEtagMismatch {
                     id,
-                    current: value.etag(),
+                    current: twin.etag(),
                     expected: expected.to_owned(),
                 });
             }
-            let seen = value.import(&item.twin, self.clock().now())?;
-            let announcements = Announcement::of_desired(&value, seen).into_iter().collect();
+            let (before, now) = (TwinVersions::of(&twin), self.clock().now());
+            let seen = twin.import(&item.twin, now)?;
+            let announcements = Announcement::of_desired(&twin, seen).into_iter().collect();
+            let identity = &registered.identity.value;
+            let events = self.tell_overwritten(permit.hub(), identity, before, &twin, now);
             let work = UnitOfWork::new(
                 hub.clone(),
-                vec![Change::Replace(Record::Twin(value), revision)],
+                vec![Change::Replace(Record::Twin(twin), revision)],
             )
-            .announcing(announcements);
+            .announcing(announcements)
+            .with_events(events);
             match self.store().commit(work).await {
                 Ok(()) => return Ok(()),
                 Err(CommitError::Conflict(_)) => {}

@@ -102,17 +102,23 @@ impl Registry {
 
     /// Removes identities together; false if one of them changed meanwhile.
     async fn remove(&self, hub: &Hub, gone: &[Stored<Identity>]) -> Result<bool, StoreError> {
-        let mut changes = Vec::new();
-        let mut announcements = Vec::new();
+        let (mut changes, mut announcements, mut events) = (Vec::new(), Vec::new(), Vec::new());
+        let now = self.clock.now();
         for identity in gone {
             let id = identity.value.id();
+            if let Some(told) = self.tell_deleted(hub, &identity.value, now).await? {
+                changes.push(told.fence);
+                events.push(told.event);
+            }
             changes.push(Change::Remove(
                 RecordKey::Identity(id.clone()),
                 identity.revision,
             ));
             announcements.push(Announcement::IdentityRemoved(id));
         }
-        let work = UnitOfWork::new(hub.name().clone(), changes).announcing(announcements);
+        let work = UnitOfWork::new(hub.name().clone(), changes)
+            .announcing(announcements)
+            .with_events(events);
         match self.store.commit(work).await {
             Ok(()) => {
                 for identity in gone {

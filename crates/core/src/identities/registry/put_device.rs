@@ -61,12 +61,15 @@ impl Registry {
 
             let mut changes = Vec::new();
             let mut announcements = announce_changed(before, &after, &modules);
+            let mut events = Vec::new();
             let id = IdentityId::from(after.id.clone());
             match &stored {
                 None => {
                     let mut twin = Twin::new(id, now);
                     change_twin(&mut twin, now)?;
-                    changes.push(insert(Identity::Device(after.clone())));
+                    let identity = Identity::Device(after.clone());
+                    events.extend(self.tell_created(hub, &identity, &twin, now));
+                    changes.push(insert(identity));
                     changes.push(Change::Insert(Record::Twin(twin)));
                 }
                 Some(device) => {
@@ -74,24 +77,29 @@ impl Registry {
                         Record::Identity(Identity::Device(after.clone())),
                         device.identity.revision,
                     ));
-                    let twin = self.changed_twin(hub, &id, &change_twin, now).await?;
-                    if let Some((change, announcement)) = twin {
-                        changes.push(change);
-                        announcements.extend(announcement);
+                    let changed = self.changed_twin(hub, &id, &change_twin, now).await?;
+                    if let Some(changed) = changed {
+                        changes.push(Change::Replace(
+                            Record::Twin(changed.twin),
+                            changed.revision,
+                        ));
+                        announcements.extend(changed.announcement);
+                        events.extend(changed.events);
                     }
                 }
             }
+            let mut work = UnitOfWork::new(hub.name().clone(), changes)
+                .announcing(announcements)
+                .with_events(events);
             let was_edge = before.is_some_and(|before| before.edge);
-            change_system_modules(
-                &mut changes,
-                &mut announcements,
-                was_edge,
-                &after,
-                &modules,
-                now,
-            );
+            if after.edge && !was_edge {
+                self.add_system_modules(hub, &mut work, &after, now);
+            }
+            if was_edge && !after.edge {
+                self.remove_system_modules(hub, &mut work, &modules, now)
+                    .await?;
+            }
 
-            let work = UnitOfWork::new(hub.name().clone(), changes).announcing(announcements);
             match self.store.commit(work).await {
                 Ok(()) => {
                     let (activity, queued_messages) = stored
@@ -111,6 +119,49 @@ impl Registry {
                 Err(CommitError::Store(error)) => return Err(error.into()),
             }
         }
+    }
+
+    /// The edge system modules come with the device's edge capability.
+    fn add_system_modules(
+        &self,
+        hub: &Hub,
+        work: &mut UnitOfWork,
+        device: &DeviceIdentity,
+        now: Timestamp,
+    ) {
+        for module in module::system_modules(&device.id, now) {
+            let twin = Twin::new(module.identity_id(), now);
+            let identity = Identity::Module(module);
+            let told = self.tell_created(hub, &identity, &twin, now);
+            work.events.extend(told);
+            work.changes.push(insert(identity));
+            work.changes.push(Change::Insert(Record::Twin(twin)));
+        }
+    }
+
+    /// They go with it, too.
+    async fn remove_system_modules(
+        &self,
+        hub: &Hub,
+        work: &mut UnitOfWork,
+        modules: &[Registered<ModuleIdentity>],
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let identities = modules.iter().map(|module| &module.identity);
+        for identity in identities.filter(|identity| identity.value.id.is_system()) {
+            let module = Identity::Module(identity.value.clone());
+            if let Some(told) = self.tell_deleted(hub, &module, now).await? {
+                work.changes.push(told.fence);
+                work.events.push(told.event);
+            }
+            let id = module.id();
+            work.changes.push(Change::Remove(
+                RecordKey::Identity(id.clone()),
+                identity.revision,
+            ));
+            work.announcements.push(Announcement::IdentityRemoved(id));
+        }
+        Ok(())
     }
 
     /// A parent scope must belong to an edge device that exists.
@@ -158,35 +209,4 @@ fn announce_changed(
         .chain(modules)
         .map(Announcement::IdentityChanged)
         .collect()
-}
-
-/// The edge system modules come and go with the device's edge capability.
-fn change_system_modules(
-    changes: &mut Vec<Change>,
-    announcements: &mut Vec<Announcement>,
-    was_edge: bool,
-    after: &DeviceIdentity,
-    modules: &[Registered<ModuleIdentity>],
-    now: Timestamp,
-) {
-    if after.edge && !was_edge {
-        for module in module::system_modules(&after.id, now) {
-            let twin = Twin::new(module.identity_id(), now);
-            changes.push(insert(Identity::Module(module)));
-            changes.push(Change::Insert(Record::Twin(twin)));
-        }
-    }
-    if was_edge && !after.edge {
-        for module in modules {
-            let identity = &module.identity;
-            if identity.value.id.is_system() {
-                let id = identity.value.identity_id();
-                changes.push(Change::Remove(
-                    RecordKey::Identity(id.clone()),
-                    identity.revision,
-                ));
-                announcements.push(Announcement::IdentityRemoved(id));
-            }
-        }
-    }
 }

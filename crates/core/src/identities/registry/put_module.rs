@@ -64,6 +64,8 @@ impl Registry {
             let id = after.identity_id();
             let mut announcements = Vec::new();
             let mut changes = Vec::new();
+            let mut events = Vec::new();
+            let identity = Identity::Module(after.clone());
             match stored {
                 None => {
                     let mut twin = Twin::new(id.clone(), now);
@@ -71,26 +73,40 @@ impl Registry {
                     // The fence makes two creations count each other.
                     let device_key = RecordKey::Identity(spec.device.clone().into());
                     changes.push(Change::Fence(device_key, device.identity.revision));
-                    changes.push(insert(Identity::Module(after.clone())));
+                    events.extend(self.tell_created(hub, &identity, &twin, now));
+                    changes.push(insert(identity));
                     changes.push(Change::Insert(Record::Twin(twin)));
                 }
                 Some(module) => {
                     announcements.push(Announcement::IdentityChanged(id.clone()));
+                    let changed = self.changed_twin(hub, &id, &change_twin, now).await?;
+                    match changed {
+                        Some(changed) => {
+                            let told = self.tell_updated_along(hub, &identity, &changed.twin, now);
+                            events.extend(told.into_iter().chain(changed.events));
+                            announcements.extend(changed.announcement);
+                            let twin = Record::Twin(changed.twin);
+                            changes.push(Change::Replace(twin, changed.revision));
+                        }
+                        None => {
+                            if let Some(told) = self.tell_updated(hub, &identity, now).await? {
+                                changes.push(told.fence);
+                                events.push(told.event);
+                            }
+                        }
+                    }
                     changes.push(Change::Replace(
-                        Record::Identity(Identity::Module(after.clone())),
+                        Record::Identity(identity),
                         module.identity.revision,
                     ));
-                    let twin = self.changed_twin(hub, &id, &change_twin, now).await?;
-                    if let Some((change, announcement)) = twin {
-                        changes.push(change);
-                        announcements.extend(announcement);
-                    }
                 }
             }
             let (activity, queued_messages) = stored
                 .map(|module| (module.activity, module.queued_messages))
                 .unwrap_or_default();
-            let work = UnitOfWork::new(hub.name().clone(), changes).announcing(announcements);
+            let work = UnitOfWork::new(hub.name().clone(), changes)
+                .announcing(announcements)
+                .with_events(events);
             match self.store.commit(work).await {
                 Ok(()) => {
                     let presence = self

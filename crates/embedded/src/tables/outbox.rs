@@ -1,0 +1,95 @@
+//! Events that wait for the event log.
+
+use rusqlite::{Connection, params};
+use twinhub_core::ids::HubName;
+use twinhub_core::ports::{OutboxEvent, StoreError};
+
+use super::HubNumber;
+use crate::errors::read_failed;
+use crate::records::{MessageRow, OutboxRow};
+
+/// A page ends behind so many bytes.
+const PAGE_BYTES: usize = 2 << 20;
+
+pub(crate) fn append(
+    connection: &Connection,
+    hub: HubNumber,
+    number: u64,
+    row: &OutboxRow,
+) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached(
+            "INSERT INTO outbox (number, hub, at, format, origin, properties, body)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        )?
+        .execute(params![
+            number.cast_signed(),
+            hub.0,
+            row.at,
+            row.message.format,
+            row.origin,
+            row.message.properties,
+            &row.message.body[..]
+        ])
+        .map(|_| ())
+}
+
+pub(crate) fn remove(
+    connection: &Connection,
+    hub: HubNumber,
+    through: u64,
+) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached("DELETE FROM outbox WHERE number <= ?1 AND hub = ?2")?
+        .execute([through.cast_signed(), hub.0])
+        .map(|_| ())
+}
+
+pub(crate) fn read_page(
+    connection: &Connection,
+    hub: &HubName,
+    after: u64,
+    limit: usize,
+) -> Result<Vec<OutboxEvent>, StoreError> {
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let mut statement = connection
+        .prepare_cached(
+            "SELECT number, at, format, origin, properties, body FROM outbox
+             WHERE number > ?1 AND hub = (SELECT id FROM hubs WHERE name = ?2)
+             ORDER BY number LIMIT ?3",
+        )
+        .map_err(read_failed)?;
+    let mut rows = statement
+        .query(params![after.cast_signed(), hub.as_str(), limit])
+        .map_err(read_failed)?;
+    let mut page = Vec::new();
+    let mut bytes = 0;
+    while let Some(row) = rows.next().map_err(read_failed)? {
+        let columns = || -> rusqlite::Result<(i64, OutboxRow)> {
+            let message = MessageRow {
+                format: row.get(2)?,
+                properties: row.get(4)?,
+                body: row.get::<_, Vec<u8>>(5)?.into(),
+            };
+            let (at, origin) = (row.get(1)?, row.get(3)?);
+            Ok((
+                row.get(0)?,
+                OutboxRow {
+                    at,
+                    origin,
+                    message,
+                },
+            ))
+        };
+        let (number, row) = columns().map_err(read_failed)?;
+        bytes += row.bytes();
+        page.push(OutboxEvent {
+            number: number.cast_unsigned(),
+            event: row.decode(number)?,
+        });
+        if bytes >= PAGE_BYTES {
+            break;
+        }
+    }
+    Ok(page)
+}
