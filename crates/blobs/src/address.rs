@@ -14,7 +14,7 @@ use twinhub_core::ports::{Container, ContainerAddress, ContainerError, Container
 use url::{Host, Url};
 
 use crate::client::NoDetours;
-use crate::container::StoredContainer;
+use crate::container::{Finish, StoredContainer};
 
 /// What may pass by itself is tried again for this long.
 const RETRY_FOR: Duration = Duration::from_secs(60);
@@ -48,15 +48,15 @@ impl Containers for Stores {
     ) -> Result<Arc<dyn Container>, ContainerError> {
         let url = Url::parse(address.expose())
             .map_err(|error| refused(format!("it is not a URI: {error}")))?;
-        let store: Arc<dyn ObjectStore> = match (url.scheme(), by) {
-            ("https" | "http", _) => self.azure(&url)?,
-            ("file", OpenedFor::Operator) => folder(&url)?,
+        let (store, finish) = match (url.scheme(), by) {
+            ("https" | "http", _) => (self.azure(&url)?, Finish::OnCondition),
+            ("file", OpenedFor::Operator) => (folder(&url)?, Finish::ByRenaming),
             ("file", OpenedFor::BackEnd) => {
                 return Err(refused("folders of the hub's machine are for its operator"));
             }
             _ => return Err(refused("it must begin with https://")),
         };
-        Ok(Arc::new(StoredContainer::new(store)))
+        Ok(Arc::new(StoredContainer::new(store, finish)))
     }
 }
 

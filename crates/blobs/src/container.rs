@@ -1,34 +1,79 @@
-//! Reading, writing and probing.
+//! Reading and probing; what a container begins to write.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use object_store::path::Path;
 use object_store::{
-    GetOptions, GetRange, MultipartUpload, ObjectStore, ObjectStoreExt as _, PutPayload,
+    GetOptions, GetRange, ObjectStore, ObjectStoreExt as _, PutMultipartOptions, PutPayload,
 };
 use tokio::task::JoinSet;
 use twinhub_core::ports::{BlobReader, BlobWriter, Container, ContainerError};
 
+use crate::client::OnlyNew;
 use crate::errors::told;
+use crate::writer::Writer;
 
 /// A blob is read in pieces of this many bytes: one that fails is read again,
 /// and a slow importer holds no connection open.
 const PIECE: u64 = 4 * 1024 * 1024;
-/// Blocks on their way at once.
-const IN_FLIGHT: usize = 4;
 /// What the probe writes and deletes.
 const PROBE: &str = "twinhub-probe.tmp";
+/// Tells blobs from each other that get their name once they are whole.
+static UNFINISHED: AtomicU64 = AtomicU64::new(0);
+
+/// How a store makes a blob only if there is none of its name.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Finish {
+    /// It is asked to: [`OnlyNew`].
+    OnCondition,
+    /// The blob gets its name once it is whole.
+    ByRenaming,
+}
 
 /// A container of an object store.
 pub(crate) struct StoredContainer {
     store: Arc<dyn ObjectStore>,
+    finish: Finish,
 }
 
 impl StoredContainer {
-    pub(crate) fn new(store: Arc<dyn ObjectStore>) -> Self {
-        StoredContainer { store }
+    pub(crate) fn new(store: Arc<dyn ObjectStore>, finish: Finish) -> Self {
+        StoredContainer { store, finish }
+    }
+
+    async fn writer(
+        &self,
+        blob: &str,
+        is_new: bool,
+    ) -> Result<Box<dyn BlobWriter>, ContainerError> {
+        let told = |error| told(blob, &error);
+        let mut options = PutMultipartOptions::default();
+        let mut at = path_of(blob)?;
+        let mut rename_to = None;
+        match self.finish {
+            _ if !is_new => {}
+            Finish::OnCondition => drop(options.extensions.insert(OnlyNew)),
+            Finish::ByRenaming => {
+                let number = UNFINISHED.fetch_add(1, Ordering::Relaxed);
+                let process = std::process::id();
+                let unfinished = path_of(&format!("{blob}.{process}-{number}.tmp"))?;
+                rename_to = Some(std::mem::replace(&mut at, unfinished));
+            }
+        }
+        let upload = self.store.put_multipart_opts(&at, options).await;
+        Ok(Box::new(Writer {
+            store: self.store.clone(),
+            blob: blob.to_owned(),
+            at,
+            rename_to,
+            is_new,
+            upload: Some(upload.map_err(told)?),
+            parts: JoinSet::new(),
+            is_empty: true,
+        }))
     }
 }
 
@@ -49,16 +94,19 @@ impl Container for StoredContainer {
     }
 
     async fn write(&self, blob: &str) -> Result<Box<dyn BlobWriter>, ContainerError> {
-        let path = path_of(blob)?;
-        let upload = self.store.put_multipart(&path).await;
-        Ok(Box::new(Writer {
-            store: self.store.clone(),
-            blob: blob.to_owned(),
-            path,
-            upload: Some(upload.map_err(|error| told(blob, &error))?),
-            parts: JoinSet::new(),
-            is_empty: true,
-        }))
+        self.writer(blob, false).await
+    }
+
+    async fn write_new(&self, blob: &str) -> Result<Box<dyn BlobWriter>, ContainerError> {
+        self.writer(blob, true).await
+    }
+
+    async fn contains(&self, blob: &str) -> Result<bool, ContainerError> {
+        match self.store.head(&path_of(blob)?).await {
+            Ok(_) => Ok(true),
+            Err(object_store::Error::NotFound { .. }) => Ok(false),
+            Err(error) => Err(told(blob, &error)),
+        }
     }
 
     async fn probe(&self) -> Result<(), ContainerError> {
@@ -108,77 +156,6 @@ impl BlobReader for Reader {
     }
 }
 
-struct Writer {
-    store: Arc<dyn ObjectStore>,
-    blob: String,
-    path: Path,
-    /// Until it is finished or dropped.
-    upload: Option<Box<dyn MultipartUpload>>,
-    parts: JoinSet<object_store::Result<()>>,
-    is_empty: bool,
-}
-
-impl Writer {
-    /// Waits until at most `left` blocks are on their way.
-    async fn wait(&mut self, left: usize) -> Result<(), ContainerError> {
-        while self.parts.len() > left {
-            match self.parts.join_next().await {
-                Some(Ok(Ok(()))) | None => {}
-                Some(Ok(Err(error))) => return Err(told(&self.blob, &error)),
-                Some(Err(error)) => return Err(told(&self.blob, &error.into())),
-            }
-        }
-        Ok(())
-    }
-}
-
-#[async_trait]
-impl BlobWriter for Writer {
-    async fn put(&mut self, bytes: Bytes) -> Result<(), ContainerError> {
-        if bytes.is_empty() {
-            return Ok(());
-        }
-        self.wait(IN_FLIGHT - 1).await?;
-        if let Some(upload) = &mut self.upload {
-            self.is_empty = false;
-            self.parts.spawn(upload.put_part(bytes.into()));
-        }
-        Ok(())
-    }
-
-    async fn finish(mut self: Box<Self>) -> Result<(), ContainerError> {
-        self.wait(0).await?;
-        let Some(mut upload) = self.upload.take() else {
-            return Ok(());
-        };
-        let done = if self.is_empty {
-            // Stores differ in what no blocks at all make.
-            let aborted = upload.abort().await;
-            match aborted {
-                Ok(()) => self.store.put(&self.path, PutPayload::new()).await,
-                Err(error) => Err(error),
-            }
-        } else {
-            upload.complete().await
-        };
-        done.map(|_| ()).map_err(|error| told(&self.blob, &error))
-    }
-}
-
-/// Blocks that were never made a blob are taken away by Azure after a week;
-/// a folder's unfinished file has to go.
-impl Drop for Writer {
-    fn drop(&mut self) {
-        if let Some(mut upload) = self.upload.take()
-            && let Ok(runtime) = tokio::runtime::Handle::try_current()
-        {
-            runtime.spawn(async move {
-                let _ = upload.abort().await;
-            });
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -186,7 +163,8 @@ mod tests {
     fn container() -> (tempfile::TempDir, StoredContainer) {
         let folder = tempfile::tempdir().unwrap();
         let store = object_store::local::LocalFileSystem::new_with_prefix(folder.path());
-        (folder, StoredContainer::new(Arc::new(store.unwrap())))
+        let container = StoredContainer::new(Arc::new(store.unwrap()), Finish::ByRenaming);
+        (folder, container)
     }
 
     async fn write(container: &StoredContainer, blob: &str, blocks: &[&'static [u8]]) {
@@ -248,6 +226,27 @@ mod tests {
         assert_eq!(read(&container, "devices.txt").await.unwrap(), b"old");
         writer.finish().await.unwrap();
         assert_eq!(read(&container, "devices.txt").await.unwrap(), b"new");
+    }
+
+    #[tokio::test]
+    async fn a_new_blob_does_not_take_the_place_of_another() {
+        for first in [b"first".as_slice(), b""] {
+            let (folder, container) = container();
+            let mut late = container.write_new("hub/05.json").await.unwrap();
+            assert!(!container.contains("hub/05.json").await.unwrap());
+            let mut early = container.write_new("hub/05.json").await.unwrap();
+            early.put(Bytes::from_static(first)).await.unwrap();
+            early.finish().await.unwrap();
+            assert!(container.contains("hub/05.json").await.unwrap());
+
+            late.put(Bytes::from_static(b"second")).await.unwrap();
+            let refused = late.finish().await;
+
+            assert!(matches!(refused, Err(ContainerError::Failed { .. })));
+            assert_eq!(read(&container, "hub/05.json").await.unwrap(), first);
+            let left = std::fs::read_dir(folder.path().join("hub")).unwrap();
+            assert_eq!(left.count(), 1);
+        }
     }
 
     #[tokio::test]

@@ -12,6 +12,7 @@ pub(crate) fn told(blob: &str, error: &Error) -> ContainerError {
             ContainerError::Refused { blob }
         }
         Error::Precondition { .. } => failed(blob, "it was replaced while it was read"),
+        Error::AlreadyExists { .. } => failed(blob, "somebody else has written it meanwhile"),
         Error::InvalidPath { .. } => failed(blob, "its name can't be used"),
         // Their texts may hold addresses: what is shown is made here.
         _ => failed(blob, "it could not be reached, or answered with an error"),

@@ -8,12 +8,14 @@
 //! |---|---|
 //! | `address` | what an address means, and who may use it |
 //! | `client` | the HTTP client |
-//! | `container` | reading, writing and probing |
+//! | `container` | reading and probing |
+//! | `writer` | writing |
 //! | `errors` | what went wrong, in core's words |
 
 mod address;
 mod client;
 mod container;
 mod errors;
+mod writer;
 
 pub use address::{BlobSettings, Stores};

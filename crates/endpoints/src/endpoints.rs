@@ -8,26 +8,24 @@ use twinhub_core::ports::{Containers, FailureReason, Target, Targets};
 use twinhub_core::routing::{Endpoint, EndpointTarget};
 use twinhub_core::time::Clock;
 
+use crate::storage::Storage;
 use crate::unavailable::Unavailable;
 
 /// Ways to endpoints of every kind.
 pub struct Endpoints {
-    _containers: Arc<dyn Containers>,
-    _clock: Arc<dyn Clock>,
+    containers: Arc<dyn Containers>,
+    clock: Arc<dyn Clock>,
 }
 
 impl Endpoints {
     /// Ways to endpoints. Blobs go to `containers`; `clock` says when.
     pub fn new(containers: Arc<dyn Containers>, clock: Arc<dyn Clock>) -> Self {
-        Endpoints {
-            _containers: containers,
-            _clock: clock,
-        }
+        Endpoints { containers, clock }
     }
 }
 
 impl Targets for Endpoints {
-    fn open(&self, _hub: &Hub, endpoint: &Endpoint, _partition: PartitionId) -> Box<dyn Target> {
+    fn open(&self, hub: &Hub, endpoint: &Endpoint, partition: PartitionId) -> Box<dyn Target> {
         let unavailable = || {
             Box::new(Unavailable::new(
                 FailureReason::Failed,
@@ -35,7 +33,13 @@ impl Targets for Endpoints {
             ))
         };
         match &endpoint.target {
-            EndpointTarget::Storage(_) => unavailable(),
+            EndpointTarget::Storage(target) => Box::new(Storage::new(
+                self.containers.clone(),
+                self.clock.clone(),
+                hub.name(),
+                target,
+                partition,
+            )),
             EndpointTarget::Amqp(_) => unavailable(),
             EndpointTarget::Webhook(_) => unavailable(),
             EndpointTarget::Nats(_) => unavailable(),

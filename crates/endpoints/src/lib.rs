@@ -8,9 +8,13 @@
 //! | Module | What it holds |
 //! |---|---|
 //! | `endpoints` | which kind is written by what |
+//! | `storage` | blobs of JSON lines and of Avro |
 //! | `unavailable` | an endpoint that can't be written |
 
 mod endpoints;
+#[cfg(test)]
+mod samples;
+mod storage;
 mod unavailable;
 
 pub use endpoints::Endpoints;

@@ -10,11 +10,7 @@ pub(crate) struct Unavailable(DeliveryFailure);
 impl Unavailable {
     /// Every delivery fails for this reason.
     pub(crate) fn new(reason: FailureReason, detail: String) -> Self {
-        Unavailable(DeliveryFailure {
-            delivered: 0,
-            reason,
-            detail,
-        })
+        Unavailable(DeliveryFailure::new(reason, detail))
     }
 }
 

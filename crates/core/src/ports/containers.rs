@@ -94,6 +94,14 @@ pub trait Container: Send + Sync {
     /// has its name stays until then.
     async fn write(&self, blob: &str) -> Result<Box<dyn BlobWriter>, ContainerError>;
 
+    /// Begins to write a blob that is not there yet. Nobody sees it before it
+    /// is finished, and if there is one of its name by then, finishing fails
+    /// and that one stays.
+    async fn write_new(&self, blob: &str) -> Result<Box<dyn BlobWriter>, ContainerError>;
+
+    /// Whether there is a blob of that name.
+    async fn contains(&self, blob: &str) -> Result<bool, ContainerError>;
+
     /// Finds out whether blobs can be written and deleted, with one that nobody
     /// else has.
     async fn probe(&self) -> Result<(), ContainerError>;
@@ -115,6 +123,7 @@ pub trait BlobWriter: Send {
     /// Appends bytes, some megabytes at most. Waits while much is on its way.
     async fn put(&mut self, bytes: Bytes) -> Result<(), ContainerError>;
 
-    /// Makes the blob visible, in place of what had its name.
+    /// Makes the blob visible: in place of what had its name, or not at all if
+    /// it was to be a new one.
     async fn finish(self: Box<Self>) -> Result<(), ContainerError>;
 }
