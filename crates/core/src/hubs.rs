@@ -27,6 +27,8 @@ pub use self::tier::{Sku, Tier, UnknownSku};
 mod authorities;
 mod consumer_groups;
 mod routing;
+#[cfg(test)]
+mod testing;
 mod tier;
 
 /// What a hub is set to; comes from configuration at each start.

@@ -23,6 +23,7 @@
 //! | [`connection_events`] | what readers are told of connections |
 //! | [`notifications`] | what readers are told of changes of identities and twins |
 //! | [`faults`] | faults on demand, for those who test clients |
+//! | `metrics` | the names of core's metrics |
 //! | [`ports`] | what an engine provides |
 
 pub mod access;
@@ -42,8 +43,9 @@ pub mod ids;
 pub mod keys;
 pub mod messages;
 pub mod methods;
-pub mod policies;
+mod metrics;
 pub mod notifications;
+pub mod policies;
 pub mod ports;
 pub mod presence;
 pub mod query;

@@ -1,0 +1,99 @@
+//! The names of core's metrics.
+
+use std::time::Duration;
+
+use metrics::{Counter, Gauge, Histogram, counter, gauge, histogram};
+
+use crate::ids::HubName;
+use crate::ports::FailureReason;
+use crate::routing::Endpoint;
+
+/// Events that custom endpoints accepted.
+const DELIVERED: &str = "twinhub_routing_delivered_total";
+/// How long the oldest event of each delivery took from the hub to the
+/// endpoint, in seconds.
+const LATENCY: &str = "twinhub_routing_latency_seconds";
+/// Deliveries that failed and are tried again, by reason.
+const FAILURES: &str = "twinhub_routing_failures_total";
+/// Events that an endpoint can never take, which are left out.
+const INVALID: &str = "twinhub_routing_invalid_total";
+/// Events that went with the backlog's retention before they were delivered.
+const DROPPED: &str = "twinhub_routing_dropped_total";
+/// Events that are damaged on the disk, which are left out.
+const DAMAGED: &str = "twinhub_routing_damaged_total";
+/// Events that wait.
+const WAITING: &str = "twinhub_routing_backlog_events";
+/// Bytes of the disk that an endpoint's backlog takes.
+const BACKLOG_BYTES: &str = "twinhub_routing_backlog_bytes";
+/// 1 while an endpoint refuses events.
+const REFUSING: &str = "twinhub_routing_endpoint_refusing";
+
+/// The handles of one endpoint's metrics, by hub, endpoint and kind.
+pub(crate) struct DeliveryMetrics {
+    labels: [(&'static str, String); 3],
+    delivered: Counter,
+    latency: Histogram,
+    invalid: Counter,
+    dropped: Counter,
+    damaged: Counter,
+    waiting: Gauge,
+    backlog_bytes: Gauge,
+    refusing: Gauge,
+}
+
+impl DeliveryMetrics {
+    pub(crate) fn of(hub: &HubName, endpoint: &Endpoint) -> Self {
+        let labels = [
+            ("hub", hub.to_string()),
+            ("endpoint", endpoint.name.to_string()),
+            ("kind", endpoint.target.kind().to_owned()),
+        ];
+        DeliveryMetrics {
+            delivered: counter!(DELIVERED, &labels),
+            latency: histogram!(LATENCY, &labels),
+            invalid: counter!(INVALID, &labels),
+            dropped: counter!(DROPPED, &labels),
+            damaged: counter!(DAMAGED, &labels),
+            waiting: gauge!(WAITING, &labels),
+            backlog_bytes: gauge!(BACKLOG_BYTES, &labels),
+            refusing: gauge!(REFUSING, &labels),
+            labels,
+        }
+    }
+
+    /// The endpoint accepted events; the oldest came so long ago.
+    pub(crate) fn delivered(&self, events: u64, latency: Duration) {
+        self.delivered.increment(events);
+        self.latency.record(latency.as_secs_f64());
+    }
+
+    /// A delivery failed, and is tried again.
+    pub(crate) fn failed(&self, reason: FailureReason) {
+        let [hub, endpoint, kind] = self.labels.clone();
+        let reason = ("reason", reason.last_known_error().to_owned());
+        counter!(FAILURES, &[hub, endpoint, kind, reason]).increment(1);
+    }
+
+    /// An event can never be delivered.
+    pub(crate) fn invalid(&self) {
+        self.invalid.increment(1);
+    }
+
+    /// Events went before they were delivered.
+    pub(crate) fn dropped(&self, events: u64) {
+        self.dropped.increment(events);
+    }
+
+    /// Events are damaged.
+    pub(crate) fn damaged(&self, events: u64) {
+        self.damaged.increment(events);
+    }
+
+    /// What waits, and whether the endpoint refuses it.
+    #[expect(clippy::cast_precision_loss, reason = "a gauge is a float")]
+    pub(crate) fn backlog(&self, events: u64, bytes: u64, refusing: bool) {
+        self.waiting.set(events as f64);
+        self.backlog_bytes.set(bytes as f64);
+        self.refusing.set(if refusing { 1.0 } else { 0.0 });
+    }
+}
