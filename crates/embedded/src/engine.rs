@@ -24,6 +24,10 @@ use twinhub_core::twins::Twin;
 use crate::checkpointer::{self, CheckpointSignal, Checkpointer, LongRead};
 use crate::counts::Counts;
 use crate::errors::read_failed;
+use crate::indexes::book::IndexBook;
+use crate::indexes::builder::IndexBuilder;
+use crate::indexes::demand::Demand;
+use crate::indexes::{self, IndexSettings, QueryIndex};
 use crate::open::{OpenError, StateFile};
 use crate::point_reads::PointReads;
 use crate::readers::Readers;
@@ -42,29 +46,42 @@ const ACTIVITY_PER_UNIT: usize = 500;
 /// Dropping it waits until what is queued is written.
 pub struct Engine {
     // In the order in which they end: the last connection to go tidies up.
+    index_builder: IndexBuilder,
     writer: Writer,
     checkpointer: Checkpointer,
     readers: Readers,
     point_reads: PointReads,
     counts: Arc<Counts>,
     session_writes: SessionWrites,
+    outbox: watch::Receiver<u64>,
     file: StateFile,
     checkpoint: Arc<CheckpointSignal>,
+    demand: Arc<Demand>,
 }
 
 impl Engine {
-    outbox: watch::Receiver<u64>,
     /// Opens the state in `folder`, which is made if it is missing.
     /// Announcements of what is committed go to `sessions`.
     ///
     /// The caller holds the folder's lock: two engines on one folder would
     /// each miss what the other does.
     pub fn open(folder: &Path, sessions: Arc<dyn Sessions>) -> Result<Self, OpenError> {
+        Engine::open_with(folder, sessions, IndexSettings::default())
+    }
+
+    /// Opens the state as [`open`](Engine::open) does, with settings for the
+    /// indexes of queries.
+    pub fn open_with(
+        folder: &Path,
+        sessions: Arc<dyn Sessions>,
+        indexes: IndexSettings,
+    ) -> Result<Self, OpenError> {
         let (file, connection) = StateFile::open(folder)?;
         let refused = |error| file.refused(error);
         let last_revision = schema::last_revision(&connection).map_err(refused)?;
         let counts = Arc::new(Counts::default());
         counts.load(&connection).map_err(refused)?;
+        let book = IndexBook::load(&connection).map_err(refused)?;
         let readers = Readers::start(&file)?;
         let point_reads = PointReads::open(&file)?;
         let signal = Arc::new(CheckpointSignal::default());
@@ -73,31 +90,37 @@ impl Engine {
         let checkpoints = file.checkpointer(checkpointer::PATIENCE).map_err(refused)?;
         let checkpointer =
             Checkpointer::start(checkpoints, signal.clone()).map_err(OpenError::Thread)?;
+        let (outbox, outbox_commits) = watch::channel(0);
         let workbench = Workbench {
             connection,
             file: file.clone(),
             counts: counts.clone(),
             sessions,
             checkpoint: signal.clone(),
+            outbox,
+            indexes: book,
         };
         let writer =
             Writer::start(workbench, last_revision.cast_unsigned()).map_err(OpenError::Thread)?;
+        let demand = Arc::new(Demand::new(indexes));
+        let index_builder = IndexBuilder::start(&file, writer.handle(), demand.clone())?;
         Ok(Engine {
+            index_builder,
             writer,
             checkpointer,
             readers,
             point_reads,
             counts,
             session_writes: SessionWrites::default(),
+            outbox: outbox_commits,
             file,
-        let (outbox, outbox_commits) = watch::channel(0);
             checkpoint: signal,
+            demand,
         })
     }
 
     /// Reads a row or two, here and now.
     pub(crate) fn read_point<T>(
-            outbox,
         &self,
         read: impl FnOnce(&Connection) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
@@ -112,7 +135,16 @@ impl Engine {
         self.readers.read(read).await
     }
 
-            outbox: outbox_commits,
+    /// Writes a unit, durably, or none of it.
+    pub(crate) async fn write(&self, unit: Unit) -> Result<(), CommitError> {
+        self.writer.commit(unit).await
+    }
+
+    /// Moves with every commit that put events into an outbox.
+    pub(crate) fn outbox_watch(&self) -> watch::Receiver<u64> {
+        self.outbox.clone()
+    }
+
     /// Returns when what is queued now is written or refused.
     async fn pass_queued(&self, hub: &HubName) -> Result<(), StoreError> {
         match self.writer.commit(Unit::empty(hub.clone())).await {
@@ -120,6 +152,18 @@ impl Engine {
             Err(CommitError::Store(error)) => Err(error),
             Err(CommitError::Conflict(_)) => unreachable!("it has no precondition"),
         }
+    }
+
+    /// What queries looked for.
+    pub(crate) fn demand(&self) -> &Arc<Demand> {
+        &self.demand
+    }
+
+    /// The indexes of a hub's twins that were made for its queries.
+    pub async fn query_indexes(&self, hub: &HubName) -> Result<Vec<QueryIndex>, StoreError> {
+        let hub = hub.clone();
+        self.read(move |connection| indexes::of_hub(connection, &hub).map_err(read_failed))
+            .await
     }
 
     /// A connection for one long read, and what keeps the checkpointer from
@@ -135,21 +179,12 @@ impl Engine {
         act: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, StoreError> {
         self.writer.pause(act).await
-    /// Writes a unit, durably, or none of it.
-    pub(crate) async fn write(&self, unit: Unit) -> Result<(), CommitError> {
-        self.writer.commit(unit).await
-    }
-
-    /// Moves with every commit that put events into an outbox.
-    pub(crate) fn outbox_watch(&self) -> watch::Receiver<u64> {
-        self.outbox.clone()
-    }
-
     }
 
     /// Takes nothing more; returns when everything queued is on disk or
     /// refused. What comes later is told [`StoreError::closed`].
     pub async fn close(&self) {
+        self.index_builder.close().await;
         self.writer.close().await;
         self.checkpointer.close().await;
         self.point_reads.close();

@@ -17,6 +17,7 @@
 //! | `queues` | the port's part for cloud-to-device messages |
 //! | `outbox` | the port's part for events that the hub makes |
 //! | `queries` | the query port |
+//! | [`indexes`](IndexSettings), `documents` | which twins have which values |
 //! | `point_reads`, `readers`, `checkpointer` | the other connections |
 //! | `tables`, `records` | rows, and the versioned shapes in them |
 //! | `snapshot` | all identities of one moment, for exports |
@@ -30,15 +31,17 @@ mod backlogs;
 mod backup;
 mod checkpointer;
 mod counts;
+mod documents;
 mod engine;
 mod errors;
 mod events;
+mod indexes;
 mod metrics;
 mod open;
+mod outbox;
 mod point_reads;
 mod queries;
 mod queues;
-mod outbox;
 mod readers;
 mod records;
 mod schema;
@@ -52,5 +55,6 @@ pub use backlogs::LocalBacklogs;
 pub use backup::{BackupError, FORMATS, Formats, Moment, Part};
 pub use engine::Engine;
 pub use events::{EventSettings, LocalEventLog, OpenEventsError};
+pub use indexes::{IndexSettings, QueryIndex};
 pub use open::OpenError;
 pub use sessions::LocalSessions;

@@ -1,11 +1,13 @@
-//! The query port: many twins, narrowed down by SQLite.
+//! The query port: many twins, narrowed down by SQLite or found by an index.
 
 use async_trait::async_trait;
 use twinhub_core::ids::{HubName, IdentityId};
 use twinhub_core::ports::{QueryStore, Scan, Slice, StoreError};
 
 use crate::engine::Engine;
-use crate::tables::scan;
+use crate::indexes::lookup::lookup;
+use crate::indexes::metrics;
+use crate::tables::scan::{self, Asked};
 
 #[async_trait]
 impl QueryStore for Engine {
@@ -17,7 +19,22 @@ impl QueryStore for Engine {
         limit: usize,
     ) -> Result<Slice, StoreError> {
         let (hub, scan, after) = (hub.clone(), scan.clone(), after.cloned());
-        self.read(move |connection| scan::read(connection, &hub, &scan, after.as_ref(), limit))
-            .await
+        let demand = self.demand().clone();
+        self.read(move |connection| {
+            let lookups: Vec<_> = scan.conditions.iter().filter_map(lookup).collect();
+            let settings = demand.settings();
+            let asked = Asked {
+                hub: &hub,
+                scan: &scan,
+                after: after.as_ref(),
+                limit,
+                lookups: &lookups,
+            };
+            let (slice, account) = scan::read(connection, &asked, settings)?;
+            metrics::read(&hub, &account);
+            demand.note(&hub, &lookups, account);
+            Ok(slice)
+        })
+        .await
     }
 }

@@ -17,14 +17,15 @@ use twinhub_core::routing::RoutingSettings;
 use twinhub_core::transfer::TransferBook;
 use twinhub_core::twins::Twin;
 
+use crate::documents::Paths;
 use crate::errors::unreadable;
 
-mod queues;
 mod outbox;
+mod queues;
 pub(crate) mod v1;
 
-pub(crate) use self::queues::{FeedbackBookRow, FeedbackRow, MessageRow, QueueRow};
 pub(crate) use self::outbox::OutboxRow;
+pub(crate) use self::queues::{FeedbackBookRow, FeedbackRow, MessageRow, QueueRow};
 
 /// A hub's columns.
 #[derive(Debug, Clone)]
@@ -225,10 +226,22 @@ impl TwinRow {
     }
 }
 
+/// What of documents is decoded; the whole where nothing is said.
+#[derive(Debug, Default)]
+pub(crate) struct OnlyPaths {
+    pub tags: Option<Paths>,
+    pub desired: Option<Paths>,
+    pub reported: Option<Paths>,
+}
+
 impl TwinPartsRow {
-    pub(crate) fn decode(self, id: IdentityId) -> Result<ports::TwinRow, StoreError> {
+    pub(crate) fn decode(
+        self,
+        id: IdentityId,
+        only: &OnlyPaths,
+    ) -> Result<ports::TwinRow, StoreError> {
         let decoded = match self.format {
-            v1::FORMAT => v1::decode_twin_parts(&self, &id),
+            v1::FORMAT => v1::decode_twin_parts(&self, &id, only),
             _ => None,
         };
         decoded.ok_or_else(|| unreadable(format_args!("twin {id}"), self.format))

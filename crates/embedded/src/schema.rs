@@ -18,7 +18,10 @@ pub(crate) const APPLICATION_ID: i64 = 0x5477_4862;
 /// `module` is empty for devices. `revision` is the write a row stems from.
 /// The counts in `hubs` move in the transaction that moves the identities, so
 /// that opening a large hub counts nothing. `doc`, `tags`, `desired`,
-/// `reported` are JSON text, so that expression indexes can reach into them.
+/// `reported` are JSON text, so that SQL can reach into them. What is at a path
+/// that queries use is in `query_values`, too, for identities up to `built`,
+/// or for all if that is NULL; ids of indexes are not used twice, for values
+/// go later than their index.
 const TABLES: &str = "
 CREATE TABLE IF NOT EXISTS meta (
     name TEXT PRIMARY KEY NOT NULL,
@@ -165,9 +168,6 @@ CREATE TABLE IF NOT EXISTS feedback (
 ) STRICT;
 
 CREATE INDEX IF NOT EXISTS feedback_by_hub ON feedback (hub, number);
-";
-
-/// What a file holds.
 
 CREATE TABLE IF NOT EXISTS outbox (
     number INTEGER PRIMARY KEY,
@@ -195,6 +195,9 @@ CREATE TABLE IF NOT EXISTS query_values (
     identity INTEGER NOT NULL,
     PRIMARY KEY (index_id, value, identity)
 ) STRICT, WITHOUT ROWID;
+";
+
+/// What a file holds.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Found {
     /// Nothing yet.

@@ -11,6 +11,7 @@ pub(crate) mod documents;
 pub(crate) mod feedback;
 pub(crate) mod hubs;
 pub(crate) mod identities;
+pub(crate) mod indexes;
 pub(crate) mod outbox;
 pub(crate) mod queues;
 pub(crate) mod scan;
@@ -23,7 +24,7 @@ pub(crate) mod twins;
 pub(crate) struct HubNumber(pub i64);
 
 /// An identity's number: what belongs to it hangs on this.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct IdentityNumber(pub i64);
 
 /// The two columns that name an identity; a device's module is empty.

@@ -15,6 +15,7 @@ use twinhub_core::ports::{
 use twinhub_core::presence::Activity;
 
 use crate::counts::CountChange;
+use crate::indexes::book::IndexBook;
 use crate::records::{
     DocumentRow, FeedbackBookRow, FeedbackRow, HubRow, IdentityRow, MessageRow, OutboxRow,
     QueueRow, TwinRow,
@@ -34,8 +35,8 @@ pub(crate) struct Unit {
     pub hub: HubName,
     pub announcements: Vec<Announcement>,
     steps: Vec<Step>,
-    /// Held until the unit is written or refused.
     events: Vec<OutboxRow>,
+    /// Held until the unit is written or refused.
     _in_flight: Option<InFlight>,
 }
 
@@ -72,8 +73,8 @@ enum Step {
     RemoveSession(IdentityId, SessionNumber),
     PutActivity(IdentityId, Activity),
     Queues(QueueStep),
-}
     RemoveFromOutbox(u64),
+}
 
 enum Row {
     Hub(HubRow),
@@ -94,8 +95,8 @@ impl Unit {
             hub: work.hub,
             announcements: work.announcements,
             steps: work.changes.into_iter().map(Step::of).collect(),
-        }
             events: work.events.iter().map(OutboxRow::encode).collect(),
+        }
     }
 
     /// Nothing: done when everything that was queued before it is.
@@ -104,12 +105,11 @@ impl Unit {
             hub,
             announcements: Vec::new(),
             steps: Vec::new(),
-            _in_flight: None,
             events: Vec::new(),
+            _in_flight: None,
         }
     }
 
-    /// Writes the activity of those that exist.
     /// Removes from the outbox what was told, up to this event.
     pub(crate) fn of_told(hub: HubName, through: u64) -> Self {
         Unit {
@@ -118,6 +118,7 @@ impl Unit {
         }
     }
 
+    /// Writes the activity of those that exist.
     pub(crate) fn of_activity(hub: HubName, batch: Vec<(IdentityId, Activity)>) -> Self {
         let steps = batch.into_iter();
         Unit {
@@ -126,8 +127,8 @@ impl Unit {
             steps: steps
                 .map(|(id, activity)| Step::PutActivity(id, activity))
                 .collect(),
-            _in_flight: None,
             events: Vec::new(),
+            _in_flight: None,
         }
     }
 
@@ -209,12 +210,14 @@ fn conflict(key: RecordKey) -> Refused {
 pub(crate) fn apply(
     connection: &Connection,
     sessions: &dyn Sessions,
+    indexes: &IndexBook,
     unit: &Unit,
     last_revision: &mut u64,
 ) -> Result<CountChange, Refused> {
     let mut application = Application {
         connection,
         sessions,
+        indexes,
         hub: &unit.hub,
         number: None,
         last_revision,
@@ -223,15 +226,16 @@ pub(crate) fn apply(
     for step in &unit.steps {
         application.step(step)?;
     }
-    Ok(application.counts)
-}
-
     for event in &unit.events {
         application.put_into_outbox(event)?;
     }
+    Ok(application.counts)
+}
+
 struct Application<'a> {
     connection: &'a Connection,
     sessions: &'a dyn Sessions,
+    indexes: &'a IndexBook,
     hub: &'a HubName,
     /// The hub's number, once looked up.
     number: Option<HubNumber>,
@@ -260,14 +264,14 @@ impl Application<'_> {
                 Ok(())
             }
             Step::Queues(step) => self.queue_step(step),
-            Step::PutActivity(id, activity) => {
-                if let Some(identity) = self.find(id)? {
-                    tables::activity::put(self.connection, identity.number, *activity)?;
-                }
             Step::RemoveFromOutbox(through) => {
                 tables::outbox::remove(self.connection, self.hub()?, *through)?;
                 Ok(())
             }
+            Step::PutActivity(id, activity) => {
+                if let Some(identity) = self.find(id)? {
+                    tables::activity::put(self.connection, identity.number, *activity)?;
+                }
                 Ok(())
             }
         }
@@ -297,8 +301,9 @@ impl Application<'_> {
                 tables::identities::insert(connection, self.hub()?, id, row, to)?
             }
             (RecordKey::Twin(id), Row::Twin(row)) => {
-                let identity = self.existing(id)?.number;
-                tables::twins::insert(connection, self.hub()?, identity, row, to)?
+                let (hub, identity) = (self.hub()?, self.existing(id)?.number);
+                self.indexes.inserted(connection, hub, identity, row)?;
+                tables::twins::insert(connection, hub, identity, row, to)?
             }
             (RecordKey::Queue(id), Row::Queue(row)) => {
                 let identity = self.existing(id)?.number;
@@ -340,7 +345,9 @@ impl Application<'_> {
             }
             (RecordKey::Twin(id), Row::Twin(row)) => match self.find(id)? {
                 Some(identity) => {
-                    tables::twins::replace(connection, identity.number, row, from, to)?
+                    let (hub, number) = (self.hub()?, identity.number);
+                    self.indexes.replaced(connection, hub, number, Some(row))?;
+                    tables::twins::replace(connection, number, row, from, to)?
                 }
                 None => false,
             },
@@ -382,11 +389,18 @@ impl Application<'_> {
             RecordKey::Identity(id) => {
                 let identity = self.at(id, from)?;
                 self.counts += -CountChange::one(id, identity.enabled);
+                let hub = self.hub()?;
+                self.indexes
+                    .replaced(connection, hub, identity.number, None)?;
                 tables::identities::remove(connection, identity.number)?;
                 true
             }
             RecordKey::Twin(id) => match self.find(id)? {
-                Some(identity) => tables::twins::remove(connection, identity.number, from)?,
+                Some(identity) => {
+                    let (hub, number) = (self.hub()?, identity.number);
+                    self.indexes.replaced(connection, hub, number, None)?;
+                    tables::twins::remove(connection, number, from)?
+                }
                 None => false,
             },
             RecordKey::Queue(id) => match self.find(id)? {
@@ -441,6 +455,12 @@ impl Application<'_> {
         require(unchanged, key)
     }
 
+    fn put_into_outbox(&mut self, event: &OutboxRow) -> Result<(), Refused> {
+        let number = self.next_revision().0;
+        tables::outbox::append(self.connection, self.hub()?, number, event)?;
+        Ok(())
+    }
+
     fn require_current(&self, id: &IdentityId, session: SessionNumber) -> Result<(), Refused> {
         let current = self.sessions.is_current(self.hub, id, session);
         require(current, &RecordKey::Session(id.clone()))
@@ -455,12 +475,6 @@ impl Application<'_> {
     fn hub(&mut self) -> Result<HubNumber, Refused> {
         if self.number.is_none() {
             self.number = tables::hubs::number(self.connection, self.hub)?;
-    fn put_into_outbox(&mut self, event: &OutboxRow) -> Result<(), Refused> {
-        let number = self.next_revision().0;
-        tables::outbox::append(self.connection, self.hub()?, number, event)?;
-        Ok(())
-    }
-
         }
         self.number.ok_or_else(|| conflict(RecordKey::Hub))
     }

@@ -18,6 +18,7 @@ use twinhub_core::ports::{CommitError, Sessions, StoreError};
 use self::batch::BatchError;
 use crate::checkpointer::CheckpointSignal;
 use crate::counts::{CountChange, Counts};
+use crate::indexes::book::IndexBook;
 use crate::open::StateFile;
 use crate::schema;
 use crate::unit::Unit;
@@ -30,7 +31,7 @@ const QUEUE_CAPACITY: usize = 1024;
 const MAX_BATCH_STEPS: usize = 2048;
 
 type Outcome = Result<(), CommitError>;
-type Pause = Box<dyn FnOnce() + Send>;
+type Pause = Box<dyn FnOnce(&Connection, &mut IndexBook) + Send>;
 
 enum Message {
     Unit(Unit, oneshot::Sender<Outcome>),
@@ -47,9 +48,10 @@ pub(crate) struct Workbench {
     pub counts: Arc<Counts>,
     pub sessions: Arc<dyn Sessions>,
     pub checkpoint: Arc<CheckpointSignal>,
-}
     /// Counts the batches that put something into an outbox.
     pub outbox: watch::Sender<u64>,
+    pub indexes: IndexBook,
+}
 
 /// The way to the writer's thread. Dropping it waits until all is written.
 pub(crate) struct Writer {
@@ -96,7 +98,7 @@ impl Writer {
         act: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, StoreError> {
         let (reply, replied) = oneshot::channel();
-        let pause: Pause = Box::new(move || {
+        let pause: Pause = Box::new(move |_, _| {
             // A caller that went away does not care.
             let _ = reply.send(act());
         });
@@ -118,9 +120,33 @@ impl Writer {
         }
     }
 
+    /// For a thread that ends before this does.
+    pub(crate) fn handle(&self) -> WriterHandle {
+        WriterHandle(self.queue.clone())
+    }
+
     fn take_thread(&self) -> Option<JoinHandle<()>> {
         let mut thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner);
         thread.take()
+    }
+}
+
+/// A way to the writer's thread from another one that waits for what it asks.
+pub(crate) struct WriterHandle(mpsc::Sender<Message>);
+
+impl WriterHandle {
+    /// Does something short with the writer's connection between two batches,
+    /// and returns what came of it; nothing if the writer takes no more.
+    pub(crate) fn between_batches<T: Send + 'static>(
+        &self,
+        act: impl FnOnce(&Connection, &mut IndexBook) -> T + Send + 'static,
+    ) -> Option<T> {
+        let (reply, replied) = oneshot::channel();
+        let pause: Pause = Box::new(move |connection, indexes| {
+            let _ = reply.send(act(connection, indexes));
+        });
+        self.0.blocking_send(Message::Pause(pause)).ok()?;
+        replied.blocking_recv().ok()
     }
 }
 
@@ -170,17 +196,21 @@ impl GroupCommit {
                 };
             }
             self.commit(mem::take(&mut batch));
-            pauses.drain(..).for_each(|pause| pause());
+            for pause in pauses.drain(..) {
+                pause(&self.workbench.connection, &mut self.workbench.indexes);
+                self.workbench.checkpoint.written();
+            }
         }
     }
 
     fn commit(&mut self, batch: Vec<(Unit, oneshot::Sender<Outcome>)>) {
         let (units, replies): (Vec<_>, Vec<_>) = batch.into_iter().unzip();
-        let (connection, sessions) = (&self.workbench.connection, &*self.workbench.sessions);
-        let outcomes = match batch::write(connection, sessions, &units, &mut self.last_revision) {
+        let last_revision = &mut self.last_revision;
+        let outcomes = match batch::write(&self.workbench, &units, last_revision) {
             Ok(written) => {
                 self.count(&units, &written);
                 self.announce(&units, &written);
+                self.tell_of_events(&units, &written);
                 written.into_iter().map(|unit| unit.map(|_| ())).collect()
             }
             Err(failed) => {
@@ -210,7 +240,14 @@ impl GroupCommit {
             for announcement in &unit.announcements {
                 self.workbench.sessions.announce(&unit.hub, announcement);
             }
-                self.tell_of_events(&units, &written);
+        }
+    }
+
+    fn tell_of_events(&self, units: &[Unit], written: &[Result<CountChange, CommitError>]) {
+        let mut done = units.iter().zip(written).filter(|(_, unit)| unit.is_ok());
+        if done.any(|(unit, _)| unit.has_events()) {
+            let commits = &self.workbench.outbox;
+            commits.send_modify(|commits| *commits += 1);
         }
     }
 
@@ -242,11 +279,3 @@ type HubChanges<'a> = Vec<(&'a HubName, CountChange)>;
 
 #[cfg(test)]
 mod tests;
-    fn tell_of_events(&self, units: &[Unit], written: &[Result<CountChange, CommitError>]) {
-        let mut done = units.iter().zip(written).filter(|(_, unit)| unit.is_ok());
-        if done.any(|(unit, _)| unit.has_events()) {
-            let commits = &self.workbench.outbox;
-            commits.send_modify(|commits| *commits += 1);
-        }
-    }
-

@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use super::{Registered, StoreError};
 use crate::identities::Identity;
 use crate::ids::{HubName, IdentityId};
-use crate::query::{Expr, Source};
+use crate::query::{Expr, Path, Source};
 use crate::twins::{Metadata, Section, Twin};
 
 bitflags! {
@@ -38,8 +38,58 @@ pub struct Scan {
     pub source: Source,
     /// All of these shall be true.
     pub conditions: Arc<[Expr]>,
-    /// What is wanted.
+    /// What is wanted, beside what open conditions need.
+    pub wanted: Wanted,
+}
+
+/// What is wanted of twins.
+#[derive(Debug, Clone)]
+pub struct Wanted {
+    /// These parts.
     pub parts: Parts,
+    /// Of tags and properties, only what these paths lead to; everything if
+    /// nothing is said.
+    pub paths: Option<Arc<[Path]>>,
+}
+
+impl Wanted {
+    /// These parts with all that is in them.
+    pub fn whole(parts: Parts) -> Self {
+        Wanted { parts, paths: None }
+    }
+
+    /// What these paths lead to.
+    pub fn of(paths: impl IntoIterator<Item = Path>) -> Self {
+        let paths: Arc<[Path]> = paths.into_iter().collect();
+        let parts = paths.iter().map(Path::parts);
+        Wanted {
+            parts: parts.fold(Parts::empty(), |all, parts| all | parts),
+            paths: Some(paths),
+        }
+    }
+}
+
+impl Scan {
+    /// What rows shall hold if these conditions, by their index, are left
+    /// open.
+    pub fn wanted_with(&self, rest: &[usize]) -> Wanted {
+        if rest.is_empty() {
+            return self.wanted.clone();
+        }
+        let mut needed = Vec::new();
+        for index in rest {
+            let condition = &self.conditions[*index];
+            condition.for_each_path(&mut |path| needed.push(path.clone()));
+        }
+        let needed = Wanted::of(needed);
+        Wanted {
+            parts: self.wanted.parts | needed.parts,
+            paths: self.wanted.paths.as_ref().map(|paths| {
+                let needed = needed.paths.iter().flat_map(|needed| needed.iter());
+                paths.iter().chain(needed).cloned().collect()
+            }),
+        }
+    }
 }
 
 /// One section of a twin as read.
@@ -53,7 +103,7 @@ pub struct SectionRow {
     pub metadata: Option<Metadata>,
 }
 
-/// A twin as read: the parts that were wanted.
+/// A twin as read: the parts that were wanted, and what open conditions need.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TwinRow {
     /// Whose twin it is.
@@ -72,8 +122,8 @@ pub struct TwinRow {
     pub desired: Option<SectionRow>,
     /// Reported properties, if they were wanted.
     pub reported: Option<SectionRow>,
-    /// Roughly how many bytes it was stored in: what a page of such is
-    /// bounded by.
+    /// Roughly how many bytes were read for it: what a page of such is bounded
+    /// by.
     pub bytes: usize,
 }
 
@@ -121,11 +171,14 @@ pub struct Slice {
 /// **Conditions** mean what [`query`](crate::query) says. An engine applies
 /// those that it can answer exactly so, or leaves out rows of which another
 /// certainly is not true; what is in `rest` the caller evaluates. Which are
-/// in `rest` depends on the scan alone, not on the rows.
+/// in `rest` depends on the scan alone, not on the rows; what they need is in
+/// the rows, whether it was wanted or not.
 /// **Memory.** A slice has at most `limit` rows and few megabytes, and at
 /// least one row or a place to go on from.
 /// **Time.** A slice takes some ten milliseconds, however few of the twins
-/// fulfil the conditions: others read in between.
+/// fulfil the conditions: others read in between. An engine may keep indexes
+/// for the conditions that it is asked for; what it answers does not depend on
+/// them.
 /// **Visibility.** A slice is of one moment; what was committed before it was
 /// asked for is in it.
 #[async_trait]

@@ -124,7 +124,7 @@ impl Path {
     }
 
     /// The parts of a stored twin that it leads into.
-    pub(super) fn parts(&self) -> Parts {
+    pub fn parts(&self) -> Parts {
         match self.root {
             Root::DeviceId
             | Root::ModuleId

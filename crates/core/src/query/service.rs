@@ -89,7 +89,7 @@ impl Queries {
             hub,
             scan: Scan {
                 source: query.source,
-                parts: query.parts(),
+                wanted: query.wanted(),
                 conditions: query.conditions.into(),
             },
             size: paging.size.unwrap_or(DEFAULT_PAGE).clamp(1, MAX_PAGE),

@@ -2,7 +2,7 @@
 
 use super::expression::Expr;
 use super::path::Path;
-use crate::ports::Parts;
+use crate::ports::{Parts, Wanted};
 
 /// The longest query, in characters.
 pub const MAX_QUERY: usize = 8_192;
@@ -80,34 +80,27 @@ pub struct Query {
 }
 
 impl Query {
-    /// The parts of a stored twin that it reads.
-    pub(super) fn parts(&self) -> Parts {
-        let mut parts = match &self.select {
-            Select::All => Parts::all(),
-            Select::Columns(items) => of_items(items),
-            Select::Groups { items, keys } => keys
-                .iter()
-                .fold(of_items(items), |parts, key| parts | key.parts()),
-        };
-        for condition in &self.conditions {
-            condition.for_each_path(&mut |path| parts |= path.parts());
+    /// What it shows of a stored twin.
+    pub(super) fn wanted(&self) -> Wanted {
+        match &self.select {
+            Select::All => Wanted::whole(Parts::all()),
+            Select::Columns(items) => Wanted::of(paths_of(items)),
+            Select::Groups { items, keys } => {
+                Wanted::of(paths_of(items).chain(keys.iter().cloned()))
+            }
         }
-        parts
     }
 }
 
-fn of_items(items: &[Item]) -> Parts {
-    items.iter().fold(Parts::empty(), |parts, item| {
-        parts
-            | match &item.column {
-                Column::Path(path)
-                | Column::Aggregate(
-                    Aggregate::Sum(path)
-                    | Aggregate::Average(path)
-                    | Aggregate::Minimum(path)
-                    | Aggregate::Maximum(path),
-                ) => path.parts(),
-                Column::Aggregate(Aggregate::Count) => Parts::empty(),
-            }
+fn paths_of(items: &[Item]) -> impl Iterator<Item = Path> {
+    items.iter().filter_map(|item| match &item.column {
+        Column::Path(path)
+        | Column::Aggregate(
+            Aggregate::Sum(path)
+            | Aggregate::Average(path)
+            | Aggregate::Minimum(path)
+            | Aggregate::Maximum(path),
+        ) => Some(path.clone()),
+        Column::Aggregate(Aggregate::Count) => None,
     })
 }

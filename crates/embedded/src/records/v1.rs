@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 use twinhub_core::hubs::HubRecord;
 use twinhub_core::identities::{self, DeviceIdentity, ModuleIdentity, Status};
 use twinhub_core::ids::{DeviceId, HubName, IdentityId, ModuleId};
@@ -13,17 +14,18 @@ use twinhub_core::time::Timestamp;
 use twinhub_core::twins;
 
 use super::{
-    DocumentRow, HubRow, IdentityRow, SectionPartRow, SectionRow, TwinPartsRow, TwinRow, from_json,
-    to_json,
+    DocumentRow, HubRow, IdentityRow, OnlyPaths, SectionPartRow, SectionRow, TwinPartsRow, TwinRow,
+    from_json, to_json,
 };
+use crate::documents::Paths;
 
 pub(super) mod certificates;
 pub(super) mod consumer_groups;
 pub(super) mod feedback;
 pub(super) mod message;
+pub(super) mod outbox;
 pub(super) mod queue;
 pub(super) mod routing;
-pub(super) mod outbox;
 pub(super) mod transfers;
 
 pub(crate) const FORMAT: i64 = 1;
@@ -241,10 +243,14 @@ pub(super) fn decode_twin(row: &TwinRow, id: &IdentityId) -> Option<twins::Twin>
     })
 }
 
-pub(super) fn decode_twin_parts(row: &TwinPartsRow, id: &IdentityId) -> Option<ports::TwinRow> {
-    let section = |row: &Option<SectionPartRow>| match row {
+pub(super) fn decode_twin_parts(
+    row: &TwinPartsRow,
+    id: &IdentityId,
+    only: &OnlyPaths,
+) -> Option<ports::TwinRow> {
+    let section = |row: &Option<SectionPartRow>, only: &Option<Paths>| match row {
         None => Some(None),
-        Some(row) => decode_section_part(row).map(Some),
+        Some(row) => decode_section_part(row, only.as_ref()).map(Some),
     };
     Some(ports::TwinRow {
         id: id.clone(),
@@ -254,18 +260,25 @@ pub(super) fn decode_twin_parts(row: &TwinPartsRow, id: &IdentityId) -> Option<p
         identity: None,
         tags: match &row.tags {
             None => None,
-            Some(tags) => Some(from_json(tags)?),
+            Some(tags) => Some(decode_document(tags, only.tags.as_ref())?),
         },
-        desired: section(&row.desired)?,
-        reported: section(&row.reported)?,
+        desired: section(&row.desired, &only.desired)?,
+        reported: section(&row.reported, &only.reported)?,
         bytes: row.bytes(),
     })
 }
 
-fn decode_section_part(row: &SectionPartRow) -> Option<ports::SectionRow> {
+fn decode_document(document: &str, only: Option<&Paths>) -> Option<Map<String, Value>> {
+    match only {
+        None => from_json(document),
+        Some(paths) => paths.pruned(document),
+    }
+}
+
+fn decode_section_part(row: &SectionPartRow, only: Option<&Paths>) -> Option<ports::SectionRow> {
     Some(ports::SectionRow {
         version: row.version.cast_unsigned(),
-        properties: from_json(&row.properties)?,
+        properties: decode_document(&row.properties, only)?,
         metadata: match &row.metadata {
             None => None,
             Some(metadata) => Some(from_json::<Metadata>(metadata)?.into_core()),

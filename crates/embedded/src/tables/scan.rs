@@ -1,69 +1,131 @@
 //! Twins by ID, those that fulfil conditions.
 //!
 //! Conditions that SQL can answer are part of the statement
-//! ([`condition`]); a read then looks at a bounded stretch of identities, so
+//! ([`condition`]). If an index leads to few twins ([`candidates`]), these are
+//! looked at; if not, a read looks at a bounded stretch of all identities, so
 //! that few hits don't make it long.
 
-use rusqlite::types::Value;
-use rusqlite::{Connection, OptionalExtension as _, Row, params, params_from_iter};
+use rusqlite::{Connection, OptionalExtension as _, params};
 use twinhub_core::ids::{DeviceId, HubName, IdentityId, ModuleId};
-use twinhub_core::ports::{Parts, Scan, Slice, StoreError, TwinRow};
-use twinhub_core::query::Source;
+use twinhub_core::ports::{Scan, Slice, StoreError};
 
+use self::candidates::{Candidate, Rarest};
 use self::condition::Pushed;
+pub(crate) use self::condition::{successor, with_path_first};
+use self::reading::{Place, Reading};
 use super::columns_of;
-use super::identities::Found;
 use crate::errors::{read_failed, unreadable};
-use crate::records::{SectionPartRow, TwinPartsRow};
+use crate::indexes::IndexSettings;
+use crate::indexes::demand::Account;
+use crate::indexes::lookup::Lookup;
 
+mod candidates;
 mod condition;
+mod reading;
 
 /// Identities that one read with conditions looks at.
 const STRETCH: i64 = 5_000;
-/// A read ends early when its twins were stored in as many bytes.
-const MAX_BYTES: usize = 2 * 1024 * 1024;
+/// Candidates that one read looks at, which are all over the file.
+const CANDIDATES: usize = 2_000;
 
-/// The next twins after `after`.
+/// What a read is about.
+pub(crate) struct Asked<'a> {
+    pub hub: &'a HubName,
+    pub scan: &'a Scan,
+    pub after: Option<&'a IdentityId>,
+    pub limit: usize,
+    /// The conditions that an index would serve.
+    pub lookups: &'a [Lookup],
+}
+
+/// The next twins after `after`, and how they were found.
 pub(crate) fn read(
     connection: &Connection,
-    hub: &HubName,
-    scan: &Scan,
-    after: Option<&IdentityId>,
-    limit: usize,
-) -> Result<Slice, StoreError> {
-    let pushed = Pushed::of(scan.source, &scan.conditions);
+    asked: &Asked<'_>,
+    settings: &IndexSettings,
+) -> Result<(Slice, Account), StoreError> {
+    let pushed = Pushed::of(asked.scan.source, &asked.scan.conditions);
+    if pushed.finds_few || asked.lookups.is_empty() {
+        let (slice, _) = search(connection, asked, pushed)?;
+        return Ok((slice, Account::NoUse));
+    }
+    // One moment for the index and the twins that it leads to.
+    let moment = connection.unchecked_transaction().map_err(read_failed)?;
+    let identities = identities_of(&moment, asked.hub).map_err(read_failed)?;
+    let rarest = Rarest::of(&moment, asked.hub, asked.lookups, identities, settings);
+    let Some(rarest) = rarest.map_err(read_failed)? else {
+        let (slice, looked_at) = search(&moment, asked, pushed)?;
+        let account = Account::Searched {
+            of: identities,
+            looked_at,
+            found: slice.rows.len() as u64,
+        };
+        return Ok((slice, account));
+    };
+    let candidates = rarest.candidates(&moment, asked.hub, asked.scan.source, asked.after);
+    let slice = look_at(&moment, asked, pushed, &candidates.map_err(read_failed)?)?;
+    Ok((slice, Account::Used(rarest.indexes())))
+}
+
+/// Reads a stretch of all twins; how many identities it looked at, in full
+/// stretches.
+fn search(
+    connection: &Connection,
+    asked: &Asked<'_>,
+    pushed: Pushed,
+) -> Result<(Slice, u64), StoreError> {
     let end = if pushed.is_empty() || pushed.finds_few {
         None
     } else {
-        end_of_stretch(connection, hub, after).map_err(read_failed)?
+        end_of_stretch(connection, asked.hub, asked.after).map_err(read_failed)?
     };
-    let (sql, parameters) = statement(hub, scan, pushed.sql, after, end.as_ref(), limit);
-    let mut statement = connection.prepare_cached(&sql).map_err(read_failed)?;
-    let mut found = statement
-        .query(params_from_iter(parameters))
-        .map_err(read_failed)?;
-    let mut slice = Slice {
-        rows: Vec::new(),
-        rest: pushed.rest,
-        next: None,
+    let place = Place::Stretch {
+        after: asked.after.map_or(("", ""), columns_of),
+        end: end.as_ref(),
     };
-    let mut bytes = 0;
-    while let Some(row) = found.next().map_err(read_failed)? {
-        let row = twin_of(row, scan.parts)?;
-        bytes += row.bytes;
-        slice.rows.push(row);
-        if slice.rows.len() >= limit || bytes > MAX_BYTES {
-            slice.next = slice.rows.last().map(|row| row.id.clone());
-            return Ok(slice);
-        }
+    let mut reading = Reading::of(asked, pushed);
+    if reading.read(connection, [place])? {
+        return Ok((reading.slice, 0));
     }
+    let mut slice = reading.slice;
+    let looked_at = if end.is_some() { STRETCH } else { 0 };
     slice.next = end
         .map(|(device, module)| identity_of(&device, &module))
         .transpose()?;
+    Ok((slice, looked_at.unsigned_abs()))
+}
+
+/// Reads those of the candidates that fulfil the conditions.
+fn look_at(
+    connection: &Connection,
+    asked: &Asked<'_>,
+    pushed: Pushed,
+    candidates: &[Candidate],
+) -> Result<Slice, StoreError> {
+    let mut reading = Reading::of(asked, pushed);
+    let places = candidates.iter().take(CANDIDATES);
+    let places = places.map(|candidate| Place::One(candidate.number));
+    if reading.read(connection, places)? {
+        return Ok(reading.slice);
+    }
+    let mut slice = reading.slice;
+    if let Some(last) = candidates.get(CANDIDATES - 1) {
+        slice.next = Some(identity_of(&last.device, &last.module)?);
+    }
     Ok(slice)
 }
 
 type Columns = (String, String);
+
+fn identities_of(connection: &Connection, hub: &HubName) -> rusqlite::Result<u64> {
+    let counted: Option<i64> = connection
+        .prepare_cached(
+            "SELECT enabled_devices + disabled_devices + modules FROM hubs WHERE name = ?1",
+        )?
+        .query_row([hub.as_str()], |row| row.get(0))
+        .optional()?;
+    Ok(counted.unwrap_or_default().unsigned_abs())
+}
 
 /// The last identity of the stretch after `after`; nothing if it is the last.
 fn end_of_stretch(
@@ -82,110 +144,6 @@ fn end_of_stretch(
             Ok((row.get(0)?, row.get(1)?))
         })
         .optional()
-}
-
-/// The statement, which depends on the scan alone, and what is bound to it.
-fn statement(
-    hub: &HubName,
-    scan: &Scan,
-    conditions: Vec<condition::Sql>,
-    after: Option<&IdentityId>,
-    end: Option<&Columns>,
-    limit: usize,
-) -> (String, Vec<Value>) {
-    let if_wanted = |part: Parts, sql: &'static str, otherwise: &'static str| {
-        if scan.parts.contains(part) {
-            sql
-        } else {
-            otherwise
-        }
-    };
-    let text = |text: &str| Value::Text(text.to_owned());
-    let mut sql = format!(
-        "SELECT i.device, i.module, {}, t.format, t.etag, t.version, t.model_id, \
-         {}, {}, {}, {}, {} FROM identities i CROSS JOIN twins t {} \
-         WHERE t.identity = i.id AND i.hub = (SELECT id FROM hubs WHERE name = ?) \
-         AND (i.device, i.module) > (?, ?)",
-        if_wanted(
-            Parts::IDENTITY,
-            "i.revision, i.format, i.generation, i.version, i.enabled, i.edge, i.doc, \
-             a.state_updated, a.last_activity, q.messages",
-            "NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL",
-        ),
-        if_wanted(Parts::TAGS, "t.tags", "NULL"),
-        if_wanted(Parts::DESIRED, "t.desired, t.desired_version", "NULL, NULL"),
-        if_wanted(Parts::DESIRED_METADATA, "t.desired_metadata", "NULL"),
-        if_wanted(
-            Parts::REPORTED,
-            "t.reported, t.reported_version",
-            "NULL, NULL"
-        ),
-        if_wanted(Parts::REPORTED_METADATA, "t.reported_metadata", "NULL"),
-        if_wanted(
-            Parts::IDENTITY,
-            "LEFT JOIN activity a ON a.identity = i.id LEFT JOIN queues q ON q.identity = i.id",
-            "",
-        ),
-    );
-    let (device, module) = after.map_or(("", ""), columns_of);
-    let mut parameters = vec![text(hub.as_str()), text(device), text(module)];
-    if let Some((device, module)) = end {
-        sql.push_str(" AND (i.device, i.module) <= (?, ?)");
-        parameters.extend([text(device), text(module)]);
-    }
-    sql.push_str(match scan.source {
-        Source::Devices => " AND i.module = ''",
-        Source::Modules => " AND i.module > ''",
-    });
-    for condition in conditions {
-        sql.push_str(" AND ");
-        sql.push_str(&condition.text);
-        parameters.extend(condition.parameters);
-    }
-    sql.push_str(" ORDER BY i.device, i.module LIMIT ?");
-    parameters.push(Value::Integer(i64::try_from(limit).unwrap_or(i64::MAX)));
-    (sql, parameters)
-}
-
-fn twin_of(row: &Row<'_>, parts: Parts) -> Result<TwinRow, StoreError> {
-    let read = || -> rusqlite::Result<_> {
-        let device: String = row.get(0)?;
-        let module: String = row.get(1)?;
-        let wanted = parts.contains(Parts::IDENTITY);
-        let identity = wanted.then(|| Found::from_row(row)).transpose()?;
-        Ok((device, module, identity, parts_of(row, parts)?))
-    };
-    let (device, module, identity, parts) = read().map_err(read_failed)?;
-    let id = identity_of(&device, &module)?;
-    let mut twin = parts.decode(id.clone())?;
-    if let Some(identity) = identity {
-        twin.bytes += identity.bytes();
-        twin.identity = Some(identity.named(&id)?);
-    }
-    Ok(twin)
-}
-
-/// From column 12 on.
-fn parts_of(row: &Row<'_>, parts: Parts) -> rusqlite::Result<TwinPartsRow> {
-    let section = |wanted: Parts, first: usize| -> rusqlite::Result<Option<SectionPartRow>> {
-        if !parts.contains(wanted) {
-            return Ok(None);
-        }
-        Ok(Some(SectionPartRow {
-            properties: row.get(first)?,
-            version: row.get(first + 1)?,
-            metadata: row.get(first + 2)?,
-        }))
-    };
-    Ok(TwinPartsRow {
-        format: row.get(12)?,
-        etag: row.get(13)?,
-        version: row.get(14)?,
-        model_id: row.get(15)?,
-        tags: row.get(16)?,
-        desired: section(Parts::DESIRED, 17)?,
-        reported: section(Parts::REPORTED, 20)?,
-    })
 }
 
 pub(super) fn identity_of(device: &str, module: &str) -> Result<IdentityId, StoreError> {

@@ -3,10 +3,9 @@
 use std::fmt;
 use std::sync::Arc;
 
-use rusqlite::Connection;
-use twinhub_core::ports::{CommitError, Sessions, StoreError};
+use twinhub_core::ports::{CommitError, StoreError};
 
-use super::HubChanges;
+use super::{HubChanges, Workbench};
 use crate::counts::CountChange;
 use crate::errors::{commit_failed, write_refused};
 use crate::schema;
@@ -54,15 +53,15 @@ type Written = Vec<Result<CountChange, CommitError>>;
 /// Writes the units that can be, durably. On an error the transaction may
 /// still be open.
 pub(super) fn write(
-    connection: &Connection,
-    sessions: &dyn Sessions,
+    workbench: &Workbench,
     units: &[Unit],
     last_revision: &mut u64,
 ) -> Result<Written, BatchError> {
+    let connection = &workbench.connection;
     connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
     let mut written = Vec::with_capacity(units.len());
     for unit in units {
-        written.push(write_unit(connection, sessions, unit, last_revision)?);
+        written.push(write_unit(workbench, unit, last_revision)?);
     }
     if written.iter().all(Result::is_err) {
         connection.prepare_cached("ROLLBACK")?.execute([])?;
@@ -80,17 +79,23 @@ pub(super) fn write(
 /// Writes one unit, or undoes what it had written and tells why. An error is
 /// one that the whole batch shares.
 fn write_unit(
-    connection: &Connection,
-    sessions: &dyn Sessions,
+    workbench: &Workbench,
     unit: &Unit,
     last_revision: &mut u64,
 ) -> Result<Result<CountChange, CommitError>, BatchError> {
-    // Each step writes with one statement, which undoes itself.
-    let alone = unit.size() == 1;
+    let (connection, indexes) = (&workbench.connection, &workbench.indexes);
+    // A step writes with one statement, which undoes itself, but for indexes.
+    let alone = unit.size() == 1 && indexes.is_empty();
     if !alone {
         connection.prepare_cached("SAVEPOINT unit")?.execute([])?;
     }
-    let refused = match apply(connection, sessions, unit, last_revision) {
+    let refused = match apply(
+        connection,
+        &*workbench.sessions,
+        indexes,
+        unit,
+        last_revision,
+    ) {
         Ok(change) => {
             if !alone {
                 connection.prepare_cached("RELEASE unit")?.execute([])?;

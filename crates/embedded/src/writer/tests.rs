@@ -44,6 +44,7 @@ fn nearly_full(folder: &Path, sessions: Arc<LocalSessions>) -> Writer {
         .pragma_update(None, "max_page_count", PAGES)
         .unwrap();
     let workbench = Workbench {
+        indexes: IndexBook::default(),
         connection,
         file,
         counts: Arc::default(),

@@ -5,6 +5,7 @@
 )]
 
 mod examples;
+mod indexes;
 mod model;
 mod pages;
 mod plant;

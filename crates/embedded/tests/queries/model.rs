@@ -1,4 +1,4 @@
-//! Random twins and random queries: what SQL does must not be seen.
+//! Random twins and random queries: what SQL and indexes do must not be seen.
 
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
@@ -248,5 +248,60 @@ proptest! {
         for (query, pushed, naive) in answers {
             prop_assert_eq!(pushed, naive, "{}", query);
         }
+    }
+
+    #[test]
+    fn indexes_change_no_answer_before_while_and_after_they_are_built(
+        before in twins(),
+        after in twins(),
+        queries in prop::collection::vec((query(), 1..9usize), 12),
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        let answers = runtime.block_on(async {
+            let plant = Plant::eager().await;
+            let twins = before.into_iter().enumerate();
+            let mut there: Vec<Given> = twins.flat_map(|(number, twin)| given(number, twin)).collect();
+            plant.with(there.iter().cloned()).await;
+            let mut answers = Vec::new();
+            // What is asked first has no index, what comes soon one that is
+            // not built.
+            ask(&plant, &queries, &mut answers).await;
+            ask(&plant, &queries, &mut answers).await;
+            let built = plant.indexes_built().await;
+            ask(&plant, &queries, &mut answers).await;
+            assert!(plant.indexes_built().await >= built);
+            for (number, twin) in after.into_iter().enumerate() {
+                for changed in given(number, twin) {
+                    let id = changed.identity.id();
+                    let place = there.iter().position(|given| given.identity.id() == id);
+                    match place {
+                        Some(_) => plant.replace(&changed).await,
+                        None => plant.with([changed]).await,
+                    }
+                }
+            }
+            ask(&plant, &queries, &mut answers).await;
+            plant.indexes_built().await;
+            let gone = there.swap_remove(0);
+            plant.remove(&gone.identity.id()).await;
+            ask(&plant, &queries, &mut answers).await;
+            answers
+        });
+
+        for (query, indexed, naive) in answers {
+            prop_assert_eq!(indexed, naive, "{}", query);
+        }
+    }
+}
+
+async fn ask(
+    plant: &Plant,
+    queries: &[(String, usize)],
+    answers: &mut Vec<(String, Vec<Value>, Vec<Value>)>,
+) {
+    for (query, size) in queries {
+        let indexed = plant.rows(query, *size).await.unwrap();
+        let naive = plant.naive_rows(query, 100).await.unwrap();
+        answers.push((query.clone(), indexed, naive));
     }
 }

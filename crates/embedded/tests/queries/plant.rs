@@ -11,13 +11,14 @@ use twinhub_core::hubs::{HubSettings, Hubs, Sku, Tier};
 use twinhub_core::identities::{Authentication, DeviceIdentity, Identity, ModuleIdentity, Status};
 use twinhub_core::ids::{DeviceId, HubName, IdentityId, ModuleId};
 use twinhub_core::ports::{
-    Change, QueryStore, Record, Scan, Slice, StateStore as _, StoreError, UnitOfWork,
+    Change, Parts, QueryStore, Record, RecordKey, Scan, Slice, StateStore as _, StoreError,
+    UnitOfWork, Wanted,
 };
 use twinhub_core::presence::PresenceBook;
 use twinhub_core::query::{Page, Paging, Queries, QueryError, Rows};
 use twinhub_core::time::{Clock, Timestamp};
 use twinhub_core::twins::{Twin, TwinPatch, TwinView};
-use twinhub_embedded::{Engine, LocalSessions};
+use twinhub_embedded::{Engine, IndexSettings, LocalSessions};
 use twinhub_sas::{SasToken, SigningKey};
 
 const HOST: &str = "plant.example";
@@ -54,8 +55,9 @@ impl QueryStore for Naive {
         limit: usize,
     ) -> Result<Slice, StoreError> {
         let everything = Scan {
+            source: scan.source,
             conditions: Arc::new([]),
-            ..scan.clone()
+            wanted: Wanted::whole(Parts::all()),
         };
         let slice = self.0.scan(hub, &everything, after, limit).await?;
         Ok(Slice {
@@ -66,6 +68,7 @@ impl QueryStore for Naive {
 }
 
 /// What is written of a device or module.
+#[derive(Clone)]
 pub struct Given {
     pub identity: Identity,
     pub tags: Value,
@@ -75,19 +78,29 @@ pub struct Given {
 
 impl Plant {
     pub async fn new() -> Self {
-        Plant::open(tempfile::tempdir().unwrap()).await
+        Plant::open(tempfile::tempdir().unwrap(), IndexSettings::default()).await
+    }
+
+    /// With an index for every path that is asked for, and at once.
+    pub async fn eager() -> Self {
+        Plant::open(tempfile::tempdir().unwrap(), eager()).await
     }
 
     /// Closes everything and opens it again.
     pub async fn reopen(self) -> Self {
-        self.engine.close().await;
-        Plant::open(self.folder).await
+        self.reopen_with(IndexSettings::default()).await
     }
 
-    async fn open(folder: tempfile::TempDir) -> Self {
+    /// The same, with these settings.
+    pub async fn reopen_with(self, indexes: IndexSettings) -> Self {
+        self.engine.close().await;
+        Plant::open(self.folder, indexes).await
+    }
+
+    pub async fn open(folder: tempfile::TempDir, indexes: IndexSettings) -> Self {
         let clock: Arc<dyn Clock> = Arc::new(Stopped);
         let sessions = Arc::new(LocalSessions::new());
-        let engine = Arc::new(Engine::open(folder.path(), sessions).unwrap());
+        let engine = Arc::new(Engine::open_with(folder.path(), sessions, indexes).unwrap());
         let settings = HubSettings {
             host_names: vec![HOST.to_owned()],
             tier: Tier {
@@ -122,22 +135,53 @@ impl Plant {
         }
     }
 
+    /// Waits until all indexes are built, and tells how many there are.
+    pub async fn indexes_built(&self) -> usize {
+        let built = async {
+            loop {
+                let indexes = self.engine.query_indexes(&hub()).await.unwrap();
+                if indexes.iter().all(|index| index.built) {
+                    return indexes.len();
+                }
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        };
+        let built = tokio::time::timeout(Duration::from_secs(60), built);
+        built.await.expect("they are built soon")
+    }
+
+    /// A connection of somebody else.
+    pub fn sql(&self) -> rusqlite::Connection {
+        rusqlite::Connection::open(self.folder.path().join("state.db")).unwrap()
+    }
+
     /// Writes identities with their twins, at once.
     pub async fn with(&self, given: impl IntoIterator<Item = Given>) {
         let changes = given.into_iter().flat_map(|given| {
-            let mut twin = Twin::new(given.identity.id(), now());
-            let patch = TwinPatch {
-                tags: Some(object(given.tags)),
-                desired: Some(object(given.desired)),
-            };
-            twin.patch(&patch, now()).unwrap();
-            twin.report(&object(given.reported), now()).unwrap();
+            let twin = given.twin();
             [
                 Change::Insert(Record::Identity(given.identity)),
                 Change::Insert(Record::Twin(twin)),
             ]
         });
         let work = UnitOfWork::new(hub(), changes.collect());
+        self.engine.commit(work).await.unwrap();
+    }
+
+    /// Writes the twin of an identity that is there anew.
+    pub async fn replace(&self, given: &Given) {
+        let id = given.identity.id();
+        let found = self.engine.twin(&hub(), &id).await.unwrap().unwrap();
+        let change = Change::Replace(Record::Twin(given.twin()), found.1.revision);
+        let work = UnitOfWork::new(hub(), vec![change]);
+        self.engine.commit(work).await.unwrap();
+    }
+
+    pub async fn remove(&self, id: &IdentityId) {
+        let (found, _) = self.engine.twin(&hub(), id).await.unwrap().unwrap();
+        let key = RecordKey::Identity(id.clone());
+        let change = Change::Remove(key, found.identity.revision);
+        let work = UnitOfWork::new(hub(), vec![change]);
         self.engine.commit(work).await.unwrap();
     }
 
@@ -243,7 +287,29 @@ fn given(identity: Identity) -> Given {
     }
 }
 
+/// Settings that have every path indexed at once.
+pub fn eager() -> IndexSettings {
+    IndexSettings {
+        least_identities: 0,
+        searches: 0,
+        most: usize::MAX,
+        one_in: 1,
+        ..IndexSettings::default()
+    }
+}
+
 impl Given {
+    pub fn twin(&self) -> Twin {
+        let mut twin = Twin::new(self.identity.id(), now());
+        let patch = TwinPatch {
+            tags: Some(object(self.tags.clone())),
+            desired: Some(object(self.desired.clone())),
+        };
+        twin.patch(&patch, now()).unwrap();
+        twin.report(&object(self.reported.clone()), now()).unwrap();
+        twin
+    }
+
     pub fn tags(self, tags: Value) -> Self {
         Given { tags, ..self }
     }

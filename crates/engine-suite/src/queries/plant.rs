@@ -7,7 +7,7 @@ use twinhub_core::hubs::HubRecord;
 use twinhub_core::identities::{Identity, Status};
 use twinhub_core::ids::{HubName, IdentityId};
 use twinhub_core::ports::{
-    Change, Parts, QueryStore, Record, Scan, Slice, StateStore, TwinRow, UnitOfWork,
+    Change, Parts, QueryStore, Record, Scan, Slice, StateStore, TwinRow, UnitOfWork, Wanted,
 };
 use twinhub_core::query::{Expr, Query, Source};
 use twinhub_core::twins::{Twin, TwinPatch};
@@ -109,7 +109,7 @@ pub(super) fn scan(source: Source, conditions: &[&str], parts: Parts) -> Scan {
     Scan {
         source,
         conditions: conditions.collect(),
-        parts,
+        wanted: Wanted::whole(parts),
     }
 }
 

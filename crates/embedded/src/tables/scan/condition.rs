@@ -237,23 +237,15 @@ fn json_place(column: &'static str, keys: &[&str]) -> Option<JsonPlace> {
     Some(JsonPlace { column, path })
 }
 
-fn with_path_first<'e>(
+/// A comparison of a path with a constant, in this order.
+pub(crate) fn with_path_first<'e>(
     left: &'e Expr,
     comparison: Comparison,
     right: &'e Expr,
 ) -> Option<(&'e Path, Comparison, &'e Constant)> {
     match (left, right) {
         (Expr::Path(path), Expr::Constant(constant)) => Some((path, comparison, constant)),
-        (Expr::Constant(constant), Expr::Path(path)) => {
-            let turned = match comparison {
-                Comparison::Equal | Comparison::NotEqual => comparison,
-                Comparison::Less => Comparison::Greater,
-                Comparison::LessOrEqual => Comparison::GreaterOrEqual,
-                Comparison::Greater => Comparison::Less,
-                Comparison::GreaterOrEqual => Comparison::LessOrEqual,
-            };
-            Some((path, turned, constant))
-        }
+        (Expr::Constant(constant), Expr::Path(path)) => Some((path, comparison.turned(), constant)),
         _ => None,
     }
 }
@@ -382,7 +374,7 @@ fn starts_with(operand: &Operand, start: &str) -> Option<Sql> {
 }
 
 /// The least text that is greater than all that begin with `start`.
-fn successor(start: &str) -> Option<String> {
+pub(crate) fn successor(start: &str) -> Option<String> {
     let mut characters: Vec<char> = start.chars().collect();
     while let Some(last) = characters.pop() {
         let next = match last {

@@ -1,0 +1,346 @@
+//! The thread that builds indexes and takes them away.
+//!
+//! It reads twins with a connection of its own, sorts the values of a run of
+//! them, and hands them to the writer in steps, with a pause after each. In
+//! order a step touches few pages; as they come, it would touch as many as it
+//! has values. How far an index is, is stored with each run: a process that
+//! comes after a crash goes on from there.
+
+use std::cmp::Ordering;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use rusqlite::types::Value;
+use rusqlite::{Connection, Transaction, TransactionBehavior};
+
+use super::book::IndexBook;
+use super::demand::{Demand, Wanted};
+use super::lookup::indexed;
+use super::{IndexSettings, metrics};
+use crate::documents::Paths;
+use crate::open::{OpenError, StateFile};
+use crate::tables::indexes::{self, IndexNumber, StoredIndex};
+use crate::tables::{self, IdentityNumber};
+use crate::writer::WriterHandle;
+
+const HOUR: Duration = Duration::from_secs(3600);
+/// After an error.
+const LONG_PAUSE: Duration = Duration::from_secs(60);
+/// Twins that are read at once.
+const AT_ONCE: usize = 5_000;
+/// Values that are sorted together.
+const RUN: usize = 250_000;
+/// A run ends early when its texts have so many bytes.
+const RUN_BYTES: usize = 16 * 1024 * 1024;
+/// Hours of running without use until an index goes.
+const MAX_IDLE: u64 = 7 * 24;
+/// Hours of running without use until it goes for another.
+const IDLE: u64 = 24;
+
+/// The thread. Dropping it waits for it.
+pub(crate) struct IndexBuilder {
+    demand: Arc<Demand>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl IndexBuilder {
+    /// Starts the thread.
+    pub(crate) fn start(
+        file: &StateFile,
+        writer: WriterHandle,
+        demand: Arc<Demand>,
+    ) -> Result<Self, OpenError> {
+        let connection = file.reader().map_err(|error| file.refused(error))?;
+        let building = Building {
+            connection,
+            writer,
+            demand: demand.clone(),
+        };
+        let thread = thread::Builder::new()
+            .name("state-indexer".to_owned())
+            .spawn(move || building.run())
+            .map_err(OpenError::Thread)?;
+        Ok(IndexBuilder {
+            demand,
+            thread: Mutex::new(Some(thread)),
+        })
+    }
+
+    /// Stops the thread; returns when the step under way is done.
+    pub(crate) async fn close(&self) {
+        if let Some(thread) = self.stop() {
+            let joined = tokio::task::spawn_blocking(move || thread.join()).await;
+            report_panic(!matches!(joined, Ok(Ok(()))));
+        }
+    }
+
+    fn stop(&self) -> Option<JoinHandle<()>> {
+        self.demand.stop();
+        let mut thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner);
+        thread.take()
+    }
+}
+
+impl Drop for IndexBuilder {
+    fn drop(&mut self) {
+        if let Some(thread) = self.stop() {
+            report_panic(thread.join().is_err());
+        }
+    }
+}
+
+fn report_panic(panicked: bool) {
+    if panicked {
+        tracing::error!("the thread that builds indexes has panicked");
+    }
+}
+
+/// Why the thread leaves what it does.
+enum Left {
+    /// It is time to stop.
+    Stopping,
+    Failed(rusqlite::Error),
+}
+
+impl From<rusqlite::Error> for Left {
+    fn from(error: rusqlite::Error) -> Self {
+        Left::Failed(error)
+    }
+}
+
+struct Building {
+    connection: Connection,
+    writer: WriterHandle,
+    demand: Arc<Demand>,
+}
+
+impl Building {
+    fn run(self) {
+        let mut hour = Instant::now();
+        loop {
+            let done = self.round(&mut hour);
+            let goes_on = match done {
+                Ok(()) => self.demand.wait(HOUR.saturating_sub(hour.elapsed())),
+                Err(Left::Stopping) => false,
+                Err(Left::Failed(error)) => {
+                    tracing::warn!(%error, "an index for queries could not be kept");
+                    self.demand.pause(LONG_PAUSE)
+                }
+            };
+            if !goes_on {
+                return;
+            }
+        }
+    }
+
+    /// Does all that there is to do.
+    fn round(&self, hour: &mut Instant) -> Result<(), Left> {
+        for wanted in self.demand.take_due() {
+            self.declare(wanted)?;
+        }
+        if hour.elapsed() >= HOUR {
+            *hour = Instant::now();
+            self.age()?;
+        }
+        let all = self.all()?;
+        for index in all.into_iter().filter(|index| index.built.is_some()) {
+            self.build(index)?;
+        }
+        while let Some(gone) = indexes::gone(&self.connection)? {
+            self.step(move |connection, settings| indexes::sweep(connection, gone, settings.step))?;
+        }
+        Ok(())
+    }
+
+    /// What is stored, told to those who want to know.
+    fn all(&self) -> Result<Vec<StoredIndex>, Left> {
+        let all = indexes::all(&self.connection)?;
+        let wanted = all
+            .iter()
+            .map(|index| (index.hub_name.clone(), index.path.clone()));
+        self.demand.set_indexed(wanted);
+        metrics::show(&all);
+        Ok(all)
+    }
+
+    fn declare(&self, (hub, path): Wanted) -> Result<(), Left> {
+        let all = indexes::all(&self.connection)?;
+        let of_hub: Vec<_> = all.iter().filter(|index| index.hub_name == hub).collect();
+        let idlest = of_hub.iter().max_by_key(|index| index.idle_hours);
+        let replaced = match idlest {
+            Some(idlest) if of_hub.len() >= self.demand.settings().most => {
+                if idlest.idle_hours < IDLE {
+                    tracing::debug!(%hub, ?path, "no room for another index");
+                    return Ok(());
+                }
+                Some(idlest.number)
+            }
+            _ => None,
+        };
+        tracing::info!(%hub, section = path.section.name(), keys = ?path.keys, "building an index");
+        self.step(move |connection, _| {
+            let Some(hub) = tables::hubs::number(connection, &hub)? else {
+                return Ok(());
+            };
+            if let Some(replaced) = replaced {
+                indexes::drop(connection, replaced)?;
+            }
+            indexes::declare(connection, hub, &path)
+        })
+    }
+
+    /// An hour has passed.
+    fn age(&self) -> Result<(), Left> {
+        let used = self.demand.take_used();
+        let all = indexes::all(&self.connection)?;
+        if all.is_empty() {
+            return Ok(());
+        }
+        self.step(move |connection, _| {
+            for index in &all {
+                let used = used.contains(&index.number);
+                if !used && index.idle_hours + 1 >= MAX_IDLE {
+                    indexes::drop(connection, index.number)?;
+                } else {
+                    indexes::set_idle(connection, index.number, used)?;
+                }
+            }
+            Ok(())
+        })
+    }
+
+    fn build(&self, index: StoredIndex) -> Result<(), Left> {
+        let number = index.number;
+        let mut paths = Paths::default();
+        paths.add(&index.path.keys, 0);
+        // What is read below must be what the writer keeps from now on.
+        self.step(|_, _| Ok(()))?;
+        let mut built = index.built;
+        while let Some(after) = built {
+            let (values, last) = self.read_run(&index, &paths, after)?;
+            self.add(number, values)?;
+            self.step(move |connection, _| indexes::set_built(connection, number, last))?;
+            built = last;
+        }
+        tracing::info!(hub = %index.hub_name, section = index.path.section.name(),
+            keys = ?index.path.keys, "an index is built");
+        metrics::built(&index.hub_name);
+        self.all().map(|_| ())
+    }
+
+    /// The values of the next twins in order, and the last of those twins if
+    /// there may be more.
+    fn read_run(
+        &self,
+        index: &StoredIndex,
+        paths: &Paths,
+        after: IdentityNumber,
+    ) -> Result<(Vec<(Value, IdentityNumber)>, Option<IdentityNumber>), Left> {
+        let mut values = Vec::new();
+        let (mut last, mut bytes) = (Some(after), 0);
+        while let Some(after) = last.filter(|_| values.len() < RUN && bytes < RUN_BYTES) {
+            let section = index.path.section;
+            last = indexes::documents(
+                &self.connection,
+                index.hub,
+                section,
+                after,
+                AT_ONCE,
+                |identity, document| {
+                    paths.values(document, &mut |_, kind| {
+                        let value = indexed(kind);
+                        bytes += text_bytes(&value);
+                        values.push((value, identity));
+                    });
+                },
+            )?;
+            if !self.demand.pause(Duration::ZERO) {
+                return Err(Left::Stopping);
+            }
+        }
+        values.sort_unstable_by(|(left, left_of), (right, right_of)| {
+            in_order(left, right).then(left_of.0.cmp(&right_of.0))
+        });
+        Ok((values, last))
+    }
+
+    fn add(
+        &self,
+        index: IndexNumber,
+        mut values: Vec<(Value, IdentityNumber)>,
+    ) -> Result<(), Left> {
+        // From the end, where taking is cheap.
+        while !values.is_empty() {
+            let rest = values
+                .len()
+                .saturating_sub(self.demand.settings().step.max(1));
+            let some = values.split_off(rest);
+            self.step(move |connection, _| {
+                for (value, identity) in &some {
+                    indexes::put(connection, index, value, *identity)?;
+                }
+                Ok(())
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Has the writer do something in a transaction of its own, then pauses.
+    fn step<T: Send + 'static>(
+        &self,
+        act: impl FnOnce(&Connection, &IndexSettings) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T, Left> {
+        let demand = self.demand.clone();
+        let done = self.writer.between_batches(move |connection, book| {
+            let started = Instant::now();
+            let done = write(connection, |connection| act(connection, demand.settings()));
+            // Also after an error: a commit that failed may have happened.
+            *book = IndexBook::load(connection)?;
+            Ok::<_, rusqlite::Error>((done?, started.elapsed()))
+        });
+        let (done, took) = done.ok_or(Left::Stopping)??;
+        let settings = self.demand.settings();
+        let pause = settings.least_pause.max(took * settings.pause);
+        if self.demand.pause(pause) {
+            Ok(done)
+        } else {
+            Err(Left::Stopping)
+        }
+    }
+}
+
+fn write<T>(
+    connection: &Connection,
+    act: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+) -> rusqlite::Result<T> {
+    let transaction = Transaction::new_unchecked(connection, TransactionBehavior::Immediate)?;
+    let done = act(&transaction)?;
+    transaction.commit()?;
+    Ok(done)
+}
+
+fn text_bytes(value: &Value) -> usize {
+    match value {
+        Value::Text(text) => text.len(),
+        _ => 0,
+    }
+}
+
+/// As SQLite has them, roughly: it is for speed alone.
+fn in_order(left: &Value, right: &Value) -> Ordering {
+    match (left, right) {
+        (Value::Real(left), Value::Real(right)) => left.total_cmp(right),
+        (Value::Text(left), Value::Text(right)) => left.cmp(right),
+        (Value::Blob(left), Value::Blob(right)) => left.cmp(right),
+        (left, right) => kind(left).cmp(&kind(right)),
+    }
+}
+
+fn kind(value: &Value) -> u8 {
+    match value {
+        Value::Null | Value::Integer(_) | Value::Real(_) => 0,
+        Value::Text(_) => 1,
+        Value::Blob(_) => 2,
+    }
+}
