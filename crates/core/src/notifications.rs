@@ -20,11 +20,13 @@
 mod digital_twin;
 mod event;
 mod lifecycle;
+mod pump;
 mod teller;
 mod twin_change;
 mod wanted;
 
 pub use self::event::{Naming, NewEvent};
+pub use self::pump::Pump;
 pub use self::teller::Teller;
 pub(crate) use self::teller::{About, TwinPart};
 pub use self::wanted::WantedEvents;

@@ -22,6 +22,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use self::hub_routes::HubRoutes;
+use super::endpoint::EndpointId;
 use super::settings::RoutingSettings;
 use super::table::RoutingTable;
 use crate::events::Origin;
@@ -73,6 +74,19 @@ impl Router {
     /// Which events some route is about, kept as routes change.
     pub fn wanted(&self) -> Arc<WantedEvents> {
         self.wanted.clone()
+    }
+
+    /// Where events of a hub may be: its own log, and the backlogs of its
+    /// endpoints.
+    pub(crate) fn logs(&self, hub: &HubName) -> Vec<(Option<EndpointId>, Arc<dyn EventLog>)> {
+        let routes = self.routes_of(hub);
+        let in_force = routes.in_force();
+        let endpoints = in_force.table.endpoints().iter().copied().map(Some);
+        let backlogs = endpoints.zip(in_force.logs.iter().cloned());
+        [(None, routes.log.clone())]
+            .into_iter()
+            .chain(backlogs)
+            .collect()
     }
 
     /// Puts a hub's routes in force: for the next message of each sender once

@@ -1,6 +1,8 @@
 //! One sender's way in: a message may go into several logs, and is one message
 //! all the same.
 
+mod missing;
+
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
