@@ -26,8 +26,10 @@ use uuid::Uuid;
 use crate::events::{EventSettings, blocking};
 
 mod backlog;
+mod log;
 mod place;
 mod progress;
+mod recovery;
 
 pub(crate) use backlog::BacklogMoment;
 

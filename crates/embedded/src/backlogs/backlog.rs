@@ -1,21 +1,20 @@
 //! What waits for one endpoint.
 
 use std::io;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
-use twinhub_core::events::{EventBatch, Origin, PartitionId};
+use twinhub_core::events::PartitionId;
 use twinhub_core::ids::HubName;
-use twinhub_core::ports::{
-    Backlog, EventLog, LogError, PartitionState, Producer, Progress, StartPosition,
-};
+use twinhub_core::ports::{Backlog, EventLog, LogError, Progress};
 use twinhub_core::routing::EndpointId;
 use twinhub_core::time::Timestamp;
 use twinhub_event_log::{Log, Options, Snapshot};
 
+use super::log::{BacklogLog, Watch};
 use super::place::Place;
-use super::progress::{self, Delivered, Found};
+use super::progress::{self, Delivered};
+use super::recovery::recover;
 use crate::events::{EventSettings, OneLog, blocking, open_error};
 
 /// Segments begin with this, and grow to at most so much, and so many fit into
@@ -75,6 +74,10 @@ impl LocalBacklog {
         options.first_segment_bytes = FIRST_SEGMENT;
         options.segment_bytes = SEGMENT_BYTES.min(share);
         options.queue_bytes = QUEUE_BYTES;
+        options.observer = Some(Arc::new(Watch {
+            hub: hub.clone(),
+            endpoint,
+        }));
         let log = Log::open(&options).map_err(open_error)?;
         if let Some((segment, bytes)) = &log.recovered().torn {
             tracing::warn!(
@@ -88,12 +91,11 @@ impl LocalBacklog {
             hub: hub.clone(),
             endpoint,
             settings,
-            log: Arc::new(BacklogLog {
-                hub: hub.clone(),
-                partitions: settings.partitions,
-                events: OneLog::new(log),
-                removed: AtomicBool::new(false),
-            }),
+            log: Arc::new(BacklogLog::new(
+                hub.clone(),
+                settings.partitions,
+                OneLog::new(log),
+            )),
             saved: Mutex::new(Saved {
                 wanted: delivered.clone(),
                 asked: 0,
@@ -113,8 +115,13 @@ impl LocalBacklog {
             settings,
             ..
         } = &*self.0;
-        let before = self.0.firsts();
-        let kept = self.0.log.events.log().retain(settings.kept(), now.ticks());
+        let before = self.0.log.firsts();
+        let kept = self
+            .0
+            .log
+            .events()
+            .log()
+            .retain(settings.kept(), now.ticks());
         let lost = self.0.lost_since(&before);
         match kept {
             Ok(dropped) if dropped.segments > 0 => {
@@ -134,18 +141,17 @@ impl LocalBacklog {
     }
 
     pub fn refusing(&self) -> Option<LogError> {
-        self.0.log.events.refusing()
+        self.0.log.events().refusing()
     }
 
     /// Writes what was handed over; takes nothing from then on. Blocks.
     pub fn close(&self) {
-        self.0.log.events.log().close();
+        self.0.log.events().log().close();
     }
 
     /// Ends it for all who use it, and gives back its place. Blocks.
     pub fn end(&self) -> Option<Arc<Place>> {
-        self.0.log.removed.store(true, Ordering::Release);
-        self.close();
+        self.0.log.end();
         // Who saves at this moment has written, and nobody writes any more.
         let _writing = self.0.writing.blocking_lock();
         let place = self.0.place.lock();
@@ -158,7 +164,7 @@ impl LocalBacklog {
         // Nothing is released because of progress that is not in the copy, and
         // none of that is of events that are not.
         let saved = self.0.saved();
-        let events = self.0.log.events.log().snapshot()?;
+        let events = self.0.log.events().log().snapshot()?;
         Some(BacklogMoment {
             folder: format!("{}.endpoints/{}", self.0.hub, self.0.endpoint),
             progress: Some((progress::NAME, progress::encode(&saved.durable))),
@@ -178,15 +184,10 @@ impl Inner {
         place.unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// The oldest event of each partition.
-    fn firsts(&self) -> Vec<u64> {
-        firsts(self.log.events.log())
-    }
-
     /// How many events that were not delivered went since.
     fn lost_since(&self, before: &[u64]) -> u64 {
         let saved = self.saved();
-        let now = self.firsts();
+        let now = self.log.firsts();
         let each = before.iter().zip(&now).zip(&saved.durable);
         each.map(|((before, now), delivered)| now.saturating_sub(delivered.next.max(*before)))
             .sum()
@@ -227,7 +228,7 @@ impl Inner {
             saved.durable = wanted;
             saved.done = asked;
         }
-        if let Err(error) = self.log.events.log().release(&needed) {
+        if let Err(error) = self.log.events().log().release(&needed) {
             let Inner { hub, endpoint, .. } = self;
             tracing::warn!(%hub, %endpoint, %error, "could not drop delivered events of an endpoint");
         }
@@ -242,13 +243,13 @@ impl Backlog for LocalBacklog {
     }
 
     fn bytes(&self) -> u64 {
-        self.0.log.events.log().bytes()
+        self.0.log.events().log().bytes()
     }
 
     async fn progress(&self) -> Result<Vec<Progress>, LogError> {
         self.0.log.require()?;
         let saved = self.0.saved();
-        let each = (0..).zip(&saved.durable).zip(self.0.firsts());
+        let each = (0..).zip(&saved.durable).zip(self.0.log.firsts());
         let progress = each.map(|((partition, delivered), first)| {
             let saved = Progress {
                 partition: PartitionId(partition),
@@ -277,149 +278,9 @@ impl Backlog for LocalBacklog {
     }
 }
 
-/// How far it is delivered, as the file tells: where it tells nothing sound,
-/// from the oldest event there is. Blocks.
-fn recover(
-    log: &Log,
-    place: &Place,
-    hub: &HubName,
-    endpoint: EndpointId,
-) -> io::Result<Vec<Delivered>> {
-    let partitions = 0..log.partitions();
-    let ends = partitions.map(|partition| log.partition(partition).map_or(0, |known| known.next));
-    let ends: Vec<u64> = ends.collect();
-    let found = progress::read(place.path())?;
-    let from_the_oldest = firsts(log)
-        .into_iter()
-        .map(|next| Delivered { next, lost: 0 });
-    let (delivered, is_new) = match &found {
-        Found::Delivered(found) if found.len() == ends.len() => {
-            // Of another log than this one, if it is ahead of it.
-            let each = found.iter().zip(&ends).zip(from_the_oldest);
-            let checked = each.map(
-                |((found, end), oldest)| {
-                    if found.next > *end { oldest } else { *found }
-                },
-            );
-            (checked.collect(), false)
-        }
-        _ => (
-            from_the_oldest.collect::<Vec<_>>(),
-            ends.iter().all(|end| *end == 0),
-        ),
-    };
-    if Found::Delivered(delivered.clone()) == found {
-        return Ok(delivered);
-    }
-    if !is_new {
-        tracing::warn!(
-            %hub, %endpoint,
-            "how far an endpoint is delivered is not known: it gets all events there are, some of \
-             them again"
-        );
-    }
-    match progress::write(place.path(), &delivered) {
-        // On a full disk; it is written later.
-        Err(error) if !is_new => {
-            tracing::warn!(%hub, %endpoint, %error, "could not write how far an endpoint is delivered");
-        }
-        written => written?,
-    }
-    Ok(delivered)
-}
-
-fn firsts(log: &Log) -> Vec<u64> {
-    let partitions = 0..log.partitions();
-    partitions
-        .map(|partition| log.partition(partition).map_or(0, |known| known.first))
-        .collect()
-}
-
 fn failed(error: io::Error) -> LogError {
     match error.kind() {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => LogError::Full,
         _ => LogError::Failed(error.to_string()),
-    }
-}
-
-/// The events of a backlog, as long as it is not removed.
-struct BacklogLog {
-    hub: HubName,
-    partitions: u16,
-    events: OneLog,
-    removed: AtomicBool,
-}
-
-impl BacklogLog {
-    fn require(&self) -> Result<(), LogError> {
-        if self.removed.load(Ordering::Acquire) {
-            return Err(LogError::Closed);
-        }
-        Ok(())
-    }
-
-    fn of(&self, hub: &HubName) -> Result<&OneLog, LogError> {
-        self.require()?;
-        if *hub != self.hub {
-            return Err(LogError::Failed(format!(
-                "the backlog is hub {}'s, not {hub}'s",
-                self.hub
-            )));
-        }
-        Ok(&self.events)
-    }
-
-    /// What fails because the files are gone is told as what it is.
-    fn told<T>(&self, result: Result<T, LogError>) -> Result<T, LogError> {
-        self.require()?;
-        result
-    }
-}
-
-#[async_trait]
-impl EventLog for BacklogLog {
-    fn partitions(&self, hub: &HubName) -> Option<u16> {
-        (*hub == self.hub).then_some(self.partitions)
-    }
-
-    fn producer(&self, hub: &HubName, origin: &Origin) -> Result<Box<dyn Producer>, LogError> {
-        Ok(self.of(hub)?.producer(origin))
-    }
-
-    async fn partition(
-        &self,
-        hub: &HubName,
-        partition: PartitionId,
-    ) -> Result<Option<PartitionState>, LogError> {
-        Ok(self.of(hub)?.partition(partition))
-    }
-
-    async fn find(
-        &self,
-        hub: &HubName,
-        partition: PartitionId,
-        position: StartPosition,
-    ) -> Result<u64, LogError> {
-        self.told(self.of(hub)?.find(partition, position).await)
-    }
-
-    async fn read(
-        &self,
-        hub: &HubName,
-        partition: PartitionId,
-        sequence_number: u64,
-        max_bytes: usize,
-    ) -> Result<EventBatch, LogError> {
-        let events = self.of(hub)?;
-        self.told(events.read(partition, sequence_number, max_bytes).await)
-    }
-
-    async fn wait_for(
-        &self,
-        hub: &HubName,
-        partition: PartitionId,
-        sequence_number: u64,
-    ) -> Result<(), LogError> {
-        self.told(self.of(hub)?.wait_for(partition, sequence_number).await)
     }
 }
