@@ -28,7 +28,7 @@ mod wanted;
 pub use self::body::UnreadableBody;
 pub use self::check::InvalidRouting;
 pub use self::condition::{
-    Condition, InvalidCondition, MAX_CONDITION, Outcome, Position, Span, SystemName, TwinSection,
+    Condition, InvalidCondition, MAX_CONDITION, Outcome, Parts, Position, Span, SystemName, TwinSection,
 };
 pub use self::delivery::{Dispatcher, EndpointHealth, EndpointStatus, LastError};
 pub use self::destinations::Destinations;
@@ -43,6 +43,6 @@ pub use self::settings::{
     Destination, Enrichment, InvalidRoutingName, MAX_ENDPOINTS, MAX_ENRICHMENTS, MAX_ROUTES, Route,
     RouteName, RoutingSettings,
 };
-pub use self::subject::{EventSubject, Subject};
+pub use self::subject::{Body, EventSubject, Subject};
 pub use self::table::{Routed, RoutingTable};
 pub use self::wanted::{WantedEndpoint, WantedEnrichment, WantedRoute, WantedRouting};

@@ -1,6 +1,8 @@
 //! Bodies that conditions can read: JSON in an encoding of Unicode, and said
 //! to be so.
 
+use std::borrow::Cow;
+
 use serde_json::Value;
 
 /// Why no part of a body can be named.
@@ -32,44 +34,53 @@ pub(super) fn encoding(
     content_type: Option<&str>,
     content_encoding: Option<&str>,
 ) -> Result<Encoding, UnreadableBody> {
-    let essence = |text: &str| {
-        text.split(';')
-            .next()
-            .map(str::trim)
-            .map(str::to_ascii_lowercase)
-    };
-    if content_type.and_then(essence).as_deref() != Some("application/json") {
+    let essence = content_type.and_then(|text| text.split(';').next());
+    let is_json = |essence: &str| essence.trim().eq_ignore_ascii_case("application/json");
+    if !essence.is_some_and(is_json) {
         return Err(UnreadableBody::NotSaidToBeJson);
     }
-    let named = content_encoding.map(|encoding| encoding.trim().to_ascii_lowercase());
-    match named.as_deref() {
-        Some("utf-8") => Ok(Encoding::Utf8),
-        Some("utf-16") => Ok(Encoding::Utf16),
-        Some("utf-32") => Ok(Encoding::Utf32),
-        _ => Err(UnreadableBody::NotSaidToBeUnicode),
-    }
+    let named = content_encoding.unwrap_or_default().trim();
+    let encodings = [
+        ("utf-8", Encoding::Utf8),
+        ("utf-16", Encoding::Utf16),
+        ("utf-32", Encoding::Utf32),
+    ];
+    let mut known = encodings.into_iter();
+    known
+        .find(|(name, _)| name.eq_ignore_ascii_case(named))
+        .map(|(_, encoding)| encoding)
+        .ok_or(UnreadableBody::NotSaidToBeUnicode)
 }
 
 /// A body's document.
 pub(super) fn parse(encoding: Encoding, body: &[u8]) -> Result<Value, UnreadableBody> {
-    match encoding {
-        Encoding::Utf8 => {
-            let body = body.strip_prefix("\u{feff}".as_bytes()).unwrap_or(body);
-            serde_json::from_slice(body).map_err(|_| UnreadableBody::NotJson)
-        }
-        Encoding::Utf16 => parse_text(&text_of(utf16(body))?),
-        Encoding::Utf32 => parse_text(&text_of(utf32(body))?),
+    serde_json::from_str(&text(encoding, body)?).map_err(|_| UnreadableBody::NotJson)
+}
+
+/// A body's characters, without the mark that some begin with.
+pub(super) fn text(encoding: Encoding, body: &[u8]) -> Result<Cow<'_, str>, UnreadableBody> {
+    let text = match encoding {
+        Encoding::Utf8 => std::str::from_utf8(body).ok().map(Cow::Borrowed),
+        Encoding::Utf16 => utf16(body).map(Cow::Owned),
+        Encoding::Utf32 => utf32(body).map(Cow::Owned),
+    };
+    match text.ok_or(UnreadableBody::NotJson)? {
+        Cow::Borrowed(text) => Ok(Cow::Borrowed(without_mark(text))),
+        Cow::Owned(text) if text.starts_with(MARK) => Ok(Cow::Owned(without_mark(&text).into())),
+        owned @ Cow::Owned(_) => Ok(owned),
     }
+}
+
+/// The byte order mark.
+const MARK: char = '\u{feff}';
+
+fn without_mark(text: &str) -> &str {
+    text.strip_prefix(MARK).unwrap_or(text)
 }
 
 /// The document of a body that is there as a text.
 pub(super) fn parse_text(text: &str) -> Result<Value, UnreadableBody> {
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    serde_json::from_str(text).map_err(|_| UnreadableBody::NotJson)
-}
-
-fn text_of(decoded: Option<String>) -> Result<String, UnreadableBody> {
-    decoded.ok_or(UnreadableBody::NotJson)
+    serde_json::from_str(without_mark(text)).map_err(|_| UnreadableBody::NotJson)
 }
 
 fn utf16(body: &[u8]) -> Option<String> {

@@ -25,6 +25,8 @@ use self::syntax::Expr;
 use super::body::UnreadableBody;
 use super::subject::Subject;
 
+pub(super) use self::parts::PartTree;
+pub use self::parts::Parts;
 pub use self::place::{InvalidCondition, Position, Span};
 pub(super) use self::reference::TwinPath;
 pub use self::reference::{SystemName, TwinSection};
@@ -33,6 +35,7 @@ mod evaluate;
 mod functions;
 mod lexer;
 mod parser;
+mod parts;
 mod place;
 mod reference;
 mod syntax;
@@ -83,6 +86,14 @@ impl Condition {
             subject.body()?;
         }
         Ok(evaluate(&self.expression, subject).outcome())
+    }
+
+    /// Has it ask for the body's parts in a tree, besides those already there:
+    /// about subjects whose bodies are read by another tree it says nothing.
+    pub(super) fn read_parts(&mut self, tree: &mut PartTree) {
+        self.expression.for_each_body_path(&mut |part| {
+            part.slot = Some(tree.slot_of(&part.path));
+        });
     }
 
     /// Whether it is true of every event.

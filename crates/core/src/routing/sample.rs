@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use super::body::{self, UnreadableBody};
 use super::condition::{SystemName, TwinSection};
-use super::subject::Subject;
+use super::subject::{Body, Subject};
 
 /// A made-up message, and perhaps a made-up twin.
 #[derive(Debug, Clone)]
@@ -83,8 +83,9 @@ impl Subject for Sample {
             .map(|(_, value)| value.as_str().into())
     }
 
-    fn body(&self) -> Result<&Value, UnreadableBody> {
-        self.body.as_ref().map_err(Clone::clone)
+    fn body(&self) -> Result<Body<'_>, UnreadableBody> {
+        let body = self.body.as_ref();
+        body.map(Body::Document).map_err(Clone::clone)
     }
 
     fn twin(&self, section: TwinSection) -> Option<&Map<String, Value>> {

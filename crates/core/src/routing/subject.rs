@@ -6,7 +6,7 @@ use std::cell::OnceCell;
 use serde_json::{Map, Value};
 
 use super::body::{self, UnreadableBody};
-use super::condition::{SystemName, TwinSection};
+use super::condition::{PartTree, Parts, SystemName, TwinSection};
 use crate::events::EventRef;
 use crate::messages::SystemProperty;
 use crate::twins::Twin;
@@ -20,11 +20,20 @@ pub trait Subject {
     /// A system property's value, if it is there.
     fn system(&self, name: &SystemName) -> Option<Cow<'_, str>>;
 
-    /// The body's document. Asking again costs nothing.
-    fn body(&self) -> Result<&Value, UnreadableBody>;
+    /// The body. Asking again costs nothing.
+    fn body(&self) -> Result<Body<'_>, UnreadableBody>;
 
     /// A section of the sender's twin, if it has one.
     fn twin(&self, section: TwinSection) -> Option<&Map<String, Value>>;
+}
+
+/// A body that could be read.
+#[derive(Debug, Clone, Copy)]
+pub enum Body<'a> {
+    /// The whole document.
+    Document(&'a Value),
+    /// What the conditions that are asked name of it.
+    Parts(&'a Parts<'a>),
 }
 
 /// An event as a subject: for any number of conditions.
@@ -32,7 +41,18 @@ pub trait Subject {
 pub struct EventSubject<'a> {
     event: EventRef<'a>,
     twin: Option<&'a Twin>,
-    body: OnceCell<Result<Value, UnreadableBody>>,
+    /// What is read of the body; all of it if that is not known.
+    tree: Option<&'a PartTree>,
+    /// Whether an application property has a name that begins with `$`, as
+    /// most names in conditions do and hardly any property.
+    has_dollars: OnceCell<bool>,
+    body: OnceCell<Result<OwnedBody<'a>, UnreadableBody>>,
+}
+
+#[derive(Debug)]
+enum OwnedBody<'a> {
+    Document(Value),
+    Parts(Parts<'a>),
 }
 
 impl<'a> EventSubject<'a> {
@@ -42,21 +62,48 @@ impl<'a> EventSubject<'a> {
         EventSubject {
             event,
             twin,
+            tree: None,
+            has_dollars: OnceCell::new(),
             body: OnceCell::new(),
         }
     }
 
-    fn read_body(&self) -> Result<Value, UnreadableBody> {
+    /// The same, for conditions that [ask](Condition::read_parts) for parts in
+    /// this tree.
+    pub(super) fn of_parts(
+        event: EventRef<'a>,
+        twin: Option<&'a Twin>,
+        tree: &'a PartTree,
+    ) -> Self {
+        EventSubject {
+            tree: Some(tree),
+            ..EventSubject::new(event, twin)
+        }
+    }
+
+    fn read_body(&self) -> Result<OwnedBody<'a>, UnreadableBody> {
         let encoding = body::encoding(
             self.event.system_property(SystemProperty::ContentType),
             self.event.system_property(SystemProperty::ContentEncoding),
         )?;
-        body::parse(encoding, self.event.body())
+        let body = self.event.body();
+        match self.tree {
+            Some(tree) => tree.read(encoding, body).map(OwnedBody::Parts),
+            None => body::parse(encoding, body).map(OwnedBody::Document),
+        }
     }
 }
 
 impl Subject for EventSubject<'_> {
     fn application(&self, name: &str) -> Option<Option<&str>> {
+        let has_dollars = || {
+            self.event
+                .application()
+                .any(|(name, _)| name.starts_with('$'))
+        };
+        if name.starts_with('$') && !*self.has_dollars.get_or_init(has_dollars) {
+            return None;
+        }
         let mut properties = self.event.application();
         properties
             .find(|(known, _)| known.eq_ignore_ascii_case(name))
@@ -80,9 +127,12 @@ impl Subject for EventSubject<'_> {
         }
     }
 
-    fn body(&self) -> Result<&Value, UnreadableBody> {
-        let body = self.body.get_or_init(|| self.read_body());
-        body.as_ref().map_err(Clone::clone)
+    fn body(&self) -> Result<Body<'_>, UnreadableBody> {
+        match self.body.get_or_init(|| self.read_body()) {
+            Ok(OwnedBody::Document(document)) => Ok(Body::Document(document)),
+            Ok(OwnedBody::Parts(parts)) => Ok(Body::Parts(parts)),
+            Err(error) => Err(error.clone()),
+        }
     }
 
     fn twin(&self, section: TwinSection) -> Option<&Map<String, Value>> {

@@ -5,7 +5,7 @@
 //! routes have is asked once, and a condition on a body that can't be read does
 //! not match.
 
-use super::condition::{Condition, Outcome};
+use super::condition::{Condition, Outcome, PartTree};
 use super::destinations::Destinations;
 use super::endpoint::EndpointId;
 use super::enrichments::{Copies, Stamps};
@@ -43,6 +43,8 @@ pub(super) struct SourceTable {
     has_routes: bool,
     always: Destinations,
     conditional: Vec<(Condition, Destinations)>,
+    /// What they name of bodies.
+    parts: PartTree,
     /// Where those go that nothing else wants.
     fallback: Destinations,
     /// What is stamped on them for which destinations; each destination is in
@@ -78,7 +80,7 @@ impl RoutingTable {
 
     /// Where an event goes. `twin` is that of the device or module that it is
     /// from or about, needed if the source [reads](Self::reads_twin) it.
-    pub fn route<'a>(&self, event: EventRef<'a>, twin: Option<&'a Twin>) -> Routed {
+    pub fn route<'a>(&'a self, event: EventRef<'a>, twin: Option<&'a Twin>) -> Routed {
         self.of(event.source)
             .route(event, twin.filter(|_| self.has_twins))
     }
@@ -109,12 +111,16 @@ impl SourceTable {
             has_routes: settings.routes.iter().any(|route| route.is_enabled),
             always: Destinations::NONE,
             conditional: Vec::new(),
+            parts: PartTree::default(),
             fallback: fallback(source, settings),
             copies: stamps.copies(source),
             reads_twin: false,
         };
         for route in routes {
             table.add(route, destination_of(settings, &route.destination));
+        }
+        for (condition, _) in &mut table.conditional {
+            condition.read_parts(&mut table.parts);
         }
         let conditional = table.conditional.iter();
         let reachable = conditional.fold(table.always.and(table.fallback), |all, (_, to)| {
@@ -146,11 +152,11 @@ impl SourceTable {
         }
     }
 
-    fn route<'a>(&self, event: EventRef<'a>, twin: Option<&'a Twin>) -> Routed {
+    fn route<'a>(&'a self, event: EventRef<'a>, twin: Option<&'a Twin>) -> Routed {
         let mut destinations = self.always;
         let mut unreadable = false;
         if !self.conditional.is_empty() {
-            let subject = EventSubject::new(event, twin);
+            let subject = EventSubject::of_parts(event, twin, &self.parts);
             for (condition, to) in &self.conditional {
                 match condition.evaluate(&subject) {
                     Ok(Outcome::True) => destinations = destinations.and(*to),

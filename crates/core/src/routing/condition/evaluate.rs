@@ -10,7 +10,7 @@ use super::lexer;
 use super::reference::{Otherwise, Reference};
 use super::syntax::{Expr, Operator};
 use super::value::Value;
-use crate::routing::subject::Subject;
+use crate::routing::subject::{Body, Subject};
 
 /// The body, if any part of it is named, can be read.
 pub(super) fn evaluate<'a>(expr: &'a Expr, subject: &'a dyn Subject) -> Value<'a> {
@@ -61,8 +61,9 @@ fn look_up<'a>(reference: &'a Reference, subject: &'a dyn Subject) -> Value<'a> 
     match &reference.otherwise {
         Otherwise::Nothing | Otherwise::Body(None) => Value::Undefined,
         Otherwise::System(name) => subject.system(name).map_or(Value::Undefined, Value::Text),
-        Otherwise::Body(Some(path)) => match subject.body() {
-            Ok(Json::Object(body)) => Value::in_body(path.follow(body)),
+        Otherwise::Body(Some(part)) => match (subject.body(), part.slot) {
+            (Ok(Body::Document(Json::Object(body))), _) => Value::in_body(part.path.follow(body)),
+            (Ok(Body::Parts(parts)), Some(slot)) => parts.get(slot),
             _ => Value::Undefined,
         },
         Otherwise::Twin(section, path) => match subject.twin(*section) {

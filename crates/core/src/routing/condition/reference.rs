@@ -97,7 +97,7 @@ pub(super) enum Otherwise {
     Nothing,
     System(SystemName),
     /// The body as a whole has no path, and no value.
-    Body(Option<Path>),
+    Body(Option<BodyPath>),
     Twin(TwinSection, Path),
 }
 
@@ -134,7 +134,10 @@ impl Otherwise {
         };
         if root.eq_ignore_ascii_case("body") {
             let path = match rest.strip_prefix('.') {
-                Some(path) => Some(Path::parse(path)?),
+                Some(path) => Some(BodyPath {
+                    path: Path::parse(path)?,
+                    slot: None,
+                }),
                 // The whole body, or an element of it, has no value.
                 None if rest.is_empty() || index(rest).is_some() => None,
                 None => return Err(wrong_path(rest)),
@@ -167,6 +170,14 @@ fn twin(rest: &str) -> Option<Result<Otherwise, String>> {
         .filter_map(|(prefix, section)| Some((section, rest.strip_prefix(prefix)?)));
     let (section, path) = found.next()?;
     Some(Path::parse(path).map(|path| Otherwise::Twin(section, path)))
+}
+
+/// A part of the body.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct BodyPath {
+    pub path: Path,
+    /// Its place among the parts that are read of a body.
+    pub slot: Option<usize>,
 }
 
 /// A part of a twin, as enrichments name it.
@@ -236,6 +247,11 @@ impl Path {
             .map(step)
             .collect::<Result<_, _>>()
             .map(Path)
+    }
+
+    /// Keys, and the elements that follow some of them.
+    pub(super) fn steps(&self) -> impl Iterator<Item = (&str, Option<usize>)> {
+        self.0.iter().map(|step| (&*step.key, step.index))
     }
 
     pub(super) fn follow<'a>(&self, root: &'a serde_json::Map<String, Json>) -> Found<'a> {

@@ -1,7 +1,7 @@
 //! What conditions are made of.
 
 use super::functions::Function;
-use super::reference::Reference;
+use super::reference::{BodyPath, Otherwise, Reference};
 
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Constant {
@@ -67,4 +67,25 @@ pub(super) enum Expr {
 
 impl Expr {
     pub(super) const TRUE: Expr = Expr::Constant(Constant::Bool(true));
+
+    pub(super) fn for_each_body_path(&mut self, act: &mut dyn FnMut(&mut BodyPath)) {
+        match self {
+            Expr::Reference(reference) => {
+                if let Otherwise::Body(Some(part)) = &mut reference.otherwise {
+                    act(part);
+                }
+            }
+            Expr::Constant(_) => {}
+            Expr::Negate(operand) | Expr::Not(operand) => operand.for_each_body_path(act),
+            Expr::Binary(_, operands) => {
+                operands.0.for_each_body_path(act);
+                operands.1.for_each_body_path(act);
+            }
+            Expr::All(operands) | Expr::Any(operands) | Expr::Call(_, operands) => {
+                for operand in operands {
+                    operand.for_each_body_path(act);
+                }
+            }
+        }
+    }
 }

@@ -8,6 +8,7 @@ use super::*;
 use crate::routing::Sample;
 
 mod bodies;
+mod parts;
 mod properties;
 mod refused;
 mod twins;

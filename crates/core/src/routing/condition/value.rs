@@ -61,6 +61,34 @@ impl<'a> Value<'a> {
         }
     }
 
+    /// The same one, as long as this one lasts.
+    pub(super) fn lend(&self) -> Value<'_> {
+        match self {
+            Value::Undefined => Value::Undefined,
+            Value::Null => Value::Null,
+            Value::Absent => Value::Absent,
+            Value::Bool(value) => Value::Bool(*value),
+            Value::Number(number) => Value::Number(*number),
+            Value::Text(text) => Value::text(&**text),
+            Value::Array => Value::Array,
+            Value::Object => Value::Object,
+        }
+    }
+
+    /// The same one, which lasts.
+    pub(super) fn into_owned(self) -> Value<'static> {
+        match self {
+            Value::Undefined => Value::Undefined,
+            Value::Null => Value::Null,
+            Value::Absent => Value::Absent,
+            Value::Bool(value) => Value::Bool(value),
+            Value::Number(number) => Value::Number(number),
+            Value::Text(text) => Value::text(text.into_owned()),
+            Value::Array => Value::Array,
+            Value::Object => Value::Object,
+        }
+    }
+
     pub(super) fn in_twin(found: Found<'a>) -> Self {
         match found {
             Found::Value(json) => Value::json(json),
@@ -73,8 +101,7 @@ impl<'a> Value<'a> {
             Json::Null => Value::Null,
             Json::Bool(value) => Value::Bool(*value),
             Json::Number(number) => number.as_f64().map_or(Value::Undefined, Value::number),
-            Json::String(text) if is_date(text) => Value::Undefined,
-            Json::String(text) => Value::text(&**text),
+            Json::String(text) => text_in_body(text.as_str().into()),
             Json::Array(_) => Value::Array,
             Json::Object(_) => Value::Object,
         }
@@ -145,6 +172,14 @@ impl<'a> Value<'a> {
             (Value::Text(one), Value::Text(other)) => Some(one.cmp(other)),
             _ => None,
         }
+    }
+}
+
+/// A text of the body; dates are undefined.
+pub(super) fn text_in_body(text: Cow<'_, str>) -> Value<'_> {
+    match is_date(&text) {
+        true => Value::Undefined,
+        false => Value::Text(text),
     }
 }
 
