@@ -16,7 +16,7 @@ use crate::access::DevicePermit;
 use crate::events::{EventSource, Origin};
 use crate::ids::{HubName, IdentityId};
 use crate::messages::SystemProperty;
-use crate::notifications::WantedEvents;
+use crate::notifications::{Naming, WantedEvents};
 use crate::ports::Sessions;
 use crate::routing::Router;
 use crate::time::{Clock, Timestamp};
@@ -29,7 +29,15 @@ pub struct ConnectionEvents {
     queue: Arc<Queue>,
     sessions: Arc<dyn Sessions>,
     clock: Arc<dyn Clock>,
+    naming: Naming,
     state: Mutex<State>,
+}
+
+/// What became of a connection.
+#[derive(Debug, Clone, Copy)]
+enum Happening {
+    Connected,
+    Disconnected,
 }
 
 struct State {
@@ -47,11 +55,18 @@ impl ConnectionEvents {
             queue: Arc::new(Queue::new(router)),
             sessions,
             clock,
+            naming: Naming::default(),
             state: Mutex::new(State {
                 connected: HashSet::new(),
                 last_event: Timestamp::NEVER,
             }),
         }
+    }
+
+    /// The same, naming connections of modules in this way.
+    pub fn naming(mut self, naming: Naming) -> Self {
+        self.naming = naming;
+        self
     }
 
     /// The identity sends or subscribes. Cheap enough for the first such
@@ -63,7 +78,7 @@ impl ConnectionEvents {
         // Held while the event is appended, so that order is kept.
         let mut state = self.state();
         if state.connected.insert(key(permit)) {
-            self.tell(&mut state, permit, "deviceConnected");
+            self.tell(&mut state, permit, Happening::Connected);
         }
     }
 
@@ -80,7 +95,7 @@ impl ConnectionEvents {
             && state.connected.remove(&key(permit))
             && self.is_wanted(permit)
         {
-            self.tell(&mut state, permit, "deviceDisconnected");
+            self.tell(&mut state, permit, Happening::Disconnected);
         }
     }
 
@@ -89,7 +104,9 @@ impl ConnectionEvents {
         self.wanted.wants(hub, EventSource::ConnectionState)
     }
 
-    fn tell(&self, state: &mut State, permit: &DevicePermit, operation: &'static str) {
+    fn tell(&self, state: &mut State, permit: &DevicePermit, happening: Happening) {
+        let of_module = permit.id().module_id().is_some();
+        let operation = happening.operation(of_module && self.naming == Naming::AsModules);
         let now = self.clock.now();
         let next = Timestamp::from_ticks(state.last_event.ticks().saturating_add(1));
         state.last_event = now.max(next);
@@ -99,6 +116,17 @@ impl ConnectionEvents {
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Happening {
+    fn operation(self, named_as_module: bool) -> &'static str {
+        match (self, named_as_module) {
+            (Happening::Connected, false) => "deviceConnected",
+            (Happening::Connected, true) => "moduleConnected",
+            (Happening::Disconnected, false) => "deviceDisconnected",
+            (Happening::Disconnected, true) => "moduleDisconnected",
+        }
     }
 }
 
@@ -140,7 +168,7 @@ fn properties(permit: &DevicePermit, now: Timestamp, operation: &'static str) ->
         ("hubName", permit.hub().name().to_string().into()),
         ("deviceId", id.device_id().to_string().into()),
     ];
-    // Modules share the names of the operations; this tells them apart.
+    // Modules may share the names of the operations; this tells them apart.
     if let Some(module) = id.module_id() {
         properties.push(("moduleId", module.to_string().into()));
     }

@@ -108,6 +108,20 @@ pub struct Hub {
     /// How many gigabytes of events may wait for each custom endpoint; of more
     /// the oldest go, though they are not delivered.
     pub max_backlog_gb: u32,
+    /// How events name operations on modules.
+    pub module_event_names: ModuleEventNames,
+    /// Whether updates of modules make lifecycle events.
+    pub module_update_events: bool,
+}
+
+/// How events name operations on modules.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ModuleEventNames {
+    /// `createDeviceIdentity`, `deviceConnected`.
+    AsDevices,
+    /// `createModuleIdentity`, `moduleConnected`.
+    AsModules,
 }
 
 /// A tier, by Azure's name.
@@ -257,6 +271,8 @@ impl Default for Config {
                 retention_days: 1,
                 max_log_gb: 20,
                 max_backlog_gb: 5,
+                module_event_names: ModuleEventNames::AsDevices,
+                module_update_events: true,
             },
             limits: Limits {
                 modules_per_device: 20,

@@ -32,6 +32,8 @@ pub(super) const SETTINGS: &[(&str, Reading)] = &[
     ("hub.retention_days", Reading::Literal),
     ("hub.max_log_gb", Reading::Literal),
     ("hub.max_backlog_gb", Reading::Literal),
+    ("hub.module_event_names", Reading::Text),
+    ("hub.module_update_events", Reading::Literal),
     ("limits.modules_per_device", Reading::Literal),
     ("sas.clock_skew_seconds", Reading::Literal),
     ("cloud_to_device.default_ttl_seconds", Reading::Literal),

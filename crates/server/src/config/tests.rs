@@ -94,6 +94,8 @@ fn each_setting_can_be_a_variable() {
         ("HUB_RETENTION_DAYS", "7"),
         ("HUB_MAX_LOG_GB", "5"),
         ("HUB_MAX_BACKLOG_GB", "3"),
+        ("HUB_MODULE_EVENT_NAMES", "as-modules"),
+        ("HUB_MODULE_UPDATE_EVENTS", "false"),
         ("LIMITS_MODULES_PER_DEVICE", "50"),
         ("SAS_CLOCK_SKEW_SECONDS", "300"),
         ("CLOUD_TO_DEVICE_DEFAULT_TTL_SECONDS", "60"),
@@ -136,6 +138,8 @@ fn each_setting_can_be_a_variable() {
             retention_days: 7,
             max_log_gb: 5,
             max_backlog_gb: 3,
+            module_event_names: ModuleEventNames::AsModules,
+            module_update_events: false,
         },
         limits: Limits {
             modules_per_device: 50,
