@@ -179,7 +179,9 @@ impl Shared {
         for entry in entries {
             let name = entry?.file_name();
             let endpoint = name.to_str().and_then(|name| Uuid::parse_str(name).ok());
-            endpoints.extend(endpoint.map(EndpointId));
+            let endpoint = endpoint.map(EndpointId);
+            // As it is named here, and no other way to write it.
+            endpoints.extend(endpoint.filter(|endpoint| name == *endpoint.to_string()));
         }
         endpoints.retain(|endpoint| !self.is_leaving(&(hub.clone(), *endpoint)));
         endpoints.sort();

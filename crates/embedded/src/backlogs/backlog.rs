@@ -107,7 +107,7 @@ impl LocalBacklog {
         })))
     }
 
-    /// Drops what is too old or too much. Blocks.
+    /// Drops what is delivered, too old, or too much. Blocks.
     pub fn retain(&self, now: Timestamp) {
         let Inner {
             hub,
@@ -115,6 +115,8 @@ impl LocalBacklog {
             settings,
             ..
         } = &*self.0;
+        // What was sealed since the last save.
+        self.0.release();
         let before = self.0.log.firsts();
         let kept = self
             .0
@@ -222,17 +224,26 @@ impl Inner {
             (saved.asked, saved.wanted.clone())
         };
         progress::write(place.path(), &wanted).map_err(failed)?;
-        let needed: Vec<u64> = wanted.iter().map(|delivered| delivered.next).collect();
         {
             let mut saved = self.saved();
             saved.durable = wanted;
             saved.done = asked;
         }
+        self.release();
+        Ok(())
+    }
+
+    /// Drops what is delivered. Blocks.
+    fn release(&self) {
+        let needed: Vec<u64> = {
+            let saved = self.saved();
+            let each = saved.durable.iter();
+            each.map(|delivered| delivered.next).collect()
+        };
         if let Err(error) = self.log.events().log().release(&needed) {
             let Inner { hub, endpoint, .. } = self;
             tracing::warn!(%hub, %endpoint, %error, "could not drop delivered events of an endpoint");
         }
-        Ok(())
     }
 }
 

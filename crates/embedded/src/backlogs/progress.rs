@@ -124,6 +124,20 @@ mod tests {
     }
 
     #[test]
+    fn a_file_of_version_1_is_read_by_every_build() {
+        let mut stored = b"TWINHPRG\x01\x00\x02\x00".to_vec();
+        stored.extend_from_slice(&0xacba_d126_u32.to_le_bytes());
+        for number in [7_u64, 0, 300, 2] {
+            stored.extend_from_slice(&number.to_le_bytes());
+        }
+
+        let found = decode(&stored);
+
+        let of = |next, lost| Delivered { next, lost };
+        assert_eq!(found, Some(vec![of(7, 0), of(300, 2)]));
+    }
+
+    #[test]
     fn a_changed_byte_a_torn_file_and_a_longer_one_are_noticed() {
         let bytes = encode(&delivered());
         for at in 0..bytes.len() {

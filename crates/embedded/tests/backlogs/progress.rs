@@ -42,6 +42,22 @@ async fn without_sound_progress_delivery_begins_at_the_oldest_there_is() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn progress_is_saved_after_the_events_are_closed() {
+    let folder = Folder::new();
+    let endpoint = EndpointId::generate();
+    let backlogs = folder.backlogs();
+    let backlog = backlogs.open(&hub(), endpoint).await.unwrap();
+    fill(&*backlog, 5).await;
+
+    backlogs.close().await;
+    backlog.save(&[delivered(3, 0)]).await.unwrap();
+
+    drop((backlog, backlogs));
+    let backlog = folder.backlogs().open(&hub(), endpoint).await.unwrap();
+    assert_eq!(progress(&*backlog).await, delivered(3, 0));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn progress_that_is_ahead_of_the_events_skips_none() {
     let folder = Folder::new();
     let endpoint = EndpointId::generate();

@@ -32,6 +32,29 @@ async fn what_is_delivered_gives_its_room_back() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_delivered_of_a_quiet_endpoint_gives_its_room_back_in_time() {
+    let folder = Folder::new();
+    let endpoint = EndpointId::generate();
+    let backlogs = folder.backlogs();
+    let backlog = backlogs.open(&hub(), endpoint).await.unwrap();
+    fill(&*backlog, 5).await;
+    backlog.save(&[delivered(5, 0)]).await.unwrap();
+
+    // The segment is sealed after a quarter of the day, in its own time.
+    let later = now().plus(Duration::from_secs(7 * 60 * 60));
+    for _ in 0..1000 {
+        backlogs.retain(later).await;
+        if backlog.bytes() == 0 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+
+    assert_eq!(backlog.bytes(), 0);
+    assert_eq!(progress(&*backlog).await, delivered(5, 0));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_goes_before_it_is_delivered_is_counted_once() {
     let folder = Folder::new();
     let endpoint = EndpointId::generate();
