@@ -21,7 +21,7 @@ use crate::operator_token::OperatorToken;
 use crate::running::{RunningHub, reachable};
 use crate::{clock, welcome};
 
-use self::core::Core;
+use self::core::{Core, Logs};
 use self::gateways::{Gateways, Sockets};
 
 mod amqp;
@@ -61,7 +61,7 @@ async fn serve(config: &Config, data_dir: &DataDir, open_files: u64) -> anyhow::
     let ports = sockets.ports();
     let health = Health::new(metrics::install()?);
     let core = Core::open(config, data_dir, &operator_token).await?;
-    let (events, backlogs) = (core.event_log.clone(), core.backlogs.clone());
+    let Logs { events, backlogs } = core.logs.clone();
     let health = health.unless(move || {
         let refusing = events.refusing().or_else(|| backlogs.refusing());
         refusing.map(|error| error.to_string())
@@ -77,8 +77,9 @@ async fn serve(config: &Config, data_dir: &DataDir, open_files: u64) -> anyhow::
     ));
     tasks.spawn(core.clone().write_presence_behind(shutdown.clone()));
     tasks.spawn(core.cloud_to_device.clone().run(shutdown.clone()));
-    tasks.spawn(core.clone().drop_old_events(shutdown.clone()));
-    tasks.spawn(core.clone().follow_routes(shutdown.clone()));
+    let logs = core.logs.clone();
+    tasks.spawn(logs.drop_old_events(core.clock.clone(), shutdown.clone()));
+    core.routing.spawn(&mut tasks, &shutdown);
     let backups = core.backups(&config.hub.name, data_dir);
     tasks.spawn(backups.clone().run(shutdown.clone()));
     Gateways::new(&core, ports, health.clone(), backups, &shutdown)

@@ -51,7 +51,7 @@ fn back_ends(core: &Core) -> ServiceContainer {
 fn readers(core: &Core, port: u16) -> EventHubContainer {
     let services = twinhub_eventhubs::Services {
         hubs: core.hubs.clone(),
-        log: core.event_log.clone(),
+        log: core.logs.events.clone(),
         clock: core.clock.clone(),
     };
     EventHubContainer::new(services, twinhub_eventhubs::Settings { port })

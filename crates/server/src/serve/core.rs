@@ -11,30 +11,33 @@ use twinhub_core::c2d::CloudToDevice;
 use twinhub_core::connection_events::ConnectionEvents;
 use twinhub_core::connections::Connections;
 use twinhub_core::faults::Faults;
-use twinhub_core::hubs::{HubSettings, Hubs, Sku, Tier};
+use twinhub_core::hubs::Hubs;
 use twinhub_core::identities::Registry;
-use twinhub_core::ids::HubName;
 use twinhub_core::methods::Methods;
-use twinhub_core::ports::{EndReason, EventLog, Sessions, StateStore};
+use twinhub_core::ports::{EndReason, Sessions, StateStore};
 use twinhub_core::presence::PresenceBook;
 use twinhub_core::query::Queries;
-use twinhub_core::routing::Router;
 use twinhub_core::stored_sessions::StoredSessions;
 use twinhub_core::telemetry::Telemetry;
 use twinhub_core::time::{Clock, SystemClock};
 use twinhub_core::transfer::Transfers;
 use twinhub_core::twins::Twins;
-use twinhub_embedded::{Engine, EventSettings, LocalBacklogs, LocalEventLog, LocalSessions};
+use twinhub_embedded::{Engine, LocalSessions};
 use twinhub_sas::ConnectionString;
 
 use crate::backup::{self, HubBackups};
-use crate::config::{self, Config};
+use crate::config::Config;
 use crate::data_dir::DataDir;
 use crate::operator_token::OperatorToken;
 use crate::running::RunningHub;
 
-/// How often old events are dropped.
-const RETENTION_EVERY: Duration = Duration::from_secs(60);
+use self::hub::{hub_of, refuse_other_hubs};
+pub use self::logs::Logs;
+use self::routing::{Routing, naming};
+
+mod hub;
+mod logs;
+mod routing;
 
 /// Everything that gateways call.
 pub struct Core {
@@ -52,9 +55,8 @@ pub struct Core {
     pub stored_sessions: Arc<StoredSessions>,
     pub faults: Arc<Faults>,
     pub connection_events: Arc<ConnectionEvents>,
-    pub event_log: Arc<LocalEventLog>,
-    pub backlogs: Arc<LocalBacklogs>,
-    pub router: Arc<Router>,
+    pub logs: Logs,
+    pub routing: Routing,
     pub telemetry: Arc<Telemetry>,
     pub clock: Arc<dyn Clock>,
     presence: Arc<PresenceBook>,
@@ -75,28 +77,27 @@ impl Core {
         let engine = Arc::new(Engine::open(&data_dir.state(), sessions.clone())?);
         let store: Arc<dyn StateStore> = engine.clone();
         refuse_other_hubs(&*store, config).await?;
-        let event_log = open_event_log(config, data_dir).await?;
-        let backlogs = Arc::new(backlogs(config, data_dir)?);
+        let logs = Logs::open(config, data_dir).await?;
         let (hubs, made) = Hubs::open(store.clone(), vec![hub_of(config)?])
             .await
             .context("could not load the hub")?;
         let hubs = Arc::new(hubs);
         let presence = Arc::new(PresenceBook::new(clock.clone()));
-        let events: Arc<dyn EventLog> = event_log.clone();
-        let router = Arc::new(Router::new(events, backlogs.clone(), store.clone()));
-        for hub in hubs.all() {
-            let applied = router.apply(&hub).await;
-            applied.context("could not put the hub's routes in force")?;
-        }
+        let routing = Routing::open(&logs, hubs.clone(), store.clone(), clock.clone()).await?;
         let token = operator_token
             .read()?
             .context("the operator token has vanished")?;
-        let registry = Arc::new(Registry::new(
+        let teller = routing.teller(config);
+        let registry = Registry::new(
             store.clone(),
             sessions.clone(),
             presence.clone(),
             clock.clone(),
-        ));
+        );
+        let registry = Arc::new(registry.telling(teller.clone()));
+        let connection_events =
+            ConnectionEvents::new(routing.router.clone(), sessions.clone(), clock.clone());
+        let twins = Twins::new(store.clone(), presence.clone(), clock.clone());
         let transfers = Arc::new(Transfers::new(
             store.clone(),
             engine.clone(),
@@ -120,7 +121,7 @@ impl Core {
             )),
             registry,
             transfers,
-            twins: Arc::new(Twins::new(store.clone(), presence.clone(), clock.clone())),
+            twins: Arc::new(twins.telling(teller)),
             queries: Arc::new(Queries::new(engine.clone(), presence.clone())),
             cloud_to_device: Arc::new(CloudToDevice::new(
                 store.clone(),
@@ -129,17 +130,12 @@ impl Core {
             )),
             methods: Arc::new(Methods::new(store.clone(), sessions.clone())),
             connections: Arc::new(Connections::new(sessions.clone(), presence.clone())),
-            telemetry: Arc::new(Telemetry::new(router.clone(), clock.clone())),
+            telemetry: Arc::new(Telemetry::new(routing.router.clone(), clock.clone())),
             faults: Arc::new(Faults::new(config.fault_injection, clock.clone())),
-            connection_events: Arc::new(ConnectionEvents::new(
-                router.clone(),
-                sessions.clone(),
-                clock.clone(),
-            )),
+            connection_events: Arc::new(connection_events.naming(naming(config))),
             stored_sessions: Arc::new(StoredSessions::new(store.clone())),
-            event_log,
-            backlogs,
-            router,
+            logs,
+            routing,
             hubs,
             presence,
             sessions,
@@ -154,30 +150,13 @@ impl Core {
         self.presence.run(self.store.clone(), shutdown).await;
     }
 
-    /// Follows changes of routes until `shutdown`.
-    pub async fn follow_routes(self: Arc<Self>, shutdown: CancellationToken) {
-        self.router.clone().run(self.hubs.clone(), shutdown).await;
-    }
-
-    /// Drops old events until `shutdown`.
-    pub async fn drop_old_events(self: Arc<Self>, shutdown: CancellationToken) {
-        loop {
-            self.event_log.retain(self.clock.now()).await;
-            self.backlogs.retain(self.clock.now()).await;
-            tokio::select! {
-                () = shutdown.cancelled() => return,
-                () = tokio::time::sleep(RETENTION_EVERY) => {}
-            }
-        }
-    }
-
     /// What makes backups of the hub.
     pub fn backups(&self, hub: &str, data_dir: &DataDir) -> Arc<HubBackups> {
         let source = backup::take::Source {
             hub: hub.to_owned(),
             engine: self.engine.clone(),
-            events: self.event_log.clone(),
-            backlogs: self.backlogs.clone(),
+            events: self.logs.events.clone(),
+            backlogs: self.logs.backlogs.clone(),
             presence: self.presence.clone(),
             data_dir: data_dir.clone(),
         };
@@ -203,83 +182,7 @@ impl Core {
         if let Err(error) = self.presence.write_behind(&*self.store).await {
             tracing::warn!(%error, "could not write the last activity");
         }
-        self.event_log.close().await;
-        self.backlogs.close().await;
+        self.logs.close().await;
         self.engine.close().await;
-    }
-}
-
-/// Where the events are, which may take a moment to read after a crash.
-async fn open_event_log(config: &Config, data_dir: &DataDir) -> anyhow::Result<Arc<LocalEventLog>> {
-    let settings = event_settings(config, config.hub.max_log_gb);
-    let hub = HubName::parse(&config.hub.name)?;
-    let folder = data_dir.log();
-    let opened =
-        tokio::task::spawn_blocking(move || LocalEventLog::open(&folder, [(hub, settings)]));
-    Ok(Arc::new(opened.await??))
-}
-
-/// What waits for custom endpoints: opened as the hub needs it.
-fn backlogs(config: &Config, data_dir: &DataDir) -> anyhow::Result<LocalBacklogs> {
-    let settings = event_settings(config, config.hub.max_backlog_gb);
-    let hub = HubName::parse(&config.hub.name)?;
-    Ok(LocalBacklogs::new(&data_dir.log(), [(hub, settings)]))
-}
-
-fn event_settings(config: &Config, max_gigabytes: u32) -> EventSettings {
-    EventSettings {
-        partitions: config.hub.partitions,
-        retention: event_retention(config),
-        max_bytes: u64::from(max_gigabytes) * 1_000_000_000,
-    }
-}
-
-fn event_retention(config: &Config) -> Duration {
-    const DAY: u64 = 24 * 60 * 60;
-    Duration::from_secs(DAY * u64::from(config.hub.retention_days))
-}
-
-/// A changed name would start with an empty hub, beside one that nobody serves.
-async fn refuse_other_hubs(store: &dyn StateStore, config: &Config) -> anyhow::Result<()> {
-    let configured = &config.hub.name;
-    let stored = store.hubs().await.context("could not list the hubs")?;
-    match stored.iter().find(|hub| hub.as_str() != configured) {
-        None => Ok(()),
-        Some(other) => anyhow::bail!(
-            "the data folder holds the hub {other}, and [hub] name is {configured}: a hub can't be \
-             renamed. Set name back to {other}, or start {configured} with a --data-dir of its own"
-        ),
-    }
-}
-
-/// The configured hub. It answers to every name and address that it is
-/// reached by; the first is its own for others.
-fn hub_of(config: &Config) -> anyhow::Result<(HubName, HubSettings)> {
-    let name = HubName::parse(&config.hub.name)?;
-    let mut host_names = config.hostname.clone();
-    host_names.extend(["localhost", "127.0.0.1", "::1"].map(str::to_owned));
-    host_names.extend(config.listen.iter().map(ToString::to_string));
-    let settings = HubSettings {
-        host_names,
-        tier: Tier {
-            sku: sku_of(config.hub.sku),
-            units: config.hub.units,
-        },
-        modules_per_device: usize::try_from(config.limits.modules_per_device)
-            .context("limits.modules_per_device is too large")?,
-        event_retention: event_retention(config),
-    };
-    Ok((name, settings))
-}
-
-fn sku_of(sku: config::Sku) -> Sku {
-    match sku {
-        config::Sku::F1 => Sku::F1,
-        config::Sku::B1 => Sku::B1,
-        config::Sku::B2 => Sku::B2,
-        config::Sku::B3 => Sku::B3,
-        config::Sku::S1 => Sku::S1,
-        config::Sku::S2 => Sku::S2,
-        config::Sku::S3 => Sku::S3,
     }
 }

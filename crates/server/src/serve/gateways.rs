@@ -121,7 +121,7 @@ impl Gateways {
                 faults: core.faults.clone(),
                 c2d: core.cloud_to_device.clone(),
                 streams: EventStreams::new(
-                    core.event_log.clone(),
+                    core.logs.events.clone(),
                     core.hubs.clone(),
                     core.access.clone(),
                     core.clock.clone(),
