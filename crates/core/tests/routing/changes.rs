@@ -1,0 +1,94 @@
+//! Routes that change while somebody sends.
+
+use std::sync::Arc;
+
+use twinhub_core::events::EventSource;
+use twinhub_core::ports::Backlogs;
+use twinhub_core::routing::{Destination, RoutingSettings};
+
+use crate::plant::{Plant, assert_durable, assert_pending};
+
+#[tokio::test]
+async fn a_change_holds_from_the_next_message_of_a_live_sender_on() {
+    let plant = Plant::new().await;
+    let mut sender = plant.sender();
+    sender.send("1", "x");
+
+    let plant = plant
+        .endpoint("cold")
+        .route("true", "cold")
+        .in_force()
+        .await;
+    sender.send("2", "x");
+    let mut plant = plant;
+    plant.settings.routes[0].is_enabled = false;
+    plant.put_in_force().await;
+    sender.send("3", "x");
+
+    assert_durable(sender.durable(0), 3);
+    assert_eq!(plant.built_in(), ["1", "3"]);
+    assert_eq!(plant.waiting_for("cold"), ["2"]);
+}
+
+#[tokio::test]
+async fn what_was_sent_by_old_routes_is_waited_for() {
+    let mut plant = Plant::new()
+        .await
+        .endpoint("cold")
+        .route("true", "cold")
+        .in_force()
+        .await;
+    let mut sender = plant.sender();
+    plant.backlog("cold").memory().stick();
+    sender.send("1", "x");
+
+    plant.settings.routes.clear();
+    plant.put_in_force().await;
+    sender.send("2", "x");
+
+    assert_pending(&sender.durable(0));
+    assert_eq!(plant.built_in(), ["2"]);
+    plant.backlog("cold").memory().go_on();
+    assert_durable(sender.durable(0), 2);
+}
+
+#[tokio::test]
+async fn what_waited_for_an_endpoint_that_is_removed_holds_nothing_back() {
+    let plant = Plant::new()
+        .await
+        .endpoint("cold")
+        .route("true", "cold")
+        .in_force()
+        .await;
+    let mut sender = plant.sender();
+    plant.backlog("cold").memory().stick();
+    sender.send("1", "x");
+    assert_pending(&sender.durable(0));
+
+    let set = Arc::new(RoutingSettings::default());
+    plant.router.set(&plant.hub, plant.tier, set).await.unwrap();
+    let removed = plant.endpoint_id("cold");
+    plant.backlogs.remove(&plant.hub, removed).await.unwrap();
+
+    assert_durable(sender.durable(0), 1);
+    sender.send("2", "x");
+    assert_durable(sender.durable(1), 2);
+    assert_eq!(plant.built_in(), ["2"]);
+}
+
+#[tokio::test]
+async fn events_are_wanted_while_an_enabled_route_is_about_them() {
+    let mut plant = Plant::new().await.route("true", "events");
+    plant.settings.routes[0].source = EventSource::Lifecycle;
+    plant.settings.routes[0].destination = Destination::BuiltIn;
+    let wanted = plant.router.wanted();
+    assert!(!wanted.wants(&plant.hub, EventSource::Lifecycle));
+
+    plant.put_in_force().await;
+    assert!(wanted.wants(&plant.hub, EventSource::Lifecycle));
+    assert!(!wanted.wants(&plant.hub, EventSource::TwinChange));
+
+    plant.settings.routes[0].is_enabled = false;
+    plant.put_in_force().await;
+    assert!(!wanted.wants(&plant.hub, EventSource::Lifecycle));
+}
