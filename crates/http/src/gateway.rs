@@ -25,6 +25,7 @@ use twinhub_core::twins::{TwinWrite, Twins};
 use crate::health::Health;
 use crate::linger::{Allowance, Lingering};
 use crate::management::backup::SharedBackups;
+use crate::management::routing::RoutingServices;
 use crate::messages::{Asked, MessageServices};
 use crate::methods::{self, ClientGone, Ends};
 use crate::refusal::Refusal;
@@ -75,6 +76,8 @@ pub struct Services {
     pub messages: MessageServices,
     /// Backups.
     pub backups: SharedBackups,
+    /// What routes events and delivers them.
+    pub routing: RoutingServices,
 }
 
 /// The HTTPS gateway.

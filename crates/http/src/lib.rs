@@ -47,5 +47,6 @@ pub use events::EventStreams;
 pub use gateway::{Gateway, Services};
 pub use health::Health;
 pub use management::backup::{BackupState, BackupStatus, Backups, CannotBackUp, NoBackups};
+pub use management::routing::RoutingServices;
 pub use messages::MessageServices;
 pub use websocket::{ByteStream, WebSocketRoute};

@@ -1,5 +1,5 @@
 //! Management: the resource provider's calls for hubs, their policies,
-//! certificates and consumer groups, imports and exports, and backups.
+//! certificates, consumer groups and routing, imports and exports, and backups.
 //!
 //! `azure-mgmt-iothub` with its `base_url` set drives a hub; the command line
 //! uses the same calls. The caller shows the operator token. Subscription and
@@ -26,13 +26,14 @@ mod certificates;
 mod consumer_groups;
 mod hubs;
 mod operation;
-mod routing;
+pub mod routing;
 mod transfers;
 
 use operation::{Operation, ResourceGroup};
 
-/// The largest body of a management call.
-const MAX_BODY: usize = 256 * 1024;
+/// The largest body of a management call: a hub with all routes it may have,
+/// and the longest conditions.
+const MAX_BODY: usize = 2 * 1024 * 1024;
 
 type Answer = Result<Response<Body>, Refusal>;
 
@@ -169,6 +170,8 @@ async fn act(
             ))
         }
         Operation::TestRoute(hub) => routing::test_new(services, permit, hub, body),
+        Operation::TestAllRoutes(hub) => routing::test_all(services, permit, hub, body),
+        Operation::EndpointHealth(hub) => routing::health(services, permit, hub).await,
         Operation::Backup(method) => backup::act(services, permit, &method, body).await,
         Operation::NotBuilt(feature) => Err(not_built(feature)),
     }

@@ -151,6 +151,18 @@ pub struct AmqpTarget {
     pub address: String,
 }
 
+impl AmqpTarget {
+    /// The entity that a connection string names, if it does.
+    pub fn entity_path(&self) -> Option<&str> {
+        let mut parts = self.connection.expose().split(';');
+        let is_entity = |name: &str| name.trim().eq_ignore_ascii_case("EntityPath");
+        let named = parts.find_map(|part| part.split_once('=').filter(|(name, _)| is_entity(name)));
+        named
+            .map(|(_, entity)| entity)
+            .filter(|entity| !entity.is_empty())
+    }
+}
+
 /// What an AMQP target is called.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AmqpKind {

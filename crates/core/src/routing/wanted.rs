@@ -30,7 +30,8 @@ pub struct WantedEndpoint {
     /// The subscription and resource group that the caller named.
     pub group: Option<EndpointGroup>,
     /// What it is. A secret that is empty, or masked as it is shown, stands
-    /// for the one that the endpoint of this name and kind has.
+    /// for the one that the endpoint of this name and kind has. An AMQP
+    /// address that is empty is the one that the connection string names.
     pub target: EndpointTarget,
 }
 
@@ -103,6 +104,11 @@ impl WantedEndpoint {
                     Unresolved::Masked => InvalidRouting::SecretMasked { endpoint, secret },
                 }
             })?;
+        }
+        if let EndpointTarget::Amqp(amqp) = &mut self.target
+            && amqp.address.is_empty()
+        {
+            amqp.address = amqp.entity_path().unwrap_or_default().to_owned();
         }
         if let (EndpointTarget::Storage(wanted), Some(EndpointTarget::Storage(known))) =
             (&self.target, known.map(|known| &known.target))

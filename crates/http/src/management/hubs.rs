@@ -5,12 +5,12 @@ use std::sync::Arc;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use twinhub_core::access::OperatorPermit;
-use twinhub_core::hubs::{Hub, WantedPolicy, hub_etag};
+use twinhub_core::hubs::{Hub, WantedHub, WantedPolicy, hub_etag};
 use twinhub_core::ids::HubName;
 use twinhub_core::keys::Key;
 use twinhub_core::policies::{Policy, PolicyName, Rights};
 
-use super::ResourceGroup;
+use super::{ResourceGroup, routing};
 use crate::error_codes;
 use crate::gateway::Services;
 use crate::refusal::Refusal;
@@ -42,6 +42,7 @@ pub fn describe(services: &Services, hub: &Hub, group: &ResourceGroup<'_>) -> Va
             "minTlsVersion": "1.2",
             "features": "None",
             "eventHubEndpoints": { "events": built_in_endpoint(services, hub) },
+            "routing": routing::describe(hub.routing()),
         },
     })
 }
@@ -83,8 +84,9 @@ pub fn find(services: &Services, name: &str) -> Result<Arc<Hub>, Refusal> {
     })
 }
 
-/// Writes a hub: its policies can be changed, everything else must be as it
-/// is, because it comes from configuration.
+/// Writes a hub: its policies and its routing can be changed, everything else
+/// must be as it is, because it comes from configuration. Routes are in force
+/// when this returns.
 pub async fn put(
     services: &Services,
     _permit: &OperatorPermit,
@@ -108,23 +110,16 @@ pub async fn put(
             name: "",
         },
     );
-    let policies = check_unchanged(body, &stands)?;
-    let Some(policies) = policies else {
-        return Ok(hub);
-    };
-    let wanted = policies
-        .into_iter()
-        .map(PolicyInput::into_wanted)
-        .collect::<Result<_, _>>()?;
-    Ok(services.hubs.set_policies(name, if_match, wanted).await?)
+    let wanted = check_unchanged(body, &stands)?;
+    let hub = services.hubs.put(name, if_match, wanted).await?;
+    routing::put_in_force(services, &hub).await?;
+    Ok(hub)
 }
 
-/// What is sent must be what is there, policies apart, which are returned.
-fn check_unchanged(
-    body: &Map<String, Value>,
-    stands: &Value,
-) -> Result<Option<Vec<PolicyInput>>, Refusal> {
-    let mut policies = None;
+/// What is sent must be what is there, policies and routing apart, which are
+/// returned.
+fn check_unchanged(body: &Map<String, Value>, stands: &Value) -> Result<WantedHub, Refusal> {
+    let mut wanted = WantedHub::default();
     for (member, value) in body {
         match member.as_str() {
             // The resource provider takes these as they come.
@@ -133,12 +128,12 @@ fn check_unchanged(
             "sku" => require_same_members("sku", value, &stands["sku"])?,
             "properties" => {
                 let mut rest = value.clone();
-                if let Some(rest) = rest.as_object_mut()
-                    && let Some(given) = rest.remove("authorizationPolicies")
-                {
-                    policies = serde_json::from_value(given).map_err(|error| {
-                        Refusal::invalid(format!("properties.authorizationPolicies: {error}"))
-                    })?;
+                if let Some(rest) = rest.as_object_mut() {
+                    let mut take = |member| rest.remove(member).filter(|value| !value.is_null());
+                    wanted.policies = take("authorizationPolicies")
+                        .map(read_policies)
+                        .transpose()?;
+                    wanted.routing = take("routing").map(routing::read).transpose()?;
                 }
                 require_same_members("properties", &rest, &stands["properties"])?;
             }
@@ -150,7 +145,13 @@ fn check_unchanged(
             }
         }
     }
-    Ok(policies)
+    Ok(wanted)
+}
+
+fn read_policies(given: Value) -> Result<Vec<WantedPolicy>, Refusal> {
+    let given: Vec<PolicyInput> = serde_json::from_value(given)
+        .map_err(|error| Refusal::invalid(format!("properties.authorizationPolicies: {error}")))?;
+    given.into_iter().map(PolicyInput::into_wanted).collect()
 }
 
 /// Members may be missing, null or empty, or be what they are.
@@ -243,7 +244,26 @@ pub fn operations() -> Vec<Value> {
     };
     vec![
         operation("IotHubs/Read", "IotHubs", "Get a hub"),
-        operation("IotHubs/Write", "IotHubs", "Change a hub's policies"),
+        operation(
+            "IotHubs/Write",
+            "IotHubs",
+            "Change a hub's policies and routing",
+        ),
+        operation(
+            "IotHubs/routing/routes/$testnew/Action",
+            "IotHubs",
+            "Try a route on a message",
+        ),
+        operation(
+            "IotHubs/routing/routes/$testall/Action",
+            "IotHubs",
+            "Try all routes on a message",
+        ),
+        operation(
+            "IotHubs/routingEndpointsHealth/Read",
+            "EndpointHealth",
+            "Get how a hub's endpoints are",
+        ),
         operation(
             "IotHubs/listkeys/Action",
             "IotHubs",

@@ -39,6 +39,10 @@ pub enum Operation<'a> {
     ConsumerGroup(ResourceGroup<'a>, &'a str, &'a str, ConsumerGroupCall),
     /// `POST .../IotHubs/{name}/routing/routes/$testnew`
     TestRoute(&'a str),
+    /// `POST .../IotHubs/{name}/routing/routes/$testall`
+    TestAllRoutes(&'a str),
+    /// `GET .../IotHubs/{name}/routingEndpointsHealth`
+    EndpointHealth(&'a str),
     /// `POST .../IotHubs/{name}/exportDevices`
     Export(&'a str),
     /// `POST .../IotHubs/{name}/importDevices`
@@ -178,6 +182,19 @@ fn of_hub<'a>(
         {
             only(method, &Method::POST, "POST", Operation::TestRoute(name))
         }
+        [routing, routes, test]
+            if is(routing, "routing") && is(routes, "routes") && is(test, "$testall") =>
+        {
+            only(
+                method,
+                &Method::POST,
+                "POST",
+                Operation::TestAllRoutes(name),
+            )
+        }
+        [health] if is(health, "routingEndpointsHealth") => {
+            only(method, &Method::GET, "GET", Operation::EndpointHealth(name))
+        }
         [export] if is(export, "exportDevices") => {
             only(method, &Method::POST, "POST", Operation::Export(name))
         }
@@ -268,7 +285,6 @@ fn not_built(segment: &str) -> Option<&'static str> {
         "skus" => Some("tiers to choose from; set [hub] sku in twinhub.toml"),
         "quotametrics" => Some("quota metrics"),
         "iothubstats" => Some("hub statistics; GET /statistics/devices has them"),
-        "routingendpointshealth" | "routing" => Some("message routing"),
         "failover" => Some("failover"),
         "privateendpointconnections" | "privatelinkresources" => Some("private links"),
         _ => None,

@@ -1,122 +1,57 @@
-//! Trying a route on a made-up message, before there are routes.
+//! Message routing as part of a hub's resource: set with the hub, tried on
+//! messages, and how its endpoints are.
+//!
+//! A hub that is written with `properties.routing` gets exactly the routes,
+//! enrichments, fallback route and endpoints of Azure's kinds in it. Kinds that
+//! are ours alone (`webhooks`, `natsSubjects`, `amqpQueues`) stay as they are
+//! unless they are named, because tools drop what they don't know.
+//!
+//! | Module | What it holds |
+//! |---|---|
+//! | `document` | `properties.routing`, shown and read |
+//! | `endpoints` | endpoints of each kind |
+//! | `health` | how endpoints are |
+//! | `trial` | routes tried on a made-up message |
 
-use std::collections::HashMap;
+use std::sync::Arc;
 
-use http::StatusCode;
-use serde::Deserialize;
-use serde_json::{Map, Value, json};
-use twinhub_core::access::OperatorPermit;
-use twinhub_core::routing::{
-    Condition, InvalidCondition, Outcome, Position, Sample, TwinSection, UnreadableBody,
-};
+use serde_json::Value;
+use twinhub_core::hubs::Hub;
+use twinhub_core::routing::{Dispatcher, Router};
 
-use super::{Answer, hubs};
+use crate::error_codes;
 use crate::gateway::Services;
-use crate::request::parse_document;
-use crate::response::json as json_response;
+use crate::refusal::Refusal;
 
-/// `POST .../routing/routes/$testnew`: whether a message would be routed.
-///
-/// <https://learn.microsoft.com/rest/api/iothub/iot-hub-resource/test-route>
-pub fn test_new(services: &Services, _permit: &OperatorPermit, hub: &str, body: &[u8]) -> Answer {
-    hubs::find(services, hub)?;
-    let trial: Trial = parse_document(body)?;
-    Ok(json_response(StatusCode::OK, &trial.result()))
+mod document;
+mod endpoints;
+mod health;
+mod trial;
+
+pub use self::document::{describe, read};
+pub use self::health::health;
+pub use self::trial::{test_all, test_new};
+
+/// What routes events and delivers them.
+pub struct RoutingServices {
+    /// Takes events where routes lead.
+    pub router: Arc<Router>,
+    /// Delivers to custom endpoints.
+    pub dispatcher: Arc<Dispatcher>,
 }
 
-/// A route, and what it is tried on.
-#[derive(Debug, Deserialize)]
-struct Trial {
-    route: Route,
-    message: Option<Message>,
-    twin: Option<Twin>,
-}
-
-/// Of a route only the condition is tried.
-#[derive(Debug, Deserialize)]
-struct Route {
-    condition: Option<String>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Message {
-    body: Option<String>,
-    app_properties: Option<HashMap<String, Option<String>>>,
-    system_properties: Option<HashMap<String, String>>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-struct Twin {
-    tags: Option<Map<String, Value>>,
-    properties: Option<TwinProperties>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-struct TwinProperties {
-    desired: Option<Map<String, Value>>,
-    reported: Option<Map<String, Value>>,
-}
-
-impl Trial {
-    fn result(self) -> Value {
-        let text = self.route.condition.as_deref().map_or("", str::trim);
-        // A route without a condition takes everything.
-        let text = if text.is_empty() { "true" } else { text };
-        let condition = match Condition::compile(text) {
-            Ok(condition) => condition,
-            Err(error) => return describe_error(&error),
-        };
-        let sample = sample(
-            self.message.unwrap_or_default(),
-            self.twin.unwrap_or_default(),
-        );
-        json!({ "result": describe(condition.evaluate(&sample)), "details": null })
-    }
-}
-
-fn sample(message: Message, twin: Twin) -> Sample {
-    let properties = twin.properties.unwrap_or_default();
-    let sections = [
-        (TwinSection::Tags, twin.tags),
-        (TwinSection::Desired, properties.desired),
-        (TwinSection::Reported, properties.reported),
-    ];
-    let message = Sample::new(
-        message.system_properties.unwrap_or_default(),
-        message.app_properties.unwrap_or_default(),
-        message.body.as_deref().unwrap_or_default(),
-    );
-    sections
-        .into_iter()
-        .filter_map(|(section, properties)| Some((section, properties?)))
-        .fold(message, |sample, (section, properties)| {
-            sample.with_twin(section, properties)
-        })
-}
-
-/// A body that can't be read matches nothing.
-fn describe(outcome: Result<Outcome, UnreadableBody>) -> &'static str {
-    match outcome {
-        Ok(Outcome::True) => "true",
-        Ok(Outcome::False) => "false",
-        Ok(Outcome::Undefined) | Err(_) => "undefined",
-    }
-}
-
-fn describe_error(error: &InvalidCondition) -> Value {
-    let place = |position: Position| json!({"line": position.line, "column": position.column});
-    json!({
-        "result": "undefined",
-        "details": {
-            "compilationErrors": [{
-                "message": error.problem,
-                "severity": "error",
-                "location": {
-                    "start": place(error.span.start),
-                    "end": place(error.span.end),
-                },
-            }],
-        },
+/// Puts a hub's routes in force, before whoever set them is answered.
+pub async fn put_in_force(services: &Services, hub: &Hub) -> Result<(), Refusal> {
+    services.routing.router.apply(hub).await.map_err(|error| {
+        tracing::error!(hub = %hub.name(), %error, "could not put routes in force");
+        Refusal::new(
+            error_codes::SERVICE_UNAVAILABLE,
+            "the routing is saved, but the hub could not put it in force yet and tries again",
+        )
     })
+}
+
+/// Reads a member of a document, and says which one if it does not fit.
+fn parsed<T: serde::de::DeserializeOwned>(place: &str, value: Value) -> Result<T, Refusal> {
+    serde_json::from_value(value).map_err(|error| Refusal::invalid(format!("{place}: {error}")))
 }

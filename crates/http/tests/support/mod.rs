@@ -15,21 +15,25 @@ use twinhub_core::access::{Access, DevicePermit, Peer, Proof};
 use twinhub_core::c2d::{CloudToDevice, CloudToDeviceSettings};
 use twinhub_core::connections::{Connected, Connections};
 use twinhub_core::etag::Precondition;
+use twinhub_core::events::PartitionId;
 use twinhub_core::faults::Faults;
-use twinhub_core::hubs::{HubSettings, Hubs, Sku, Tier};
+use twinhub_core::hubs::{Hub, HubSettings, Hubs, Sku, Tier};
 use twinhub_core::identities::{AuthenticationSpec, DeviceSpec, ModuleSpec, Registry, Status};
 use twinhub_core::ids::{DeviceId, HubName, IdentityId, ModuleId};
 use twinhub_core::keys::Key;
 use twinhub_core::methods::Methods;
+use twinhub_core::ports::{Target, Targets};
 use twinhub_core::presence::PresenceBook;
 use twinhub_core::query::Queries;
-use twinhub_core::routing::Router;
+use twinhub_core::routing::{Dispatcher, Endpoint, Router};
 use twinhub_core::telemetry::Telemetry;
 use twinhub_core::time::{Clock, Timestamp};
 use twinhub_core::transfer::Transfers;
 use twinhub_core::twins::Twins;
 use twinhub_embedded::{Engine, LocalSessions};
-use twinhub_http::{EventStreams, Gateway, Health, MessageServices, NoBackups, Services};
+use twinhub_http::{
+    EventStreams, Gateway, Health, MessageServices, NoBackups, RoutingServices, Services,
+};
 use twinhub_memory_log::MemoryBacklogs;
 use twinhub_sas::{SasToken, SigningKey};
 
@@ -37,6 +41,8 @@ use self::log::MemoryLog;
 
 const NOW: u64 = 1_800_000_000;
 pub const HOST: &str = "plant.example";
+/// The operator token.
+pub const OPERATOR: &str = "operator-token";
 
 /// Goes with tokio's clock, which tests can pause.
 struct TestClock(Instant);
@@ -47,10 +53,20 @@ impl Clock for TestClock {
     }
 }
 
+/// Nothing is delivered here.
+struct Nowhere;
+
+impl Targets for Nowhere {
+    fn open(&self, _: &Hub, endpoint: &Endpoint, _: PartitionId) -> Box<dyn Target> {
+        panic!("nobody delivers to {}", endpoint.name)
+    }
+}
+
 /// A hub with its gateway.
 pub struct TestHub {
     pub gateway: Arc<Gateway>,
     pub log: MemoryLog,
+    pub router: Arc<Router>,
     pub shutdown: CancellationToken,
     pub hubs: Arc<Hubs>,
     pub methods: Arc<Methods>,
@@ -128,7 +144,7 @@ impl TestHub {
             engine.clone(),
             clock.clone(),
             Duration::ZERO,
-            String::new(),
+            OPERATOR.to_owned(),
         ));
         let presence = Arc::new(PresenceBook::new(clock.clone()));
         let registry = Arc::new(Registry::new(
@@ -143,13 +159,25 @@ impl TestHub {
             clock.clone(),
             CloudToDeviceSettings::default(),
         );
+        let backlogs = Arc::new(MemoryBacklogs::default());
         let router = Arc::new(Router::new(
             Arc::new(log.clone()),
-            Arc::new(MemoryBacklogs::default()),
+            backlogs.clone(),
             engine.clone(),
         ));
+        let dispatcher = Dispatcher::new(
+            hubs.clone(),
+            router.clone(),
+            backlogs,
+            Arc::new(Nowhere),
+            clock.clone(),
+        );
+        let routing = RoutingServices {
+            router: router.clone(),
+            dispatcher: Arc::new(dispatcher),
+        };
         let messages = MessageServices {
-            telemetry: Arc::new(Telemetry::new(router, clock.clone())),
+            telemetry: Arc::new(Telemetry::new(router.clone(), clock.clone())),
             faults: Arc::new(Faults::new(true, clock.clone())),
             c2d: Arc::new(c2d),
             streams: EventStreams::new(
@@ -181,11 +209,13 @@ impl TestHub {
             websockets: Vec::new(),
             messages,
             backups: Arc::new(NoBackups),
+            routing,
         })
         .await;
         TestHub {
             gateway,
             log,
+            router,
             shutdown: CancellationToken::new(),
             hubs,
             methods,

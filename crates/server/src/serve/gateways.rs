@@ -8,7 +8,7 @@ use tokio::task::JoinSet;
 use tokio_rustls::server::TlsStream;
 use tokio_util::sync::CancellationToken;
 use twinhub_core::access::{ClientCertificate, Peer};
-use twinhub_http::{EventStreams, Health, MessageServices, WebSocketRoute};
+use twinhub_http::{EventStreams, Health, MessageServices, RoutingServices, WebSocketRoute};
 use twinhub_transport::{Connection, Limits, StrangerCaps, Strangers, Tls};
 
 use super::amqp;
@@ -128,6 +128,10 @@ impl Gateways {
                 ),
             },
             backups,
+            routing: RoutingServices {
+                router: core.routing.router.clone(),
+                dispatcher: core.routing.dispatcher.clone(),
+            },
         })
         .await;
         Gateways { http, mqtt, amqp }

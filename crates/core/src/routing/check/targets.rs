@@ -112,7 +112,7 @@ fn is_container(name: &str) -> bool {
 fn check_amqp(amqp: &AmqpTarget) -> Result<(), String> {
     let connection = amqp.connection.expose();
     require_text("connectionString", connection)?;
-    require_text("entityPath", &amqp.address)?;
+    require_text("the entity path or address", &amqp.address)?;
     match amqp.kind {
         AmqpKind::ServiceBusQueue | AmqpKind::ServiceBusTopic | AmqpKind::EventHub => {
             let has = |name: &str| {
@@ -127,7 +127,11 @@ fn check_amqp(amqp: &AmqpTarget) -> Result<(), String> {
             for part in parts {
                 require(has(part), || format!("connectionString lacks {part}"))?;
             }
-            Ok(())
+            let named = amqp.entity_path().unwrap_or(&amqp.address);
+            require(
+                named == amqp.address,
+                || "entityPath and the EntityPath of connectionString differ",
+            )
         }
         AmqpKind::Queue => require(is_one_address(connection, &["amqps", "amqp"]), || {
             "connectionString is amqps:// or amqp://, user:password@ if wanted, and a host; \

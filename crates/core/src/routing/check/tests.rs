@@ -223,7 +223,7 @@ fn values_of_enrichments_are_text_the_hub_or_a_part_of_a_twin() {
         ("$twin.tags.", false),
         ("$twin.tags.a..b", false),
         ("$twin.desired.a", false),
-        ("$TWIN.tags.a", false),
+        ("$TWIN.tags.a", true),
     ] {
         let mut wanted = lake();
         wanted.enrichments[0].value = value.to_owned();
@@ -349,6 +349,13 @@ fn other_targets_that_do_not_fit_are_refused() {
             "lacks SharedAccessKey",
         ),
         (amqp(AmqpKind::EventHub, "amqps://bus"), "lacks Endpoint"),
+        (
+            amqp(
+                AmqpKind::EventHub,
+                &format!("{bus};SharedAccessKey=a2V5;EntityPath=others"),
+            ),
+            "EntityPath of connectionString differ",
+        ),
         (amqp(AmqpKind::Queue, bus), "connectionString is amqps://"),
         (
             amqp(AmqpKind::Queue, "amqp://me:a/b@bus"),
@@ -396,6 +403,26 @@ fn an_endpoint_of_the_same_name_and_kind_is_still_that_one() {
 
     assert_eq!(same.endpoints[0].id, stands.endpoints[0].id);
     assert_ne!(other.endpoints[0].id, stands.endpoints[0].id);
+}
+
+#[test]
+fn a_connection_string_may_name_the_entity() {
+    let connection = "Endpoint=sb://bus.example/;SharedAccessKeyName=root;\
+                      SharedAccessKey=a2V5;EntityPath=orders";
+    let target = AmqpTarget {
+        kind: AmqpKind::ServiceBusTopic,
+        connection: Secret::new(connection),
+        address: String::new(),
+    };
+    let mut wanted = lake();
+    wanted.endpoints = vec![endpoint("lake", EndpointTarget::Amqp(target))];
+
+    let settings = settled(wanted, &RoutingSettings::default());
+
+    let EndpointTarget::Amqp(amqp) = &settings.endpoints[0].target else {
+        panic!("it was a topic")
+    };
+    assert_eq!(amqp.address, "orders");
 }
 
 #[test]
