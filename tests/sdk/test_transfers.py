@@ -8,6 +8,7 @@ from azure.iot.hub.protocol.models import JobProperties
 from azure.mgmt.iothub.models import ExportDevicesRequest, ImportDevicesRequest
 
 from sdk.test_management import GROUP, client_for
+from support.azurite import Azurite
 from support.container import Container
 from support.hub import HUB_NAME
 from support.sdk import refused
@@ -183,3 +184,56 @@ def test_the_operator_moves_a_fleet(private_hub, container):
     assert (exported.status, exported.type, again.status, again.type) == ("completed", "export", "completed", "import")
     assert [job.job_id for job in resources.list_jobs(GROUP, HUB_NAME)] == [exported.job_id, again.job_id]
     assert exported.end_time_utc >= exported.start_time_utc
+
+
+def test_a_signature_that_runs_out_midway_fails_the_job_and_leaves_what_was_done(private_hub, jobs, container):
+    container.put([device(f"d-{number}", tags={"padding": "x" * 400}) for number in range(100_000)])
+    wanted = JobProperties(
+        type="import",
+        input_blob_container_uri=container.uri("r", lifetime=timedelta(seconds=2)),
+        output_blob_container_uri=container.uri("w"),
+    )
+
+    ended = done(jobs, jobs.create_import_export_job(wanted))
+
+    assert ended.status == "failed"
+    assert "refuses access to devices.txt" in ended.failure_reason
+    assert export(jobs, container).status == "completed"
+    assert 0 < len(container.lines()) < 100_000
+
+
+@pytest.fixture
+def azurite_with_tls(tmp_path):
+    """Blob storage with a certificate of an authority that no system knows."""
+    started = Azurite(tmp_path / "azurite.log", tls="azurite")
+    yield started
+    started.stop()
+
+
+def configure(hub, setting):
+    """Starts a hub with a setting of `[outgoing]`."""
+    hub.data_dir.mkdir()
+    (hub.data_dir / "twinhub.toml").write_text(f"[outgoing]\n{setting}\n")
+    hub.start()
+
+
+def test_a_container_of_an_own_authority_is_used_if_the_operator_trusts_it(hub_factory, azurite_with_tls):
+    container = Container(azurite_with_tls)
+    stranger, trusting = hub_factory().start(), hub_factory()
+    configure(trusting, f"ca_file = '{azurite_with_tls.trusted()}'")
+
+    wanted = JobProperties(type="export", output_blob_container_uri=container.uri())
+    with refused(400, "BlobContainerValidationError"):
+        jobs_of(stranger).create_import_export_job(wanted)
+
+    assert export(jobs_of(trusting), container).status == "completed"
+    assert container.text() == ""
+
+
+def test_back_ends_use_the_hosts_that_the_operator_allows(hub_factory, container):
+    private = hub_factory()
+    configure(private, "hosts = '*.blob.core.windows.net'")
+
+    wanted = JobProperties(type="export", output_blob_container_uri=container.uri())
+    with refused(400, "BlobContainerValidationError"):
+        jobs_of(private).create_import_export_job(wanted)

@@ -23,7 +23,9 @@ class Container:
     def __init__(self, azurite: Azurite):
         self._url = azurite.url
         self.name = uuid.uuid4().hex
-        service = BlobServiceClient.from_connection_string(azurite.connection_string)
+        service = BlobServiceClient.from_connection_string(
+            azurite.connection_string, connection_verify=azurite.trusted()
+        )
         self._client = service.create_container(self.name)
 
     def uri(self, permission: str = "rwd", lifetime: timedelta = timedelta(hours=1)) -> str:

@@ -13,18 +13,23 @@ use object_store::{ObjectStore, RetryConfig};
 use twinhub_core::ports::{Container, ContainerAddress, ContainerError, Containers, OpenedFor};
 use url::{Host, Url};
 
-use crate::client::NoDetours;
+use crate::client::{Authorities, NoDetours};
 use crate::container::{Finish, StoredContainer};
+use crate::hosts::HostPattern;
 
 /// What may pass by itself is tried again for this long.
 const RETRY_FOR: Duration = Duration::from_secs(60);
 const RETRIES: usize = 5;
 
-/// Which addresses are taken.
-#[derive(Debug, Clone, Copy, Default)]
+/// Which addresses are taken, and who is trusted there.
+#[derive(Debug, Clone, Default)]
 pub struct BlobSettings {
     /// Whether signatures may be sent in the clear. To this machine they may.
     pub allow_http: bool,
+    /// The hosts that addresses of back ends may name; any, if there is none.
+    pub hosts: Vec<HostPattern>,
+    /// Whose certificates are taken besides those that the system trusts.
+    pub authorities: Authorities,
 }
 
 /// Containers by their addresses.
@@ -49,7 +54,10 @@ impl Containers for Stores {
         let url = Url::parse(address.expose())
             .map_err(|error| refused(format!("it is not a URI: {error}")))?;
         let (store, finish) = match (url.scheme(), by) {
-            ("https" | "http", _) => (self.azure(&url)?, Finish::OnCondition),
+            ("https" | "http", by) => {
+                self.check_host(&url, by)?;
+                (self.azure(&url)?, Finish::OnCondition)
+            }
             ("file", OpenedFor::Operator) => (folder(&url)?, Finish::ByRenaming),
             ("file", OpenedFor::BackEnd) => {
                 return Err(refused("folders of the hub's machine are for its operator"));
@@ -61,6 +69,19 @@ impl Containers for Stores {
 }
 
 impl Stores {
+    /// Back ends get the hub to ask whom they name: others of its network
+    /// might take the hub's word for more than a back end's.
+    fn check_host(&self, url: &Url, by: OpenedFor) -> Result<(), ContainerError> {
+        let hosts = &self.settings.hosts;
+        let host = url.host_str().unwrap_or_default();
+        match by {
+            OpenedFor::Operator => Ok(()),
+            OpenedFor::BackEnd if hosts.is_empty() => Ok(()),
+            OpenedFor::BackEnd if hosts.iter().any(|hosts| hosts.matches(host)) => Ok(()),
+            OpenedFor::BackEnd => Err(refused("the hub's operator does not allow its host")),
+        }
+    }
+
     fn azure(&self, url: &Url) -> Result<Arc<dyn ObjectStore>, ContainerError> {
         let in_the_clear = url.scheme() == "http";
         if in_the_clear && !self.settings.allow_http && !is_loopback(url) {
@@ -87,7 +108,10 @@ impl Stores {
             .with_endpoint(endpoint)
             .with_container_name(container)
             .with_config(AzureConfigKey::SasKey, signature)
-            .with_http_connector(NoDetours { in_the_clear })
+            .with_http_connector(NoDetours {
+                in_the_clear,
+                authorities: self.settings.authorities.clone(),
+            })
             .with_retry(retry)
             .build()
             // Its text may hold the address.
@@ -225,5 +249,24 @@ mod tests {
 
         assert_eq!(open(&address, OpenedFor::Operator), Ok(()));
         assert!(open(&address, OpenedFor::BackEnd).is_err());
+    }
+    #[test]
+    fn back_ends_reach_the_hosts_that_are_allowed_and_the_operator_all() {
+        let stores = Stores::new(BlobSettings {
+            hosts: vec![HostPattern::parse("*.blob.core.windows.net").unwrap()],
+            ..BlobSettings::default()
+        });
+        let open = |host: &str, by| {
+            let address = format!("https://{host}/devices?{SIGNATURE}");
+            stores.open(&ContainerAddress::new(address), by).map(drop)
+        };
+
+        let allowed = "plant.blob.core.windows.net";
+        assert_eq!(open(allowed, OpenedFor::BackEnd), Ok(()));
+        assert_eq!(open("store.plant.example", OpenedFor::Operator), Ok(()));
+        for host in ["store.plant.example", "127.0.0.1", "[::1]:8443"] {
+            let refused = open(host, OpenedFor::BackEnd);
+            assert!(matches!(refused, Err(ContainerError::Address(_))), "{host}");
+        }
     }
 }

@@ -7,6 +7,7 @@ use object_store::ClientOptions;
 use object_store::client::{
     HttpClient, HttpConnector, HttpError, HttpRequest, HttpResponse, HttpService,
 };
+use reqwest::Certificate;
 use reqwest::header::{HeaderValue, IF_NONE_MATCH};
 use reqwest::redirect::Policy;
 
@@ -21,6 +22,29 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 pub(crate) struct NoDetours {
     /// Whether the address is one without encryption.
     pub in_the_clear: bool,
+    /// Whom it trusts.
+    pub authorities: Authorities,
+}
+
+/// Authorities that are trusted besides the system's.
+#[derive(Debug, Clone, Default)]
+pub struct Authorities(Vec<Certificate>);
+
+/// It holds no certificate that can be read.
+#[derive(Debug, thiserror::Error)]
+#[error("there is no certificate in it that can be read")]
+pub struct InvalidAuthorities(#[source] Option<reqwest::Error>);
+
+impl Authorities {
+    /// From certificates in PEM.
+    pub fn from_pem(pem: &[u8]) -> Result<Self, InvalidAuthorities> {
+        let certificates =
+            Certificate::from_pem_bundle(pem).map_err(|error| InvalidAuthorities(Some(error)))?;
+        if certificates.is_empty() {
+            return Err(InvalidAuthorities(None));
+        }
+        Ok(Authorities(certificates))
+    }
 }
 
 impl HttpConnector for NoDetours {
@@ -28,6 +52,7 @@ impl HttpConnector for NoDetours {
         let client = reqwest::Client::builder()
             .redirect(Policy::none())
             .https_only(!self.in_the_clear)
+            .tls_certs_merge(self.authorities.0.iter().cloned())
             .http1_only()
             .connect_timeout(CONNECT_TIMEOUT)
             .timeout(REQUEST_TIMEOUT)

@@ -7,7 +7,8 @@
 //! | Module | What it holds |
 //! |---|---|
 //! | `address` | what an address means, and who may use it |
-//! | `client` | the HTTP client |
+//! | `hosts` | the hosts that addresses may name |
+//! | `client` | the HTTP client, and whom it trusts |
 //! | `container` | reading and probing |
 //! | `writer` | writing |
 //! | `errors` | what went wrong, in core's words |
@@ -16,6 +17,9 @@ mod address;
 mod client;
 mod container;
 mod errors;
+mod hosts;
 mod writer;
 
 pub use address::{BlobSettings, Stores};
+pub use client::{Authorities, InvalidAuthorities};
+pub use hosts::{HostPattern, InvalidHost};

@@ -25,12 +25,14 @@ mod environment;
 mod error;
 mod idle;
 mod one_or_many;
+mod outgoing;
 mod settings;
 mod validate;
 
 pub use cloud_to_device::CloudToDevice;
 pub use environment::Environment;
 pub use error::ConfigError;
+pub use outgoing::Outgoing;
 
 /// The whole configuration of a hub.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -61,6 +63,8 @@ pub struct Config {
     pub sas: Sas,
     /// Messages to devices and modules.
     pub cloud_to_device: CloudToDevice,
+    /// Connections that the hub opens.
+    pub outgoing: Outgoing,
 }
 
 /// Where each protocol listens; 0 takes any free port.
@@ -281,6 +285,7 @@ impl Default for Config {
                 clock_skew_seconds: 0,
             },
             cloud_to_device: CloudToDevice::default(),
+            outgoing: Outgoing::default(),
         }
     }
 }

@@ -46,6 +46,9 @@ pub(super) const SETTINGS: &[(&str, Reading)] = &[
         Reading::Literal,
     ),
     ("cloud_to_device.feedback_max_records", Reading::Literal),
+    ("outgoing.ca_file", Reading::Text),
+    ("outgoing.allow_http", Reading::Literal),
+    ("outgoing.hosts", Reading::List),
 ];
 
 /// Variables that are no settings of a hub.

@@ -105,6 +105,12 @@ fn each_setting_can_be_a_variable() {
         ("CLOUD_TO_DEVICE_FEEDBACK_LOCK_SECONDS", "5"),
         ("CLOUD_TO_DEVICE_FEEDBACK_MAX_DELIVERY_COUNT", "2"),
         ("CLOUD_TO_DEVICE_FEEDBACK_MAX_RECORDS", "1"),
+        ("OUTGOING_CA_FILE", "/c.pem"),
+        ("OUTGOING_ALLOW_HTTP", "true"),
+        (
+            "OUTGOING_HOSTS",
+            "*.blob.core.windows.net, store.plant.example",
+        ),
     ];
     assert_eq!(values.len(), settings::SETTINGS.len());
     let sources = values
@@ -155,6 +161,14 @@ fn each_setting_can_be_a_variable() {
             feedback_lock_seconds: 5,
             feedback_max_delivery_count: 2,
             feedback_max_records: 1,
+        },
+        outgoing: Outgoing {
+            ca_file: Some("/c.pem".into()),
+            allow_http: true,
+            hosts: vec![
+                "*.blob.core.windows.net".into(),
+                "store.plant.example".into(),
+            ],
         },
     };
     assert_eq!(config, expected);
@@ -224,6 +238,10 @@ fn what_cannot_be_used_is_refused_with_its_place_and_a_remedy() {
         (
             "[tls]\ncert = 'a.pem'",
             "FILE: `tls.cert` needs `tls.key` beside it",
+        ),
+        (
+            "[outgoing]\nhosts = ['https://store']",
+            "FILE: `outgoing.hosts` holds \"https://store\": write a host's name or address, or *. and a name for all below it",
         ),
         (
             "hostname = 'https://hub'",

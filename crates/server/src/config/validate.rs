@@ -33,7 +33,8 @@ pub(super) fn check(config: &Config) -> Result<(), Invalid> {
         config.sas.clock_skew_seconds,
         0..=3600,
     )?;
-    config.cloud_to_device.check()
+    config.cloud_to_device.check()?;
+    config.outgoing.check()
 }
 
 fn hostnames(names: &[String]) -> Result<(), Invalid> {

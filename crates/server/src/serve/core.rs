@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use tokio_util::sync::CancellationToken;
-use twinhub_blobs::{BlobSettings, Stores};
+use twinhub_blobs::Stores;
 use twinhub_core::access::Access;
 use twinhub_core::c2d::CloudToDevice;
 use twinhub_core::connection_events::ConnectionEvents;
@@ -101,7 +101,7 @@ impl Core {
         let transfers = Arc::new(Transfers::new(
             store.clone(),
             engine.clone(),
-            Arc::new(Stores::new(BlobSettings::default())),
+            Arc::new(Stores::new(config.outgoing.blobs()?)),
             registry.clone(),
             clock.clone(),
         ));
