@@ -221,3 +221,6 @@ pub(super) fn destination_of(
     let place = endpoints.position(|known| known.name.as_str().eq_ignore_ascii_case(name.as_str()));
     place.map_or(Destinations::NONE, Destinations::custom)
 }
+
+#[cfg(test)]
+mod tests;
