@@ -8,6 +8,7 @@ use twinhub_core::ports::{Containers, FailureReason, Target, Targets};
 use twinhub_core::routing::{Endpoint, EndpointTarget};
 use twinhub_core::time::Clock;
 
+use crate::nats::Nats;
 use crate::storage::Storage;
 use crate::unavailable::Unavailable;
 
@@ -42,7 +43,9 @@ impl Targets for Endpoints {
             )),
             EndpointTarget::Amqp(_) => unavailable(),
             EndpointTarget::Webhook(_) => unavailable(),
-            EndpointTarget::Nats(_) => unavailable(),
+            EndpointTarget::Nats(target) => {
+                Box::new(Nats::new(hub.name(), endpoint.id, target, partition))
+            }
         }
     }
 }

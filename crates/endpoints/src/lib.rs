@@ -8,10 +8,12 @@
 //! | Module | What it holds |
 //! |---|---|
 //! | `endpoints` | which kind is written by what |
+//! | `nats` | a subject of NATS, with JetStream or without |
 //! | `storage` | blobs of JSON lines and of Avro |
 //! | `unavailable` | an endpoint that can't be written |
 
 mod endpoints;
+mod nats;
 #[cfg(test)]
 mod samples;
 mod storage;

@@ -23,6 +23,12 @@ const SIGNED_RIGHTS: &str = "rcw";
 /// <https://learn.microsoft.com/rest/api/storageservices/create-service-sas>
 const SIGNED_VERSION: &str = "2020-12-06";
 const DEFAULT_SUFFIX: &str = "core.windows.net";
+/// What `UseDevelopmentStorage=true` stands for: the emulator of this machine,
+/// whose key everybody knows.
+/// <https://learn.microsoft.com/azure/storage/common/storage-connect-azurite>
+const EMULATOR: &str = "AccountName=devstoreaccount1;\
+    AccountKey=Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==;\
+    BlobEndpoint=http://127.0.0.1:10000/devstoreaccount1";
 
 /// The address of an endpoint's container, or what is wrong with its
 /// connection, without any part of it.
@@ -48,6 +54,11 @@ fn is_address(text: &str) -> bool {
 
 fn of_account(text: &str, container: &str, now: Timestamp) -> Result<Url, &'static str> {
     let settings = settings(text)?;
+    let is_emulator = settings.get("usedevelopmentstorage");
+    let settings = match is_emulator {
+        Some(value) if value.eq_ignore_ascii_case("true") => self::settings(EMULATOR)?,
+        _ => settings,
+    };
     let setting = |name: &str| settings.get(name).copied();
     if container.is_empty() {
         return Err("the endpoint names no container");
@@ -194,6 +205,14 @@ mod tests {
         let address = of(connection, "telemetry").unwrap();
 
         assert!(address.starts_with("http://127.0.0.1:10000/devstoreaccount1/telemetry?sv="));
+    }
+
+    #[test]
+    fn the_emulator_of_this_machine_has_a_name_of_its_own() {
+        let address = of("UseDevelopmentStorage=true;", "telemetry").unwrap();
+
+        assert!(address.starts_with("http://127.0.0.1:10000/devstoreaccount1/telemetry?sv="));
+        assert!(address.contains("&sig="));
     }
 
     #[test]

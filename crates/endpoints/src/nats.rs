@@ -1,0 +1,183 @@
+//! A subject of NATS.
+//!
+//! With JetStream, events are sent one behind the other and acknowledged by
+//! the stream that stores them. Each has an ID of its own, so that a stream
+//! drops what is sent twice within its window. Without JetStream, what has
+//! left is delivered.
+//!
+//! A connection that breaks is given up along with what was on its way, and
+//! the next events open a new one.
+
+mod connection;
+mod message;
+mod refusal;
+mod servers;
+mod subject;
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use async_nats::jetstream::context::PublishAckFuture;
+use async_trait::async_trait;
+use bytes::Bytes;
+use twinhub_core::events::{EventRef, PartitionId};
+use twinhub_core::ids::HubName;
+use twinhub_core::ports::{DeliveryFailure, FailureReason, Target};
+use twinhub_core::routing::{EndpointId, NatsTarget};
+
+use self::connection::Connection;
+use self::servers::Servers;
+use self::subject::Subjects;
+
+/// How long a call may take.
+const TIME: Duration = Duration::from_secs(30);
+/// Events on their way at once, and bytes of them.
+const MOST_EVENTS: usize = 512;
+const MOST_BYTES: usize = 4 * 1024 * 1024;
+
+/// The subject of an endpoint, for the events of a partition.
+pub(crate) struct Nats {
+    servers: Result<Servers, &'static str>,
+    subjects: Result<Subjects, &'static str>,
+    jetstream: bool,
+    /// What the IDs of messages begin with.
+    place: String,
+    connection: Option<Connection>,
+    /// What was sent since the last flush, with what tells that it is stored.
+    sent: VecDeque<Option<PublishAckFuture>>,
+    bytes: usize,
+}
+
+impl Nats {
+    pub(crate) fn new(
+        hub: &HubName,
+        endpoint: EndpointId,
+        target: &NatsTarget,
+        partition: PartitionId,
+    ) -> Self {
+        Nats {
+            servers: Servers::parse(target.servers.expose()),
+            subjects: Subjects::parse(&target.subject, hub),
+            jetstream: target.jetstream,
+            place: format!("{hub}/{endpoint}/{partition}"),
+            connection: None,
+            sent: VecDeque::new(),
+            bytes: 0,
+        }
+    }
+
+    fn is_full(&self) -> bool {
+        self.sent.len() >= MOST_EVENTS || self.bytes >= MOST_BYTES
+    }
+
+    /// A connection that works, as far as one knows.
+    async fn connect(&mut self) -> Result<(), DeliveryFailure> {
+        if let Some(connection) = &self.connection {
+            return connection.check();
+        }
+        let servers = self.servers.as_ref();
+        let servers = servers.map_err(|why| not_found(why))?;
+        self.connection = Some(Connection::open(servers).await?);
+        Ok(())
+    }
+
+    /// Sends as many as there is room for, up to one that is too large.
+    async fn send(&mut self, events: &[EventRef<'_>]) -> Result<usize, DeliveryFailure> {
+        self.connect().await?;
+        for (index, event) in events.iter().enumerate() {
+            if self.is_full() {
+                return Ok(index);
+            }
+            let subjects = self.subjects.as_ref().map_err(|why| not_found(why))?;
+            let Some(connection) = &self.connection else {
+                return Ok(index);
+            };
+            let subject = subjects.of(event);
+            let headers = message::headers(event, &self.place);
+            let body = Bytes::copy_from_slice(event.body());
+            let ack = if self.jetstream {
+                connection.store(subject, headers, body).await.map(Some)
+            } else {
+                connection
+                    .publish(subject, headers, body)
+                    .await
+                    .map(|()| None)
+            };
+            match ack {
+                Ok(ack) => self.sent.push_back(ack),
+                // What is held comes first: it is told once that is delivered.
+                Err(failure)
+                    if failure.reason == FailureReason::Invalid && !self.sent.is_empty() =>
+                {
+                    return Ok(index);
+                }
+                Err(failure) => return Err(failure),
+            }
+            self.bytes += event.body().len();
+        }
+        Ok(events.len())
+    }
+
+    /// Waits until what was sent has arrived; counts it.
+    async fn settle(&mut self, delivered: &mut usize) -> Result<(), DeliveryFailure> {
+        let Some(connection) = &mut self.connection else {
+            return Ok(());
+        };
+        if !self.jetstream {
+            connection.flush().await?;
+            *delivered = self.sent.len();
+        }
+        while let Some(ack) = self.sent.pop_front() {
+            if let Some(ack) = ack {
+                connection.acknowledged(ack).await?;
+                *delivered += 1;
+            }
+        }
+        Ok(())
+    }
+
+    /// Forgets what was sent, and the connection if it may be to blame.
+    fn give_up(&mut self, failure: &DeliveryFailure) {
+        self.sent.clear();
+        self.bytes = 0;
+        match failure.reason {
+            FailureReason::Invalid | FailureReason::NotFound | FailureReason::Throttled => {}
+            FailureReason::Unreachable
+            | FailureReason::Timeout
+            | FailureReason::Unauthorized
+            | FailureReason::Failed => self.connection = None,
+        }
+    }
+}
+
+#[async_trait]
+impl Target for Nats {
+    async fn take(&mut self, events: &[EventRef<'_>]) -> Result<usize, DeliveryFailure> {
+        let taken = tokio::time::timeout(TIME, self.send(events)).await;
+        let taken = taken.unwrap_or_else(|_| Err(too_late()));
+        taken.inspect_err(|failure| self.give_up(failure))
+    }
+
+    async fn flush(&mut self) -> Result<(), DeliveryFailure> {
+        let mut delivered = 0;
+        let settled = tokio::time::timeout(TIME, self.settle(&mut delivered)).await;
+        let settled = settled.unwrap_or_else(|_| Err(too_late()));
+        self.bytes = 0;
+        settled.map_err(|failure| {
+            self.give_up(&failure);
+            failure.having_delivered(delivered)
+        })
+    }
+}
+
+fn too_late() -> DeliveryFailure {
+    let detail = format!("the NATS server did not answer within {} s", TIME.as_secs());
+    DeliveryFailure::new(FailureReason::Timeout, detail)
+}
+
+fn not_found(why: &str) -> DeliveryFailure {
+    DeliveryFailure::new(FailureReason::NotFound, why)
+}
+
+#[cfg(test)]
+mod tests;
