@@ -28,6 +28,8 @@ mod https;
 mod hub;
 mod identity;
 mod management;
+mod message_endpoint;
+mod message_enrichment;
 mod method;
 mod module_identity;
 mod monitor_events;
@@ -37,6 +39,8 @@ mod properties;
 mod query;
 mod refusal;
 mod restore;
+mod route;
+mod routing;
 mod sas_token;
 mod serve;
 mod simulate;
@@ -117,6 +121,15 @@ enum ClientCommand {
     /// Manage consumer groups, under which readers of events keep apart
     #[command(subcommand)]
     ConsumerGroup(consumer_group::Command),
+    /// Manage routes, which take events to endpoints
+    #[command(subcommand, visible_alias = "message-route")]
+    Route(route::Command),
+    /// Manage endpoints that routes lead to besides events
+    #[command(subcommand)]
+    MessageEndpoint(message_endpoint::Command),
+    /// Manage enrichments, which stamp properties on events
+    #[command(subcommand)]
+    MessageEnrichment(message_enrichment::Command),
     /// Manage devices
     #[command(subcommand)]
     DeviceIdentity(device_identity::Command),
@@ -195,6 +208,9 @@ impl ClientCommand {
             Self::Policy(command) => policy::run(&command, access).await,
             Self::Certificate(command) => certificate::run(&command, access).await,
             Self::ConsumerGroup(command) => consumer_group::run(&command, access).await,
+            Self::Route(command) => route::run(&command, access).await,
+            Self::MessageEndpoint(command) => message_endpoint::run(&command, access).await,
+            Self::MessageEnrichment(command) => message_enrichment::run(&command, access).await,
             Self::DeviceIdentity(command) => device_identity::run(&command, access).await,
             Self::ModuleIdentity(command) => module_identity::run(&command, access).await,
             Self::DeviceTwin(command) => twin::run_device(&command, access).await,

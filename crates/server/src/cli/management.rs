@@ -1,9 +1,9 @@
-//! The management API of a hub: its policies and their keys, certificates and
-//! consumer groups.
+//! The management API of a hub: its policies and their keys, certificates,
+//! consumer groups and routing.
 //!
 //! Calls are those of Azure's resource provider, as `az` sends them: policies
-//! are part of the hub's document, so that each change reads all of them,
-//! changes one, and writes the hub back under its etag.
+//! and routes are part of the hub's document, so that each change reads all of
+//! them, changes one, and writes the hub back under its etag.
 
 use bytes::Bytes;
 use http_body_util::Full;
@@ -113,6 +113,39 @@ impl Management {
         self.send(Method::PUT, &[], etag.as_deref(), Some(&hub))
             .await?;
         self.policies().await
+    }
+
+    /// What is set of routing, keys masked.
+    pub async fn routing(&self) -> Result<Value, Failure> {
+        let hub = self.send(Method::GET, &[], None, None).await?;
+        Ok(hub["properties"]["routing"].clone())
+    }
+
+    /// Changes what is set of routing and returns what is then.
+    pub async fn change_routing(
+        &self,
+        change: impl FnOnce(&mut Value) -> Result<(), Failure>,
+    ) -> Result<Value, Failure> {
+        let hub = self.send(Method::GET, &[], None, None).await?;
+        let mut routing = hub["properties"]["routing"].clone();
+        change(&mut routing)?;
+        let wanted = json!({ "location": hub["location"], "properties": { "routing": routing } });
+        let etag = hub.get("etag").and_then(Value::as_str);
+        let hub = self.send(Method::PUT, &[], etag, Some(&wanted)).await?;
+        Ok(hub["properties"]["routing"].clone())
+    }
+
+    /// Tries routes; `call` is `$testnew` or `$testall`.
+    pub async fn test_routes(&self, call: &str, trial: &Value) -> Result<Value, Failure> {
+        let below = ["routing", "routes", call];
+        self.send(Method::POST, &below, None, Some(trial)).await
+    }
+
+    /// How the custom endpoints are.
+    pub async fn endpoints_health(&self) -> Result<Value, Failure> {
+        let below = ["routingEndpointsHealth"];
+        let answer = self.send(Method::GET, &below, None, None).await?;
+        Ok(answer.get("value").cloned().unwrap_or_default())
     }
 
     /// A call about the certificates of authorities, or one of them.

@@ -85,6 +85,7 @@ fn is_of_limits(code: &str) -> bool {
             | "DeviceMaximumQueueDepthExceeded"
             | "InvalidMessageExpiryTime"
             | "DeviceMaximumInflightMethodExceeded"
+            | "OperationNotAvailableInCurrentTier"
     )
 }
 

@@ -1,0 +1,204 @@
+//! `twinhub message-endpoint`
+
+use serde_json::{Value, json};
+
+use self::create::{Create, Kind};
+use super::{access::Access, answer::Answer, failure::Failure, refusal::Refusal};
+
+mod create;
+
+const COLUMNS: &[&str] = &["kind", "name", "id"];
+const HEALTH: &[&str] = &[
+    "endpointName",
+    "healthStatus",
+    "delivered",
+    "waiting",
+    "lost",
+    "lastKnownErrorDetail",
+];
+
+#[derive(Debug, clap::Subcommand)]
+#[command(after_help = "\
+Examples:
+  twinhub message-endpoint create webhook --endpoint-name hook --url https://hook.example/in
+  twinhub message-endpoint create storage-container --endpoint-name lake \\
+      --connection-string @account.txt --container-name events --encoding JSON
+  twinhub message-endpoint list --output table
+  twinhub message-endpoint health
+  twinhub message-endpoint delete --endpoint-name lake
+
+Routes lead to endpoints; see `twinhub route`. What waits for an endpoint that
+can't be reached is kept as long as the hub keeps events.
+
+Needs the data folder of the running hub, which holds the operator token.")]
+pub enum Command {
+    /// Create an endpoint of a kind
+    #[command(subcommand)]
+    Create(Create),
+    /// Show one endpoint, keys masked
+    #[command(after_help = "\
+Examples:
+  twinhub message-endpoint show --endpoint-name lake")]
+    Show(Named),
+    /// List the endpoints, keys masked
+    List(List),
+    /// Delete an endpoint and what waits for it; no route may lead to it
+    #[command(after_help = "\
+Examples:
+  twinhub message-endpoint delete --endpoint-name lake")]
+    Delete(Named),
+    /// Tell how the endpoints are, and what waits for them
+    #[command(after_help = "\
+Examples:
+  twinhub message-endpoint health
+  twinhub message-endpoint health --output table")]
+    Health,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct Named {
+    /// Name of the endpoint
+    #[arg(long, short = 'n', visible_aliases = ["name", "en"], value_name = "NAME")]
+    endpoint_name: String,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  twinhub message-endpoint list --output table
+  twinhub message-endpoint list --endpoint-type webhook")]
+pub struct List {
+    /// Only endpoints of this kind
+    #[arg(long, short = 't', visible_aliases = ["type", "et"], value_enum)]
+    endpoint_type: Option<Kind>,
+}
+
+pub async fn run(command: &Command, access: &Access) -> Result<Answer, Failure> {
+    let management = access.management()?;
+    let value = match command {
+        Command::Create(create) => {
+            let (kind, document) = create.document()?;
+            let name = document["name"].as_str().unwrap_or_default().to_owned();
+            let change = |routing: &mut Value| add(routing, kind, document);
+            find(&management.change_routing(change).await?, &name)?
+        }
+        Command::Show(named) => find(&management.routing().await?, &named.endpoint_name)?,
+        Command::List(list) => {
+            let endpoints = all(&management.routing().await?);
+            let wanted = |kind: &Kind| list.endpoint_type.is_none_or(|wanted| wanted == *kind);
+            let endpoints = endpoints.into_iter().filter(|(kind, _)| wanted(kind));
+            endpoints.map(|(_, endpoint)| endpoint).collect()
+        }
+        Command::Delete(named) => {
+            let change = |routing: &mut Value| remove(routing, &named.endpoint_name);
+            management.change_routing(change).await?;
+            return Ok(Answer::Nothing);
+        }
+        Command::Health => {
+            return Ok(Answer::Documents {
+                value: management.endpoints_health().await?,
+                columns: HEALTH,
+            });
+        }
+    };
+    Ok(Answer::Documents {
+        value,
+        columns: COLUMNS,
+    })
+}
+
+/// All endpoints; each says of which kind it is.
+fn all(routing: &Value) -> Vec<(Kind, Value)> {
+    let of_kind = |kind: Kind| {
+        let list = routing["endpoints"][kind.member()].as_array();
+        list.cloned()
+            .unwrap_or_default()
+            .into_iter()
+            .map(move |mut endpoint| {
+                endpoint["kind"] = json!(kind.word());
+                (kind, endpoint)
+            })
+    };
+    Kind::ALL.into_iter().flat_map(of_kind).collect()
+}
+
+fn find(routing: &Value, name: &str) -> Result<Value, Failure> {
+    let mut all = all(routing).into_iter();
+    let found = all.find(|(_, endpoint)| is(endpoint, name));
+    found
+        .map(|(_, endpoint)| endpoint)
+        .ok_or_else(|| missing(name))
+}
+
+fn add(routing: &mut Value, kind: Kind, endpoint: Value) -> Result<(), Failure> {
+    let name = endpoint["name"].as_str().unwrap_or_default();
+    if find(routing, name).is_ok() {
+        return Err(Failure::Refused(Refusal {
+            status: 409,
+            code: None,
+            message: Some(format!("there is an endpoint {name:?} already")),
+        }));
+    }
+    match routing["endpoints"][kind.member()].as_array_mut() {
+        Some(list) => list.push(endpoint),
+        None => routing["endpoints"][kind.member()] = json!([endpoint]),
+    }
+    Ok(())
+}
+
+fn remove(routing: &mut Value, name: &str) -> Result<(), Failure> {
+    find(routing, name)?;
+    for kind in Kind::ALL {
+        if let Some(list) = routing["endpoints"][kind.member()].as_array_mut() {
+            list.retain(|endpoint| !is(endpoint, name));
+        }
+    }
+    Ok(())
+}
+
+fn is(endpoint: &Value, name: &str) -> bool {
+    let known = endpoint["name"].as_str();
+    known.is_some_and(|known| known.eq_ignore_ascii_case(name))
+}
+
+fn missing(name: &str) -> Failure {
+    Failure::Refused(Refusal {
+        status: 404,
+        code: None,
+        message: Some(format!("there is no endpoint {name:?}")),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn routing() -> Value {
+        json!({ "endpoints": { "storageContainers": [{ "name": "Lake" }], "webhooks": [] } })
+    }
+
+    #[test]
+    fn an_endpoint_is_added_once_whatever_its_kind() {
+        let mut routing = routing();
+
+        let twice = add(&mut routing, Kind::Webhook, json!({ "name": "lake" }));
+        add(&mut routing, Kind::Nats, json!({ "name": "nats" })).unwrap();
+
+        assert_eq!(twice.unwrap_err().exit_code(), 5);
+        let all = all(&routing);
+        let names: Vec<_> = all.iter().map(|(_, endpoint)| &endpoint["name"]).collect();
+        assert_eq!(names, ["Lake", "nats"]);
+        assert_eq!(all[0].1["kind"], "storage-container");
+    }
+
+    #[test]
+    fn an_endpoint_is_found_and_removed_in_any_case() {
+        let mut routing = routing();
+
+        assert_eq!(find(&routing, "LAKE").unwrap()["name"], "Lake");
+        remove(&mut routing, "lake").unwrap();
+
+        assert_eq!(remove(&mut routing, "lake").unwrap_err().exit_code(), 3);
+        assert_eq!(routing["endpoints"]["storageContainers"], json!([]));
+    }
+}
