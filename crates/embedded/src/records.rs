@@ -75,22 +75,22 @@ pub(crate) struct SectionRow {
 
 /// A twin's columns, those that were wanted.
 #[derive(Debug, Clone)]
-pub(crate) struct TwinPartsRow {
+pub(crate) struct TwinPartsRow<'r> {
     pub format: i64,
     pub etag: i64,
     pub version: i64,
-    pub model_id: String,
-    pub tags: Option<String>,
-    pub desired: Option<SectionPartRow>,
-    pub reported: Option<SectionPartRow>,
+    pub model_id: &'r str,
+    pub tags: Option<&'r str>,
+    pub desired: Option<SectionPartRow<'r>>,
+    pub reported: Option<SectionPartRow<'r>>,
 }
 
 /// The columns of one section of a twin, with metadata if they were wanted.
 #[derive(Debug, Clone)]
-pub(crate) struct SectionPartRow {
+pub(crate) struct SectionPartRow<'r> {
     pub version: i64,
-    pub properties: String,
-    pub metadata: Option<String>,
+    pub properties: &'r str,
+    pub metadata: Option<&'r str>,
 }
 
 impl HubRow {
@@ -234,14 +234,14 @@ pub(crate) struct OnlyPaths {
     pub reported: Option<Paths>,
 }
 
-impl TwinPartsRow {
+impl TwinPartsRow<'_> {
     pub(crate) fn decode(
         self,
         id: IdentityId,
         only: &OnlyPaths,
     ) -> Result<ports::TwinRow, StoreError> {
         let decoded = match self.format {
-            v1::FORMAT => v1::decode_twin_parts(&self, &id, only),
+            v1::FORMAT => v1::decode_twin_parts(&self, id.clone(), only),
             _ => None,
         };
         decoded.ok_or_else(|| unreadable(format_args!("twin {id}"), self.format))
@@ -249,13 +249,13 @@ impl TwinPartsRow {
 
     /// How long its documents are.
     fn bytes(&self) -> usize {
-        let of_section = |section: &Option<SectionPartRow>| {
+        let of_section = |section: &Option<SectionPartRow<'_>>| {
             section.as_ref().map_or(0, |section| {
-                section.properties.len() + section.metadata.as_ref().map_or(0, String::len)
+                section.properties.len() + section.metadata.map_or(0, str::len)
             })
         };
         let of_sections = of_section(&self.desired) + of_section(&self.reported);
-        self.tags.as_ref().map_or(0, String::len) + of_sections
+        self.tags.map_or(0, str::len) + of_sections
     }
 }
 

@@ -1,6 +1,8 @@
 //! Answering queries, page by page.
 
+use std::future::{Future as _, poll_fn};
 use std::sync::Arc;
+use std::task::Poll;
 
 use serde_json::{Map, Value};
 
@@ -26,8 +28,8 @@ pub const MAX_PAGE: usize = 1_000;
 const DEFAULT_PAGE: usize = 100;
 /// A page ends early when its twins were stored in as many bytes.
 const MAX_PAGE_BYTES: usize = 4 * 1024 * 1024;
-/// Rows that are read at once when all are folded.
-const ROWS_AT_ONCE: usize = 1_000;
+/// Rows that are read at once when many are looked at.
+const ROWS_AT_ONCE: usize = 4_000;
 
 /// Which page is wanted.
 #[derive(Debug, Clone, Copy, Default)]
@@ -210,9 +212,16 @@ impl Reading<'_> {
         after: Option<GroupOrder>,
     ) -> Result<(Rows, Option<Last>), QueryError> {
         let mut groups = Groups::new(items, keys, after, self.wanted());
-        let mut position = None;
+        let mut slice = self.slice(None, ROWS_AT_ONCE).await?;
         loop {
-            let slice = self.slice(position.as_ref(), ROWS_AT_ONCE).await?;
+            // The next one is read while this one is folded.
+            let next = slice.next.take();
+            let mut ahead = next.map(|next| Box::pin(self.slice_after(next, ROWS_AT_ONCE)));
+            let early = poll_fn(|context| {
+                let ahead = ahead.as_mut().map(|ahead| ahead.as_mut().poll(context));
+                Poll::Ready(ahead.unwrap_or(Poll::Pending))
+            });
+            let early = early.await;
             for stored in &slice.rows {
                 let standing = self.standing_of(stored);
                 let row = Row { stored, standing };
@@ -220,10 +229,11 @@ impl Reading<'_> {
                     groups.add(&row);
                 }
             }
-            match slice.next {
-                Some(next) => position = Some(next),
-                None => break,
-            }
+            slice = match (early, ahead) {
+                (Poll::Ready(slice), _) => slice?,
+                (Poll::Pending, Some(ahead)) => ahead.await?,
+                (Poll::Pending, None) => break,
+            };
         }
         let (rows, more) = groups.finish();
         let last = rows.last().map(|(order, _)| Last::Group(*order));
@@ -234,6 +244,10 @@ impl Reading<'_> {
     async fn slice(&self, after: Option<&IdentityId>, limit: usize) -> Result<Slice, StoreError> {
         let store = &self.queries.store;
         store.scan(self.hub.name(), &self.scan, after, limit).await
+    }
+
+    async fn slice_after(&self, after: IdentityId, limit: usize) -> Result<Slice, StoreError> {
+        self.slice(Some(&after), limit).await
     }
 
     /// Whether what the engine left open is true of the row.

@@ -167,17 +167,15 @@ impl Building {
     fn declare(&self, (hub, path): Wanted) -> Result<(), Left> {
         let all = indexes::all(&self.connection)?;
         let of_hub: Vec<_> = all.iter().filter(|index| index.hub_name == hub).collect();
-        let idlest = of_hub.iter().max_by_key(|index| index.idle_hours);
-        let replaced = match idlest {
-            Some(idlest) if of_hub.len() >= self.demand.settings().most => {
-                if idlest.idle_hours < IDLE {
-                    tracing::debug!(%hub, ?path, "no room for another index");
-                    return Ok(());
-                }
-                Some(idlest.number)
-            }
-            _ => None,
-        };
+        let mut replaced = None;
+        if of_hub.len() >= self.demand.settings().most {
+            let idlest = of_hub.iter().max_by_key(|index| index.idle_hours);
+            let Some(idle) = idlest.filter(|index| index.idle_hours >= IDLE) else {
+                tracing::debug!(%hub, ?path, "no room for another index");
+                return Ok(());
+            };
+            replaced = Some(idle.number);
+        }
         tracing::info!(%hub, section = path.section.name(), keys = ?path.keys, "building an index");
         self.step(move |connection, _| {
             let Some(hub) = tables::hubs::number(connection, &hub)? else {

@@ -244,19 +244,19 @@ pub(super) fn decode_twin(row: &TwinRow, id: &IdentityId) -> Option<twins::Twin>
 }
 
 pub(super) fn decode_twin_parts(
-    row: &TwinPartsRow,
-    id: &IdentityId,
+    row: &TwinPartsRow<'_>,
+    id: IdentityId,
     only: &OnlyPaths,
 ) -> Option<ports::TwinRow> {
-    let section = |row: &Option<SectionPartRow>, only: &Option<Paths>| match row {
+    let section = |row: &Option<SectionPartRow<'_>>, only: &Option<Paths>| match row {
         None => Some(None),
         Some(row) => decode_section_part(row, only.as_ref()).map(Some),
     };
     Some(ports::TwinRow {
-        id: id.clone(),
+        id,
         etag: row.etag.cast_unsigned(),
         version: row.version.cast_unsigned(),
-        model_id: row.model_id.clone(),
+        model_id: row.model_id.to_owned(),
         identity: None,
         tags: match &row.tags {
             None => None,
@@ -275,10 +275,13 @@ fn decode_document(document: &str, only: Option<&Paths>) -> Option<Map<String, V
     }
 }
 
-fn decode_section_part(row: &SectionPartRow, only: Option<&Paths>) -> Option<ports::SectionRow> {
+fn decode_section_part(
+    row: &SectionPartRow<'_>,
+    only: Option<&Paths>,
+) -> Option<ports::SectionRow> {
     Some(ports::SectionRow {
         version: row.version.cast_unsigned(),
-        properties: decode_document(&row.properties, only)?,
+        properties: decode_document(row.properties, only)?,
         metadata: match &row.metadata {
             None => None,
             Some(metadata) => Some(from_json::<Metadata>(metadata)?.into_core()),

@@ -187,23 +187,23 @@ impl<'a> Reading<'a> {
     }
 
     /// From column 12 on.
-    fn parts_of(&self, row: &Row<'_>) -> rusqlite::Result<TwinPartsRow> {
-        let section = |wanted: Parts, first: usize| -> rusqlite::Result<Option<SectionPartRow>> {
+    fn parts_of<'r>(&self, row: &'r Row<'_>) -> rusqlite::Result<TwinPartsRow<'r>> {
+        let section = |wanted: Parts, first: usize| -> rusqlite::Result<_> {
             if !self.wanted.parts.contains(wanted) {
                 return Ok(None);
             }
             Ok(Some(SectionPartRow {
-                properties: row.get(first)?,
+                properties: row.get_ref(first)?.as_str()?,
                 version: row.get(first + 1)?,
-                metadata: row.get(first + 2)?,
+                metadata: row.get_ref(first + 2)?.as_str_or_null()?,
             }))
         };
         Ok(TwinPartsRow {
             format: row.get(12)?,
             etag: row.get(13)?,
             version: row.get(14)?,
-            model_id: row.get(15)?,
-            tags: row.get(16)?,
+            model_id: row.get_ref(15)?.as_str()?,
+            tags: row.get_ref(16)?.as_str_or_null()?,
             desired: section(Parts::DESIRED, 17)?,
             reported: section(Parts::REPORTED, 20)?,
         })
