@@ -15,6 +15,7 @@ from support.events import EARLIEST, EventStream
 from support.hub import REPOSITORY, Hub, _clean_environment, binary
 from support.mqtt_messages import devicebound_filter, receive_devicebound, send_telemetry
 from support.waiting import eventually
+from support.webhook import Webhook, route_to
 
 FAILED, USAGE, UNAUTHORISED, NO_HUB = 1, 2, 4, 6
 SAMPLE = REPOSITORY / "tests" / "data" / "backup-0.1"
@@ -45,6 +46,38 @@ def call(hub: Hub, method: str, folder: str | None = None, **options):
     options.setdefault("headers", {"Authorization": f"Bearer {hub.operator_token}"})
     body = None if folder is None else {"folder": folder}
     return hub.http(method, PATH, token=None, api_version=None, json=body, **options)
+
+
+@pytest.fixture
+def webhook():
+    hook = Webhook()
+    yield hook
+    hook.go_away()
+
+
+def test_restored_hub_delivers_what_waited_for_its_endpoint(private_hub, hub_factory, webhook, tmp_path):
+    hub, device = private_hub, private_hub.with_device("pump")
+    route_to(hub, webhook)
+    with hub.mqtt_session(device) as session:
+        send_telemetry(session, device, b"delivered")
+        eventually(lambda: webhook.telemetry(device.device_id) == [b"delivered"], what="delivery")
+        # How far it is delivered is saved every second.
+        progress = next(hub.data_dir.glob("log/*.endpoints/*/progress"))
+        eventually(lambda: any(progress.read_bytes()[16:]), what="progress")
+        webhook.refusal = 503
+        send_telemetry(session, device, b"waits")
+
+    hub.cli("backup", str(tmp_path / "backup"))
+    hub.terminate()
+    webhook.refusal = None
+    manifest = json.loads((tmp_path / "backup" / "backup.json").read_text())
+    copy = restored(hub_factory, tmp_path / "backup", host=hub.host)
+
+    names = [file["path"] for file in manifest["files"] if ".endpoints/" in file["path"]]
+    assert {Path(name).suffix for name in names} >= {".log", ""}, names
+    eventually(lambda: b"waits" in webhook.telemetry(device.device_id), within=30, what="delivery")
+    assert webhook.telemetry(device.device_id) == [b"delivered", b"waits"]
+    assert copy.process.poll() is None
 
 
 def test_restored_hub_is_the_one_that_was_backed_up(private_hub, hub_factory, tmp_path):
@@ -246,7 +279,7 @@ def flip(path: Path) -> None:
 
 def newer(backup: Path, member: str) -> None:
     manifest = json.loads((backup / "backup.json").read_text())
-    manifest |= {member: manifest[member] + 1, "madeBy": "99.0.0"}
+    manifest |= {member: 1000, "madeBy": "99.0.0"}
     (backup / "backup.json").write_text(json.dumps(manifest))
 
 

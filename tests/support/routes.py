@@ -9,12 +9,15 @@ from support.hub import ARM_VERSION, Hub
 _HUBS = "/subscriptions/any/providers/Microsoft.Devices/IotHubs"
 
 
-def set_routes(hub: Hub, *routes: dict[str, Any], fallback: bool = True) -> None:
-    """Sets these routes and no others; they are in force when this returns."""
+def set_routes(
+    hub: Hub, *routes: dict[str, Any], fallback: bool = True, endpoints: dict[str, Any] | None = None
+) -> None:
+    """Sets these routes and no others, and custom endpoints; they are in force when this returns."""
     headers = {"Authorization": f"Bearer {hub.operator_token}"}
     as_operator: dict[str, Any] = {"headers": headers, "token": None, "api_version": ARM_VERSION}
     (found,) = hub.http("GET", _HUBS, **as_operator).expect(200).json()["value"]
     found["properties"]["routing"] = {
+        "endpoints": endpoints or {},
         "routes": list(routes),
         "fallbackRoute": {
             "name": "$fallback", "source": "DeviceMessages", "condition": "true",

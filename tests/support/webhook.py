@@ -1,0 +1,95 @@
+"""A webhook on loopback: takes what a hub sends, refuses it, or is away."""
+
+from __future__ import annotations
+
+import base64
+import json
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+from support.hub import Hub
+from support.routes import route, set_routes
+
+
+class Webhook:
+    """Remembers all events in the order of their coming, repeated ones too."""
+
+    def __init__(self) -> None:
+        self.events: list[dict[str, Any]] = []
+        self.requests = 0
+        # Answers so, and forgets what it got.
+        self.refusal: int | None = None
+        self._lock = threading.Lock()
+        self._server = self._serve(0)
+        self.port: int = self._server.server_address[1]
+
+    @property
+    def url(self) -> str:
+        """Where it is."""
+        return f"http://127.0.0.1:{self.port}/events"
+
+    def go_away(self) -> None:
+        """Nobody answers from now on."""
+        self._server.shutdown()
+        self._server.server_close()
+
+    def come_back(self) -> None:
+        """Answers again, at the same place."""
+        self._server = self._serve(self.port)
+
+    def telemetry(self, device_id: str) -> list[bytes]:
+        """The bodies of a device's messages, in the order of their coming."""
+        with self._lock:
+            events = list(self.events)
+        subject = f"devices/{device_id}"
+        return [_body(event) for event in events if event["subject"] == subject]
+
+    def _serve(self, port: int) -> ThreadingHTTPServer:
+        webhook = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_OPTIONS(self) -> None:
+                self.send_response(200)
+                self.send_header("WebHook-Allowed-Origin", self.headers["WebHook-Request-Origin"] or "*")
+                self.send_header("WebHook-Allowed-Rate", "*")
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+
+            def do_POST(self) -> None:
+                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                with webhook._lock:
+                    webhook.requests += 1
+                    status = webhook.refusal or 200
+                    if status == 200:
+                        webhook.events += body if isinstance(body, list) else [body]
+                self.send_response(status)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+
+            def log_message(self, *_: Any) -> None:
+                pass
+
+        class Server(ThreadingHTTPServer):
+            def handle_error(self, *_: Any) -> None:
+                """A hub that is killed cuts its connections."""
+
+        server = Server(("127.0.0.1", port), Handler)
+        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+        return server
+
+
+def _body(event: dict[str, Any]) -> bytes:
+    body = event["data"]["body"]
+    return base64.b64decode(body) if isinstance(body, str) else json.dumps(body).encode()
+
+
+def route_to(hub: Hub, webhook: Webhook, *others: str, source: str = "DeviceMessages") -> None:
+    """Routes events of a source to the webhook, and to these endpoints besides; sets nothing else."""
+    endpoint = {"name": "hook", "url": webhook.url, "schema": "cloudEvents"}
+    routes = [
+        {**route(source, endpoint=name), "name": f"to-{name}"} for name in ("hook", *others)
+    ]  # fmt: skip
+    set_routes(hub, *routes, endpoints={"webhooks": [endpoint]})
