@@ -7,6 +7,7 @@ use metrics::{Counter, Gauge, Histogram, counter, gauge, histogram};
 use crate::ids::HubName;
 use crate::ports::FailureReason;
 use crate::routing::Endpoint;
+use crate::transfer::{Ended, TransferKind};
 
 /// Events that custom endpoints accepted.
 const DELIVERED: &str = "twinhub_routing_delivered_total";
@@ -27,6 +28,17 @@ const WAITING: &str = "twinhub_routing_backlog_events";
 const BACKLOG_BYTES: &str = "twinhub_routing_backlog_bytes";
 /// 1 while an endpoint refuses events.
 const REFUSING: &str = "twinhub_routing_endpoint_refusing";
+/// Events of changes that were moved to where routes lead.
+const MOVED: &str = "twinhub_change_events_total";
+/// How old the oldest event of a change is that can't be stored now, in
+/// seconds; 0 while there is none.
+const STUCK: &str = "twinhub_change_events_stuck_seconds";
+
+/// Imports and exports that have ended, by how.
+const TRANSFERS: &str = "twinhub_transfer_jobs_total";
+/// Identities that imports and exports did, and lines that imports could not
+/// do.
+const TRANSFERRED: &str = "twinhub_transfer_items_total";
 
 /// The handles of one endpoint's metrics, by hub, endpoint and kind.
 pub(crate) struct DeliveryMetrics {
@@ -95,5 +107,80 @@ impl DeliveryMetrics {
         self.waiting.set(events as f64);
         self.backlog_bytes.set(bytes as f64);
         self.refusing.set(if refusing { 1.0 } else { 0.0 });
+    }
+}
+
+/// The handles of a hub's imports or exports.
+#[derive(Debug)]
+pub(crate) struct TransferMetrics {
+    labels: [(&'static str, String); 2],
+    done: Counter,
+    failed: Counter,
+}
+
+impl TransferMetrics {
+    pub(crate) fn of(hub: &HubName, kind: TransferKind) -> Self {
+        let kind = match kind {
+            TransferKind::Export => "export",
+            TransferKind::Import => "import",
+        };
+        let labels = [("hub", hub.to_string()), ("kind", kind.to_owned())];
+        let items = |outcome: &'static str| {
+            let [hub, kind] = labels.clone();
+            counter!(TRANSFERRED, &[hub, kind, ("outcome", outcome.to_owned())])
+        };
+        TransferMetrics {
+            done: items("done"),
+            failed: items("failed"),
+            labels,
+        }
+    }
+
+    /// Identities were exported, or lines imported.
+    pub(crate) fn done(&self, items: u64) {
+        self.done.increment(items);
+    }
+
+    /// A line could not be imported.
+    pub(crate) fn failed(&self) {
+        self.failed.increment(1);
+    }
+
+    /// The job has ended.
+    pub(crate) fn ended(&self, how: &Ended) {
+        let status = match how {
+            Ended::Completed => "completed",
+            Ended::Failed { .. } => "failed",
+            Ended::Cancelled => "cancelled",
+        };
+        let [hub, kind] = self.labels.clone();
+        counter!(TRANSFERS, &[hub, kind, ("status", status.to_owned())]).increment(1);
+    }
+}
+
+/// The handles of what a hub tells of its changes.
+pub(crate) struct PumpMetrics {
+    moved: Counter,
+    stuck: Gauge,
+}
+
+impl PumpMetrics {
+    pub(crate) fn of(hub: &HubName) -> Self {
+        let hub = hub.to_string();
+        PumpMetrics {
+            moved: counter!(MOVED, "hub" => hub.clone()),
+            stuck: gauge!(STUCK, "hub" => hub),
+        }
+    }
+
+    /// Events are where routes lead.
+    pub(crate) fn moved(&self, events: u64) {
+        self.moved.increment(events);
+    }
+
+    /// Events can't be stored now, and the oldest is of so long ago; zero once
+    /// they can.
+    pub(crate) fn stuck(&self, oldest: Duration) {
+        self.stuck.set(oldest.as_secs_f64());
     }
 }

@@ -20,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::batch::Batch;
 use crate::ids::HubName;
+use crate::metrics::PumpMetrics;
 use crate::ports::{LogError, OutboxEvent, StateStore, StoreError};
 use crate::routing::{EndpointId, Router};
 use crate::time::Clock;
@@ -58,6 +59,7 @@ struct Line<'a> {
     present: Option<Present>,
     /// What is stored, though something before it is not.
     told: HashSet<u64>,
+    metrics: PumpMetrics,
 }
 
 impl Pump {
@@ -83,6 +85,7 @@ impl Pump {
             hub,
             present: None,
             told: HashSet::new(),
+            metrics: PumpMetrics::of(hub),
         };
         let (first, longest) = PAUSES;
         let mut pause = first;
@@ -120,11 +123,16 @@ impl Pump {
     async fn drain(&self, line: &mut Line<'_>) -> Result<(), Stuck> {
         loop {
             let waiting = self.store.outbox(line.hub, 0, AT_ONCE).await?;
-            if waiting.is_empty() {
+            let Some(oldest) = waiting.first() else {
                 line.present.get_or_insert_default();
                 return Ok(());
-            }
-            self.move_all(line, &waiting).await?;
+            };
+            let moved = self.move_all(line, &waiting).await;
+            line.metrics.stuck(match moved {
+                Ok(()) => Duration::ZERO,
+                Err(_) => self.clock.now().since(oldest.event.at),
+            });
+            moved?;
         }
     }
 
@@ -149,10 +157,12 @@ impl Pump {
         let done = waiting
             .iter()
             .take_while(|event| line.told.contains(&event.number));
+        let done = &waiting[..done.count()];
         if let Some(last) = done.last() {
             let through = last.number;
             // Until they are gone nothing else goes on its way.
             self.store.remove_from_outbox(line.hub, through).await?;
+            line.metrics.moved(done.len() as u64);
             line.told.retain(|number| *number > through);
             present.retain(|number, _| *number > through);
         }
