@@ -114,6 +114,13 @@ def test_lines_that_fail_are_logged_and_the_others_are_done(private_hub, jobs, c
     assert codes == {("one", 409001), ("bad id", 400004), ("none", 404001), ("three", 400004)}
     devices = private_hub.registry_manager().get_devices()
     assert {found.device_id for found in devices} == {"one", "two"}
+    counted = private_hub.http("GET", "/metrics", token=None, api_version=None).body.decode()
+    for what in (
+        'jobs_total{hub="localhost",kind="import",status="completed"} 1',
+        'items_total{hub="localhost",kind="import",outcome="done"} 2',
+        'items_total{hub="localhost",kind="import",outcome="failed"} 4',
+    ):
+        assert f"twinhub_transfer_{what}" in counted
 
 
 def test_containers_that_refuse_are_told_at_once(jobs, container):

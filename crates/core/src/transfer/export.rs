@@ -39,7 +39,9 @@ impl Export {
             for (identity, twin) in &members {
                 lines::write(identity, twin, self.exclude_keys, &mut block);
             }
-            done += members.len() as u64;
+            let written = members.len() as u64;
+            self.progress.metrics.done(written);
+            done += written;
             self.progress.set(done, all);
             if block.len() >= BLOCK {
                 let full = mem::take(&mut block);

@@ -104,7 +104,7 @@ impl Import {
         };
         let item = match parsed {
             Ok(item) => item,
-            Err(error) => return self.failures.add(&Failure::from(&error)).await,
+            Err(error) => return self.failed(&Failure::from(&error)).await,
         };
         if let Some(item) = wave.add(item) {
             self.done(wave).await?;
@@ -119,14 +119,23 @@ impl Import {
 
     /// Does what is in the wave.
     async fn done(&mut self, wave: &mut Wave) -> Result<(), TransferError> {
-        for failed in self.registry.import(&self.permit, wave.take()).await {
+        let items = wave.len();
+        let failures = self.registry.import(&self.permit, wave.take()).await;
+        let done = items - failures.len();
+        self.progress.metrics.done(done as u64);
+        for failed in failures {
             let failure = Failure::from(&failed);
             match failed.error.into_store_error() {
                 // The lines that follow would fail as well.
                 Some(error) => return Err(error.into()),
-                None => self.failures.add(&failure).await?,
+                None => self.failed(&failure).await?,
             }
         }
         Ok(())
+    }
+
+    async fn failed(&mut self, failure: &Failure) -> Result<(), TransferError> {
+        self.progress.metrics.failed();
+        self.failures.add(failure).await
     }
 }

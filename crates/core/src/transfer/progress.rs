@@ -2,11 +2,27 @@
 
 use std::sync::atomic::{AtomicU8, Ordering};
 
-/// Percent. It is not stored: a job that does not run has none.
-#[derive(Debug, Default)]
-pub(super) struct Progress(AtomicU8);
+use super::job::TransferKind;
+use crate::ids::HubName;
+use crate::metrics::TransferMetrics;
+
+/// It is not stored: a job that does not run has none.
+#[derive(Debug)]
+pub(super) struct Progress {
+    percent: AtomicU8,
+    /// The same for whoever watches the hub.
+    pub metrics: TransferMetrics,
+}
 
 impl Progress {
+    /// Of a job that is about to run.
+    pub(super) fn of(hub: &HubName, kind: TransferKind) -> Self {
+        Progress {
+            percent: AtomicU8::new(0),
+            metrics: TransferMetrics::of(hub, kind),
+        }
+    }
+
     /// So much of it all is done; never quite all while it runs.
     pub(super) fn set(&self, done: u64, of: u64) {
         let percent = done
@@ -14,13 +30,13 @@ impl Progress {
             .checked_div(of)
             .unwrap_or(0)
             .min(99);
-        self.0
-            .store(u8::try_from(percent).unwrap_or(99), Ordering::Relaxed);
+        let percent = u8::try_from(percent).unwrap_or(99);
+        self.percent.store(percent, Ordering::Relaxed);
     }
 
     /// In percent.
     pub(super) fn percent(&self) -> u8 {
-        self.0.load(Ordering::Relaxed)
+        self.percent.load(Ordering::Relaxed)
     }
 }
 
@@ -30,7 +46,8 @@ mod tests {
 
     #[test]
     fn what_runs_is_never_quite_done() {
-        let progress = Progress::default();
+        let hub = HubName::parse("plant").unwrap();
+        let progress = Progress::of(&hub, TransferKind::Export);
 
         for (done, of, percent) in [(0, 0, 0), (1, 3, 33), (3, 3, 99), (7, 3, 99)] {
             progress.set(done, of);

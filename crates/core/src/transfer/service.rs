@@ -162,7 +162,7 @@ impl Transfers {
         let container = self.containers.open(&request.to, request.by)?;
         container.probe().await?;
         let job = TransferJob::start(TransferKind::Export, request.exclude_keys, self.clock.now());
-        let progress = Arc::<Progress>::default();
+        let progress = Arc::new(Progress::of(&hub, job.kind));
         let work = {
             let (this, hub, progress) = (self.clone(), hub.clone(), progress.clone());
             async move {
@@ -193,7 +193,7 @@ impl Transfers {
         // and what an earlier import had to say is not taken for this one's.
         failures_to.write(FAILURES).await?.finish().await?;
         let job = TransferJob::start(TransferKind::Import, false, self.clock.now());
-        let progress = Arc::<Progress>::default();
+        let progress = Arc::new(Progress::of(&hub, job.kind));
         let work = {
             let (registry, permit) = (self.registry.clone(), permit.clone());
             let progress = progress.clone();
@@ -285,6 +285,7 @@ impl Transfers {
                 Ok(_) => {
                     let _ = told.send(Ok(this.view(job)));
                     let how = this.clone().run(running.clone(), work).await;
+                    running.progress.metrics.ended(&how);
                     this.end(&hub, &running.id, how).await;
                 }
                 Err(error) => {
