@@ -83,7 +83,15 @@ impl Core {
             .context("could not load the hub")?;
         let hubs = Arc::new(hubs);
         let presence = Arc::new(PresenceBook::new(clock.clone()));
-        let routing = Routing::open(&logs, hubs.clone(), store.clone(), clock.clone()).await?;
+        let containers = Arc::new(Stores::new(config.outgoing.blobs()?));
+        let routing = Routing::open(
+            &logs,
+            hubs.clone(),
+            store.clone(),
+            containers.clone(),
+            clock.clone(),
+        )
+        .await?;
         let token = operator_token
             .read()?
             .context("the operator token has vanished")?;
@@ -101,7 +109,7 @@ impl Core {
         let transfers = Arc::new(Transfers::new(
             store.clone(),
             engine.clone(),
-            Arc::new(Stores::new(config.outgoing.blobs()?)),
+            containers,
             registry.clone(),
             clock.clone(),
         ));

@@ -6,10 +6,9 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use twinhub_blobs::{BlobSettings, Stores};
 use twinhub_core::hubs::Hubs;
 use twinhub_core::notifications::{Naming, Pump, Teller};
-use twinhub_core::ports::StateStore;
+use twinhub_core::ports::{Containers, StateStore};
 use twinhub_core::routing::{Dispatcher, Router};
 use twinhub_core::time::Clock;
 use twinhub_endpoints::Endpoints;
@@ -26,11 +25,13 @@ pub struct Routing {
 }
 
 impl Routing {
-    /// Puts the hubs' routes in force, before anything is sent.
+    /// Puts the hubs' routes in force, before anything is sent. Storage
+    /// endpoints are among `containers`.
     pub async fn open(
         logs: &Logs,
         hubs: Arc<Hubs>,
         store: Arc<dyn StateStore>,
+        containers: Arc<dyn Containers>,
         clock: Arc<dyn Clock>,
     ) -> anyhow::Result<Self> {
         let router = Arc::new(Router::new(
@@ -42,7 +43,6 @@ impl Routing {
             let applied = router.apply(&hub).await;
             applied.context("could not put the hub's routes in force")?;
         }
-        let containers = Arc::new(Stores::new(BlobSettings::default()));
         Ok(Routing {
             dispatcher: Arc::new(Dispatcher::new(
                 hubs.clone(),
