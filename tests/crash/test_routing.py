@@ -3,6 +3,7 @@
 import random
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +12,8 @@ from support.events import EARLIEST, EventStream
 from support.hub import Hub
 from support.identity import Identity
 from support.mqtt_messages import send_telemetry
+from support.routes import set_routes
+from support.small_disk import small_disk
 from support.waiting import eventually
 from support.webhook import Webhook, route_to
 
@@ -115,3 +118,76 @@ def test_endpoint_that_was_away_over_restarts_gets_everything_in_order(
 
     eventually(lambda: len(webhook.telemetry(device.device_id)) >= 40, within=60, what="delivery")
     assert webhook.telemetry(device.device_id) == expected
+
+
+@pytest.mark.parametrize("end", [Hub.kill, Hub.terminate])
+def test_removed_endpoint_leaves_nothing_on_disk(
+    hub_factory: Callable[..., Hub], webhook: Webhook, end: Callable[[Hub], object]
+) -> None:
+    hub = hub_factory().start()
+    folders = lambda: list(hub.data_dir.glob("log/*.endpoints/*"))  # noqa: E731
+    device = hub.with_device("pump")
+    webhook.refusal = 503
+    route_to(hub, webhook)
+    with hub.mqtt_session(device) as session:
+        send_telemetry(session, device, b"waits")
+    assert len(folders()) == 1
+
+    set_routes(hub, endpoints={"webhooks": []})
+    end(hub)
+    hub.start()
+
+    eventually(lambda: not folders(), what="removal")
+    route_to(hub, webhook)
+    assert len(folders()) == 1
+    webhook.refusal = None
+    with hub.mqtt_session(device) as session:
+        send_telemetry(session, device, b"new")
+    eventually(lambda: webhook.telemetry(device.device_id), what="delivery")
+    assert webhook.telemetry(device.device_id) == [b"new"]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(200)
+def test_disk_that_is_full_of_what_waits_is_free_again_once_it_is_delivered(
+    hub_factory: Callable[..., Hub], webhook: Webhook, tmp_path: Path
+) -> None:
+    with small_disk(tmp_path / "disk", 112) as disk:
+        hub = hub_factory()
+        hub.data_dir = disk / "data"
+        hub.ca_file = hub.data_dir / "tls" / "ca.pem"
+        hub.start()
+        try:
+            route_to(hub, webhook)
+            device = hub.with_device("full")
+            webhook.refusal = 503
+            stored, refusal = post_until_refused(device)
+
+            assert refusal.status >= 500 and refusal.error_code, str(refusal)
+            assert hub.http("GET", "/readyz", token=None, api_version=None).status == 503
+            assert hub.process.poll() is None
+            webhook.refusal = None
+            eventually(lambda: post(device, b"room again").status == 204, within=60, what="room")
+
+            eventually(lambda: b"room again" in webhook.telemetry(device.device_id), within=60, what="delivery")
+            came = [body[:6] for body in dict.fromkeys(webhook.telemetry(device.device_id))]
+            assert [body for body in came if body in stored] == stored
+            assert hub.is_ready()
+        finally:
+            hub.stop()
+
+
+def post(device: Identity, body: bytes):
+    return device.hub.http("POST", f"{device.path}/messages/events", token=device.sas(), body=body)
+
+
+def post_until_refused(device: Identity):
+    """Sends large messages until the hub does not take one: what it took, and that answer."""
+    stored: list[bytes] = []
+    for number in range(2000):
+        body = b"%06d" % number
+        reply = post(device, body + bytes(150_000))
+        if reply.status != 204:
+            return stored, reply
+        stored.append(body)
+    raise AssertionError("the disk does not get full")

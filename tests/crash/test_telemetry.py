@@ -1,11 +1,9 @@
 """`kill -9` and full disks under a stream of messages: what was acknowledged is read back."""
 
-import contextlib
 import os
 import random
-import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -18,6 +16,7 @@ from support.hub import Hub
 from support.identity import Identity
 from support.mqtt_messages import events_topic, send_telemetry
 from support.raw_mqtt import PUBACK, ConnectionClosed
+from support.small_disk import fill, small_disk
 from support.waiting import eventually
 
 KILLS = 20
@@ -125,33 +124,6 @@ def check_messages(hub: Hub, courier: CrashCourier, listener: CrashListener) -> 
 
 
 # Full disks.
-
-
-@contextlib.contextmanager
-def small_disk(folder: Path, megabytes: int) -> Iterator[Path]:
-    """A file system of this size; the test is skipped where none may be mounted."""
-    folder.mkdir()
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", f"size={megabytes}m", "tmpfs", str(folder)], capture_output=True
-    )
-    if mounted.returncode != 0:
-        pytest.skip("mounting a small file system needs root")
-    try:
-        yield folder
-    finally:
-        subprocess.run(["umount", "--lazy", str(folder)], check=True)
-
-
-def fill(folder: Path) -> Path:
-    """Takes all the room that is left."""
-    filler = folder / "filler"
-    with filler.open("wb", buffering=0) as file, contextlib.suppress(OSError):
-        while True:
-            file.write(bytes(1 << 20))
-    with filler.open("ab", buffering=0) as file, contextlib.suppress(OSError):
-        while True:
-            file.write(bytes(512))
-    return filler
 
 
 def post(device: Identity, body: bytes):
