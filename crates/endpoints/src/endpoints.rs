@@ -4,34 +4,40 @@ use std::sync::Arc;
 
 use twinhub_core::events::PartitionId;
 use twinhub_core::hubs::Hub;
-use twinhub_core::ports::{Containers, FailureReason, Target, Targets};
+use twinhub_core::ports::{Containers, DeliveryFailure, FailureReason, Target, Targets};
 use twinhub_core::routing::{Endpoint, EndpointTarget};
 use twinhub_core::time::Clock;
 
 use crate::nats::Nats;
 use crate::storage::Storage;
 use crate::unavailable::Unavailable;
+use crate::webhook::{Hooks, Webhook};
 
 /// Ways to endpoints of every kind.
 pub struct Endpoints {
     containers: Arc<dyn Containers>,
     clock: Arc<dyn Clock>,
+    hooks: Hooks,
 }
 
 impl Endpoints {
     /// Ways to endpoints. Blobs go to `containers`; `clock` says when.
     pub fn new(containers: Arc<dyn Containers>, clock: Arc<dyn Clock>) -> Self {
-        Endpoints { containers, clock }
+        Endpoints {
+            containers,
+            clock,
+            hooks: Hooks::default(),
+        }
     }
 }
 
 impl Targets for Endpoints {
     fn open(&self, hub: &Hub, endpoint: &Endpoint, partition: PartitionId) -> Box<dyn Target> {
         let unavailable = || {
-            Box::new(Unavailable::new(
+            Box::new(Unavailable::new(DeliveryFailure::new(
                 FailureReason::Failed,
                 format!("endpoints of kind {} are not built", endpoint.target.kind()),
-            ))
+            )))
         };
         match &endpoint.target {
             EndpointTarget::Storage(target) => Box::new(Storage::new(
@@ -42,7 +48,12 @@ impl Targets for Endpoints {
                 partition,
             )),
             EndpointTarget::Amqp(_) => unavailable(),
-            EndpointTarget::Webhook(_) => unavailable(),
+            EndpointTarget::Webhook(target) => {
+                match self.hooks.of(hub, endpoint, target, &self.clock) {
+                    Ok(hook) => Box::new(Webhook::new(hook, partition)),
+                    Err(failure) => Box::new(Unavailable::new(failure)),
+                }
+            }
             EndpointTarget::Nats(target) => {
                 Box::new(Nats::new(hub.name(), endpoint.id, target, partition))
             }

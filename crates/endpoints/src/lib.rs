@@ -11,6 +11,7 @@
 //! | `nats` | a subject of NATS, with JetStream or without |
 //! | `storage` | blobs of JSON lines and of Avro |
 //! | `unavailable` | an endpoint that can't be written |
+//! | `webhook` | requests with CloudEvents or Event Grid's events |
 
 mod endpoints;
 mod nats;
@@ -18,5 +19,6 @@ mod nats;
 mod samples;
 mod storage;
 mod unavailable;
+mod webhook;
 
 pub use endpoints::Endpoints;

@@ -2,15 +2,15 @@
 
 use async_trait::async_trait;
 use twinhub_core::events::EventRef;
-use twinhub_core::ports::{DeliveryFailure, FailureReason, Target};
+use twinhub_core::ports::{DeliveryFailure, Target};
 
 /// A target that takes nothing.
 pub(crate) struct Unavailable(DeliveryFailure);
 
 impl Unavailable {
     /// Every delivery fails for this reason.
-    pub(crate) fn new(reason: FailureReason, detail: String) -> Self {
-        Unavailable(DeliveryFailure::new(reason, detail))
+    pub(crate) fn new(failure: DeliveryFailure) -> Self {
+        Unavailable(failure)
     }
 }
 
