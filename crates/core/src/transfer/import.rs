@@ -2,6 +2,7 @@
 
 use std::mem;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 
@@ -13,8 +14,12 @@ use crate::access::RegistryWritePermit;
 use crate::identities::Registry;
 use crate::ports::{BlobReader, BlobWriter, Container};
 
-/// Items that are done at once: they share a flush.
-const WAVE: usize = 256;
+/// Items that are done at once: they share a flush. A wave keeps a processor
+/// busy for a millisecond or two, and the store's other writes as long.
+const WAVE: usize = 128;
+/// Between two waves devices have the hub to themselves: what came in
+/// meanwhile is done before the next.
+const REST: Duration = Duration::from_millis(1);
 /// Failures are sent on when they have as many bytes.
 const FAILURES_AT_ONCE: usize = 1024 * 1024;
 
@@ -113,6 +118,7 @@ impl Import {
         }
         if wave.len() >= WAVE {
             self.done(wave).await?;
+            tokio::time::sleep(REST).await;
         }
         Ok(())
     }
