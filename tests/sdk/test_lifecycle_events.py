@@ -68,11 +68,11 @@ def document(event):
 
 @pytest.fixture(scope="module")
 def telling(tmp_path_factory):
-    """A hub with one partition's worth of routes: lifecycle and twin changes go to the built-in endpoint."""
+    """A hub whose routes lead what it tells of identities and twins to the built-in endpoint."""
     hub = Hub(free_address(), tmp_path_factory.mktemp("telling") / "data").start()
     hubs = client_for(hub).iot_hub_resource
     description = next(iter(hubs.list_by_subscription()))
-    sources = ["DeviceLifecycleEvents", "TwinChangeEvents"]
+    sources = ["DeviceLifecycleEvents", "TwinChangeEvents", "DigitalTwinChangeEvents"]
     description.properties.routing = RoutingProperties(
         endpoints=RoutingEndpoints(),
         routes=[
@@ -234,6 +234,36 @@ def test_what_a_device_reports_is_told(told, telling, of_module):
     assert all(STAMP.fullmatch(stamp["$lastUpdated"]) and "$lastUpdatedVersion" not in stamp for stamp in stamps)
 
 
+def test_properties_of_a_model_are_told_as_a_json_patch(told, telling, manager):
+    device = telling.with_device("pump")
+    # The SDK takes a product name of this form for a model.
+    client = telling.device_client(device, product_info="dtmi:plant:Pump;1")
+    client.connect()
+    manager.update_twin(
+        device.device_id, Twin(properties=TwinProperties(desired={"motor": {"__t": "c", "speed": 9}}))
+    )
+    answer = {"value": 9, "ac": 200, "ad": "done", "av": 2}
+    client.patch_twin_reported_properties({"motor": {"__t": "c", "speed": answer}})
+    client.shutdown()
+
+    events = [e for e in told.of(device.device_id, 5) if e.content_type == "application/json-patch+json"]
+
+    desired, reported = [document(event) for event in events]
+    assert desired == [
+        {"op": "add", "path": "/motor/$metadata/speed", "value": {"desiredValue": 9, "desiredVersion": 2}}
+    ]
+    (stamp,) = [step.pop("value") for step in reported if step["path"].endswith("lastUpdateTime")]
+    assert STAMP.fullmatch(stamp)
+    assert reported == [
+        {"op": "add", "path": "/motor/$metadata/speed/ackCode", "value": 200},
+        {"op": "add", "path": "/motor/$metadata/speed/ackDescription", "value": "done"},
+        {"op": "add", "path": "/motor/$metadata/speed/ackVersion", "value": 2},
+        {"op": "add", "path": "/motor/$metadata/speed/lastUpdateTime"},
+        {"op": "add", "path": "/motor/speed", "value": 9},
+    ]
+    assert {annotation(event, "iothub-message-source") for event in events} == {"digitalTwinChangeEvents"}
+
+
 def test_telemetry_goes_on_beside_what_the_hub_tells(told, telling):
     device = telling.with_device("pump")
 
@@ -296,14 +326,17 @@ def test_names_of_operations_on_modules_can_be_those_of_2022(hub_factory):
     settings = '[hub]\nmodule_event_names = "as-modules"\nmodule_update_events = false\n'
     (hub.data_dir / "twinhub.toml").write_text(settings)
     hub.start()
-    set_routes(hub, route("DeviceLifecycleEvents"))
+    set_routes(hub, route("DeviceLifecycleEvents"), route("DeviceConnectionStateEvents"))
     module = hub.with_module("pump")
-    module.put()
-    module.delete()
-
+    publish(module, [b"active"])
     told = Told(hub)
     with told.reading:
-        events = told.of(module.device_id, 2, module.module_id)
+        created, *connection = told.of(module.device_id, 3, module.module_id)
+        module.put()
+        module.delete()
+        events = [created, *told.of(module.device_id, 1, module.module_id)]
+
+    assert [properties_of(e)["opType"] for e in connection] == ["moduleConnected", "moduleDisconnected"]
 
     names = [(properties_of(e)["opType"], properties_of(e)["iothub-message-schema"]) for e in events]
     assert names == [
