@@ -62,6 +62,8 @@ pub struct Hub {
     tls: TlsConnector,
     policy: String,
     key: SigningKey,
+    /// The operator token, with a data folder.
+    operator: Option<String>,
 }
 
 /// A policy as the management API lists it.
@@ -118,6 +120,7 @@ impl HubArgs {
             tls: trusting(ca)?,
             policy: policy.to_owned(),
             key: SigningKey::from_base64(key)?,
+            operator: None,
         })
     }
 }
@@ -135,13 +138,10 @@ impl Hub {
             .clone();
         let https = SocketAddr::new(running.address, running.ports.https);
         let tls = trusting(&running.ca)?;
+        let operator = format!("Bearer {}", token.trim());
         let stream = connect(&tls, &hostname, https).await?;
-        let mut management =
-            HttpsConnection::new(stream, &hostname, &format!("Bearer {}", token.trim()));
-        let path = format!(
-            "/subscriptions/local/resourceGroups/local/providers/Microsoft.Devices/IotHubs/{}/listkeys?api-version=2023-06-30",
-            running.hub
-        );
+        let mut management = HttpsConnection::new(stream, &hostname, &operator);
+        let path = resource(&running.hub, "/listkeys");
         let answer = management.send("POST", &path, "", b"").await?;
         ensure!(answer.is_success(), "the hub gives no keys: {answer}");
         let policies: Policies = serde_json::from_slice(&answer.body)?;
@@ -157,6 +157,7 @@ impl Hub {
             process: Some(Process::of_id(running.pid)),
             key: SigningKey::from_base64(&owner.primary_key)?,
             policy: owner.key_name,
+            operator: Some(operator),
             hostname,
             https,
             tls,
@@ -180,6 +181,19 @@ impl Hub {
         Ok(HttpsConnection::new(stream, &self.hostname, &token))
     }
 
+    /// A connection to the management API; only of a hub with a data folder.
+    pub async fn management(&self) -> anyhow::Result<HttpsConnection> {
+        let operator = self.operator.as_deref();
+        let operator = operator.context("this needs a hub that --data-dir names")?;
+        let stream = connect(&self.tls, &self.hostname, self.https).await?;
+        Ok(HttpsConnection::new(stream, &self.hostname, operator))
+    }
+
+    /// The path of the hub in the management API.
+    pub fn resource(&self) -> String {
+        resource(&self.name, "")
+    }
+
     /// Its name, which is also that of its event hub.
     pub fn name(&self) -> &str {
         &self.name
@@ -200,6 +214,12 @@ impl Hub {
         let expiry = unix_seconds() + TOKEN_LIFE.as_secs();
         SasToken::sign(resource, &self.key, Some(&self.policy), expiry)
     }
+}
+
+fn resource(hub: &str, operation: &str) -> String {
+    format!(
+        "/subscriptions/local/resourceGroups/local/providers/Microsoft.Devices/IotHubs/{hub}{operation}?api-version=2023-06-30"
+    )
 }
 
 /// Seconds since 1970: tokens end by them, and names made of them are new.

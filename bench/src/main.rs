@@ -32,6 +32,7 @@ mod process;
 mod publisher;
 mod registry;
 mod report;
+mod routes;
 mod running;
 mod start_up;
 mod table;
@@ -55,6 +56,7 @@ use target::TargetArgs;
 Examples:
   twinhub-bench registry --data-dir ./hub --operation create
   twinhub-bench telemetry --data-dir ./hub --connections 100 --window 32
+  twinhub-bench telemetry --data-dir ./hub --routes 10
   twinhub-bench telemetry --broker 127.0.0.1:1883 --plain --rate 20000
   twinhub-bench amqp-telemetry --data-dir ./hub --connections 10 --devices 200 --window 4
   twinhub-bench amqp-read --data-dir ./hub --fill 1000000

@@ -21,6 +21,7 @@ use crate::{
     figures::{Figures, Window},
     link::{Link, PeerState},
     load::{Buffers, Sends},
+    routes,
     target::{Target, telemetry_topic},
 };
 
@@ -40,6 +41,18 @@ pub struct Publisher {
     inbox: Vec<u8>,
 }
 
+/// What messages hold.
+#[derive(Debug, Clone, Copy)]
+pub enum Contents {
+    /// So many bytes.
+    Filling(usize),
+    /// A JSON document of so many bytes, and said to be one.
+    Document(usize),
+}
+
+/// What a topic of telemetry ends with then.
+const SAID_TO_BE_JSON: &str = "$.ct=application%2Fjson&$.ce=utf-8";
+
 /// A PUBLISH, whole but for its packet identifier.
 struct Template {
     packet: Vec<u8>,
@@ -55,11 +68,11 @@ struct InFlight {
 
 impl Publisher {
     /// Connects `client`, which is let in when this returns. It may have
-    /// `window` messages of `payload` bytes in flight.
+    /// `window` messages in flight.
     pub fn connect(
         target: &Target,
         client: &str,
-        payload: usize,
+        contents: Contents,
         window: u16,
     ) -> anyhow::Result<Self> {
         let mut socket = TcpStream::connect(target.mqtt())
@@ -82,7 +95,7 @@ impl Publisher {
         socket.set_nonblocking(true)?;
         Ok(Self {
             link: Link::new(mio::net::TcpStream::from_std(socket), tls),
-            message: Template::new(client, payload)?,
+            message: Template::new(client, contents)?,
             window: InFlight::new(window),
             inbox: Vec::new(),
         })
@@ -163,8 +176,15 @@ fn introduce(stream: &mut (impl Read + Write), connect: &[u8]) -> anyhow::Result
 }
 
 impl Template {
-    fn new(client: &str, payload: usize) -> anyhow::Result<Self> {
-        let topic = telemetry_topic(client);
+    fn new(client: &str, contents: Contents) -> anyhow::Result<Self> {
+        let (topic, payload) = match contents {
+            Contents::Filling(bytes) => (telemetry_topic(client), vec![b'x'; bytes]),
+            Contents::Document(bytes) => {
+                let topic = telemetry_topic(client) + SAID_TO_BE_JSON;
+                (topic, routes::document(bytes))
+            }
+        };
+        let payload_length = payload.len();
         let topic_length = topic.len();
         let publish = Publish {
             topic: TopicName::new(topic)?,
@@ -173,12 +193,12 @@ impl Template {
                 duplicate: false,
             },
             retain: false,
-            payload: Bytes::from(vec![b'x'; payload]),
+            payload: Bytes::from(payload),
         };
         let mut packet = BytesMut::new();
         Packet::Publish(publish).encode(&mut packet)?;
         // The topic's length, the topic, the identifier and the payload end it.
-        let id_at = packet.len() - payload - size_of::<u16>();
+        let id_at = packet.len() - payload_length - size_of::<u16>();
         ensure!(
             id_at > topic_length + size_of::<u16>(),
             "the packet has no topic"
@@ -226,7 +246,7 @@ mod tests {
 
     #[test]
     fn messages_of_a_template_differ_in_their_identifier_alone() {
-        let template = Template::new("pump-7", 256).unwrap();
+        let template = Template::new("pump-7", Contents::Filling(256)).unwrap();
         let mut outbox = Vec::new();
 
         template.append(1, &mut outbox);

@@ -9,8 +9,9 @@ use crate::{
     fleet::Fleet,
     load::{Load, Pace, Sends},
     process::CpuWatch,
-    publisher::Publisher,
+    publisher::{Contents, Publisher},
     report::Report,
+    routes::Routes,
     target::Target,
 };
 
@@ -26,6 +27,13 @@ pub struct Args {
     /// Bytes of a message
     #[arg(long, default_value_t = 256)]
     payload: usize,
+    /// Send JSON documents that are said to be such
+    #[arg(long)]
+    documents: bool,
+    /// Have the hub ask so many routes about the documents, and remove all of
+    /// its routes afterwards
+    #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u8).range(..=10))]
+    routes: u8,
     #[command(flatten)]
     pace: PaceArgs,
 }
@@ -48,22 +56,41 @@ pub struct PaceArgs {
 pub async fn run(target: &Target, args: &Args) -> anyhow::Result<Report> {
     let fleet = Fleet::fresh(usize::try_from(args.connections)?);
     target.admit(&fleet).await?;
+    let contents = match args.documents || args.routes > 0 {
+        true => Contents::Document(args.payload),
+        false => Contents::Filling(args.payload),
+    };
+    let routes = match args.routes {
+        0 => None,
+        count => {
+            let hub = target.hub().context("only a hub has routes")?;
+            Some(Routes::set(hub, count.into()).await?)
+        }
+    };
     let publishers = (0..fleet.len()).map(|index| {
         let client = fleet.device(index);
-        Publisher::connect(target, &client, args.payload, args.window)
+        Publisher::connect(target, &client, contents, args.window)
             .with_context(|| format!("connection {index}"))
     });
-    let rate = args
-        .pace
-        .measure(target, publishers.collect::<Result<_, _>>()?)?;
+    let publishers = publishers.collect::<Result<_, _>>();
+    let rate = publishers.and_then(|publishers| args.pace.measure(target, publishers));
+    if let Some(routes) = routes {
+        routes.remove().await?;
+    }
+    let rate = rate?;
+    let of_what = match (args.routes, args.documents) {
+        (0, false) => format!("{} bytes", args.payload),
+        (0, true) => format!("{} bytes of JSON", args.payload),
+        (routes, _) => format!("{} bytes of JSON, {routes} routes", args.payload),
+    };
     let what = match args.pace.rate {
         None => format!(
-            "telemetry, {} connections, window {}, {} bytes",
-            args.connections, args.window, args.payload
+            "telemetry, {} connections, window {}, {of_what}",
+            args.connections, args.window
         ),
         Some(rate) => format!(
-            "telemetry, {} connections, {rate} messages/s, {} bytes",
-            args.connections, args.payload
+            "telemetry, {} connections, {rate} messages/s, {of_what}",
+            args.connections
         ),
     };
     Report::of_rate(what, &rate)
