@@ -193,11 +193,9 @@ def test_reader_that_goes_away_does_no_harm(hub: Hub, device: Identity) -> None:
     assert telemetry_of(hub, device, 1)[0].payload == b"still here"
 
 
-def test_connections_are_told_when_the_hub_is_set_to(hub_factory) -> None:
-    hub = hub_factory()
-    hub.data_dir.mkdir(parents=True)
-    (hub.data_dir / "twinhub.toml").write_text("[hub]\nconnection_events = true\n")
-    hub.start()
+def test_connections_are_told_while_a_route_is_about_them(hub_factory) -> None:
+    hub = hub_factory().start()
+    hub.cli("route", "create", "-n", "connections", "-t", "DeviceConnectionStateEvents", "--en", "events")
     device = hub.with_device("told")
     module = device.with_module("m")
 
@@ -221,7 +219,7 @@ def test_connections_are_told_when_the_hub_is_set_to(hub_factory) -> None:
     assert numbers == sorted(set(numbers)) and all(len(number) == 64 for number in numbers)
 
 
-def test_connections_are_not_told_unless_the_hub_is_set_to(hub: Hub, device: Identity) -> None:
+def test_connections_are_not_told_unless_a_route_is_about_them(hub: Hub, device: Identity) -> None:
     for body in (b"1", b"2"):
         send(device, body)
 
