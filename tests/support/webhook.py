@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -18,8 +19,16 @@ class Webhook:
     def __init__(self) -> None:
         self.events: list[dict[str, Any]] = []
         self.requests = 0
+        # How often it was asked whether it wants events.
+        self.questions = 0
+        # What it says then; whoever asks is welcome otherwise.
+        self.allowed_origin: str | None = None
         # Answers so, and forgets what it got.
         self.refusal: int | None = None
+        self.retry_after: int | None = None
+        # How long it takes for each answer.
+        self.delay = 0.0
+        self.headers: dict[str, str] = {}
         self._lock = threading.Lock()
         self._server = self._serve(0)
         self.port: int = self._server.server_address[1]
@@ -52,22 +61,36 @@ class Webhook:
             protocol_version = "HTTP/1.1"
 
             def do_OPTIONS(self) -> None:
+                webhook.questions += 1
+                asking = self.headers["WebHook-Request-Origin"] or "*"
                 self.send_response(200)
-                self.send_header("WebHook-Allowed-Origin", self.headers["WebHook-Request-Origin"] or "*")
+                self.send_header("WebHook-Allowed-Origin", webhook.allowed_origin or asking)
                 self.send_header("WebHook-Allowed-Rate", "*")
                 self.send_header("Content-Length", "0")
                 self.end_headers()
 
             def do_POST(self) -> None:
                 body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                webhook.headers = {name.lower(): value for name, value in self.headers.items()}
+                if self.headers["aeg-event-type"] == "SubscriptionValidation":
+                    webhook.questions += 1
+                    self._answer(200, json.dumps({"validationResponse": body[0]["data"]["validationCode"]}))
+                    return
+                time.sleep(webhook.delay)
                 with webhook._lock:
                     webhook.requests += 1
                     status = webhook.refusal or 200
                     if status == 200:
                         webhook.events += body if isinstance(body, list) else [body]
+                self._answer(status, "")
+
+            def _answer(self, status: int, body: str) -> None:
                 self.send_response(status)
-                self.send_header("Content-Length", "0")
+                if webhook.retry_after is not None:
+                    self.send_header("Retry-After", str(webhook.retry_after))
+                self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
+                self.wfile.write(body.encode())
 
             def log_message(self, *_: Any) -> None:
                 pass
@@ -86,9 +109,16 @@ def _body(event: dict[str, Any]) -> bytes:
     return base64.b64decode(body) if isinstance(body, str) else json.dumps(body).encode()
 
 
-def route_to(hub: Hub, webhook: Webhook, *others: str, source: str = "DeviceMessages") -> None:
+def route_to(
+    hub: Hub,
+    webhook: Webhook,
+    *others: str,
+    source: str = "DeviceMessages",
+    schema: str = "cloudEvents",
+    headers: dict[str, str] | None = None,
+) -> None:
     """Routes events of a source to the webhook, and to these endpoints besides; sets nothing else."""
-    endpoint = {"name": "hook", "url": webhook.url, "schema": "cloudEvents"}
+    endpoint = {"name": "hook", "url": webhook.url, "schema": schema, "headers": headers or {}}
     routes = [
         {**route(source, endpoint=name), "name": f"to-{name}"} for name in ("hook", *others)
     ]  # fmt: skip
