@@ -1,5 +1,7 @@
 //! Routing as an operator sets it, sees it and tries it.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
+
 mod support;
 
 use serde_json::{Value, json};

@@ -68,7 +68,7 @@ pub fn read(document: Value) -> Result<WantedRouting, Refusal> {
         untouched_kinds,
         routes: routes.map(RouteInput::into_wanted).collect(),
         fallback_is_enabled: match document.fallback_route {
-            Some(fallback) => fallback.is_enabled()?,
+            Some(fallback) => fallback.into_enabled()?,
             None => true,
         },
         enrichments: enrichments.map(EnrichmentInput::into_wanted).collect(),
@@ -130,7 +130,7 @@ struct FallbackInput {
 
 impl FallbackInput {
     /// Of the fallback route only this can be set.
-    fn is_enabled(self) -> Result<bool, Refusal> {
+    fn into_enabled(self) -> Result<bool, Refusal> {
         let source = EventSource::Telemetry.route_source();
         let is_fixed = |given: Option<&str>, fixed: &str| {
             given.is_none_or(|given| given.trim().is_empty() || given.eq_ignore_ascii_case(fixed))

@@ -187,7 +187,7 @@ pub struct AmqpQueue {
 Examples:
   twinhub message-endpoint create webhook --endpoint-name hook --url https://hook.example/in
   twinhub message-endpoint create webhook --endpoint-name hook --url @url.txt \\
-      --header 'Authorization: Bearer 5ecret' --schema event-grid
+      --header 'Authorization: Bearer abc123' --schema event-grid
 
 The endpoint is asked once whether it wants events, as CloudEvents and Event
 Grid prescribe.")]
@@ -313,7 +313,7 @@ impl Webhook {
             let given = text("--header", given)?;
             let Some((name, value)) = given.split_once(':') else {
                 return Err(Failure::Usage(
-                    "--header wants NAME: VALUE, such as 'Authorization: Bearer 5ecret'".into(),
+                    "--header wants NAME: VALUE, such as 'Authorization: Bearer abc123'".into(),
                 ));
             };
             headers.insert(name.trim().to_owned(), json!(value.trim()));
