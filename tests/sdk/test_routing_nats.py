@@ -3,7 +3,9 @@
 import pytest
 from azure.iot.device import Message
 
+from support.certificates import SelfSigned
 from support.endpoints import health_of, route_to, send
+from support.loopback import free_address
 from support.nats import NatsServer
 from support.waiting import eventually
 
@@ -107,3 +109,29 @@ async def test_a_subject_without_a_stream_is_told(private_hub, server):
 
     assert health["lastKnownError"] == "EndpointExternallyDisabled"
     assert stored.data == b"waits"
+
+
+async def test_a_server_is_trusted_if_the_operator_does(hub_factory, tmp_path):
+    (folder := tmp_path / "nats").mkdir()
+    host = free_address()
+    certificate = SelfSigned(folder, "nats", address=host)
+    tls = ["--tls", "--tlscert", str(certificate.certificate_file), "--tlskey", str(certificate.key_file)]
+    server = NatsServer(folder, *tls, host=host)
+    trusting, wary = hub_factory(), hub_factory()
+    trusting.data_dir.mkdir()
+    settings = f'[outgoing]\nca_file = "{certificate.certificate_file}"\n'
+    (trusting.data_dir / "twinhub.toml").write_text(settings)
+    try:
+        for hub in (trusting, wary):
+            hub.start()
+            endpoint = subject(server, servers=server.url.replace("nats://", "tls://"), jetStream=False)
+            route_to(hub, natsSubjects={"bus": endpoint})
+            send(hub.with_device("pump"), b"secret")
+
+        eventually(lambda: health_of(trusting, "bus")["healthStatus"] == "healthy", what="a delivery")
+        health = eventually(
+            lambda: (now := health_of(wary, "bus")).get("lastKnownError") and now, what="an error"
+        )
+        assert health["lastKnownError"] == "Transient"
+    finally:
+        server.kill()

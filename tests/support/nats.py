@@ -20,8 +20,8 @@ PORT = 4222
 class NatsServer:
     """A process whose streams outlive it: `kill`, then `start`, is a crash and a recovery."""
 
-    def __init__(self, folder: Path, *options: str):
-        self.host = free_address()
+    def __init__(self, folder: Path, *options: str, host: str | None = None):
+        self.host = host or free_address()
         self._folder = folder
         self._options = options
         self._process: subprocess.Popen[bytes] | None = None

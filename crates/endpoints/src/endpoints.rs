@@ -10,6 +10,7 @@ use twinhub_core::time::Clock;
 
 use crate::nats::Nats;
 use crate::storage::Storage;
+use crate::trust::{InvalidAuthorities, Trust};
 use crate::unavailable::Unavailable;
 use crate::webhook::{Hooks, Webhook};
 
@@ -17,6 +18,7 @@ use crate::webhook::{Hooks, Webhook};
 pub struct Endpoints {
     containers: Arc<dyn Containers>,
     clock: Arc<dyn Clock>,
+    trust: Trust,
     hooks: Hooks,
 }
 
@@ -26,8 +28,15 @@ impl Endpoints {
         Endpoints {
             containers,
             clock,
+            trust: Trust::default(),
             hooks: Hooks::default(),
         }
+    }
+
+    /// Whoever these authorities, in PEM, vouch for is trusted, too.
+    pub fn trusting(mut self, pem: &[u8]) -> Result<Self, InvalidAuthorities> {
+        self.trust = Trust::from_pem(pem)?;
+        Ok(self)
     }
 }
 
@@ -54,9 +63,13 @@ impl Targets for Endpoints {
                     Err(failure) => Box::new(Unavailable::new(failure)),
                 }
             }
-            EndpointTarget::Nats(target) => {
-                Box::new(Nats::new(hub.name(), endpoint.id, target, partition))
-            }
+            EndpointTarget::Nats(target) => Box::new(Nats::new(
+                hub.name(),
+                endpoint.id,
+                target,
+                partition,
+                &self.trust,
+            )),
         }
     }
 }

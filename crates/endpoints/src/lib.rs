@@ -10,6 +10,7 @@
 //! | `endpoints` | which kind is written by what |
 //! | `nats` | a subject of NATS, with JetStream or without |
 //! | `storage` | blobs of JSON lines and of Avro |
+//! | `trust` | whom connections to endpoints trust |
 //! | `unavailable` | an endpoint that can't be written |
 //! | `webhook` | requests with CloudEvents or Event Grid's events |
 
@@ -18,7 +19,9 @@ mod nats;
 #[cfg(test)]
 mod samples;
 mod storage;
+mod trust;
 mod unavailable;
 mod webhook;
 
 pub use endpoints::Endpoints;
+pub use trust::InvalidAuthorities;

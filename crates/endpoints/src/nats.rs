@@ -28,6 +28,7 @@ use twinhub_core::routing::{EndpointId, NatsTarget};
 use self::connection::Connection;
 use self::servers::Servers;
 use self::subject::Subjects;
+use crate::trust::Trust;
 
 /// How long a call may take.
 const TIME: Duration = Duration::from_secs(30);
@@ -40,6 +41,7 @@ pub(crate) struct Nats {
     servers: Result<Servers, &'static str>,
     subjects: Result<Subjects, &'static str>,
     jetstream: bool,
+    trust: Trust,
     /// What the IDs of messages begin with.
     place: String,
     connection: Option<Connection>,
@@ -54,11 +56,13 @@ impl Nats {
         endpoint: EndpointId,
         target: &NatsTarget,
         partition: PartitionId,
+        trust: &Trust,
     ) -> Self {
         Nats {
             servers: Servers::parse(target.servers.expose()),
             subjects: Subjects::parse(&target.subject, hub),
             jetstream: target.jetstream,
+            trust: trust.clone(),
             place: format!("{hub}/{endpoint}/{partition}"),
             connection: None,
             sent: VecDeque::new(),
@@ -77,7 +81,7 @@ impl Nats {
         }
         let servers = self.servers.as_ref();
         let servers = servers.map_err(|why| not_found(why))?;
-        self.connection = Some(Connection::open(servers).await?);
+        self.connection = Some(Connection::open(servers, &self.trust).await?);
         Ok(())
     }
 

@@ -54,6 +54,8 @@ struct Place {
     clock: Arc<dyn Clock>,
     target: StorageTarget,
     names: FileNames,
+    /// The last name that was begun, and which of its namesakes it was.
+    begun: Option<(String, usize)>,
 }
 
 /// A blob that is being filled.
@@ -79,6 +81,7 @@ impl Storage {
             clock,
             target: target.clone(),
             names: FileNames::new(hub, target, partition),
+            begun: None,
         };
         Storage { place, blob: None }
     }
@@ -87,7 +90,7 @@ impl Storage {
 impl Place {
     /// Takes events for the blob as long as it has room.
     async fn fill(
-        &self,
+        &mut self,
         blob: &mut Blob,
         events: &[EventRef<'_>],
     ) -> Result<usize, DeliveryFailure> {
@@ -106,7 +109,7 @@ impl Place {
         Ok(events.len())
     }
 
-    async fn send(&self, blob: &mut Blob) -> Result<(), DeliveryFailure> {
+    async fn send(&mut self, blob: &mut Blob) -> Result<(), DeliveryFailure> {
         let mut bytes = Bytes::from(std::mem::take(blob.encoder.written()));
         let writer = match &mut blob.writer {
             Some(writer) => writer,
@@ -120,8 +123,9 @@ impl Place {
         Ok(())
     }
 
-    /// Begins a blob under the first name that is free.
-    async fn begin(&self) -> Result<Box<dyn BlobWriter>, DeliveryFailure> {
+    /// Begins a blob under the first name that is free. One that was begun here
+    /// is not, which a signature for writers alone does not let be seen.
+    async fn begin(&mut self) -> Result<Box<dyn BlobWriter>, DeliveryFailure> {
         let now = self.clock.now();
         let target = &self.target;
         let address = connection::address(target.connection.expose(), &target.container, now);
@@ -129,9 +133,13 @@ impl Place {
             address.map_err(|detail| DeliveryFailure::new(FailureReason::NotFound, detail))?;
         let container = self.containers.open(&address, OpenedFor::Operator);
         let container = container.map_err(told)?;
-        for nth in 0..MOST_OF_A_NAME {
+        let plain = self.names.name(now, 0);
+        let begun = self.begun.as_ref().filter(|(name, _)| *name == plain);
+        let first = begun.map_or(0, |(_, nth)| nth + 1);
+        for nth in first..MOST_OF_A_NAME {
             let name = self.names.name(now, nth);
             if !is_taken(&*container, &name).await? {
+                self.begun = Some((plain, nth));
                 return container.write_new(&name).await.map_err(told);
             }
         }

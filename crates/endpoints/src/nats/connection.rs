@@ -12,6 +12,7 @@ use twinhub_core::ports::{DeliveryFailure, FailureReason};
 
 use super::refusal;
 use super::servers::{Login, Servers};
+use crate::trust::Trust;
 
 const CONNECT_WITHIN: Duration = Duration::from_secs(10);
 const ACKNOWLEDGED_WITHIN: Duration = Duration::from_secs(10);
@@ -67,7 +68,7 @@ impl Trouble {
 
 impl Connection {
     /// Connects to one of the servers.
-    pub(super) async fn open(servers: &Servers) -> Result<Self, DeliveryFailure> {
+    pub(super) async fn open(servers: &Servers, trust: &Trust) -> Result<Self, DeliveryFailure> {
         let (told, trouble) = watch::channel(Trouble::Nothing);
         let options = ConnectOptions::new()
             .name("twinhub")
@@ -95,6 +96,12 @@ impl Connection {
                 options.user_and_password(name.clone(), password.clone())
             }
             Login::Token(token) => options.token(token.clone()),
+        };
+        // A server may want TLS though its address does not say so.
+        let options = match trust.config() {
+            Ok(config) => options.tls_client_config(config),
+            Err(failure) if servers.want_tls() => return Err(failure),
+            Err(_) => options,
         };
         let client = options.connect(servers.addresses.as_slice()).await;
         let client = client.map_err(|error| refusal::not_connected(&error))?;

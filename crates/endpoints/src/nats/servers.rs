@@ -49,6 +49,11 @@ impl Servers {
         }
         Ok(servers)
     }
+
+    /// Whether an address says so.
+    pub(super) fn want_tls(&self) -> bool {
+        self.addresses.iter().any(ServerAddr::tls_required)
+    }
 }
 
 impl Login {

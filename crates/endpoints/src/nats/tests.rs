@@ -103,7 +103,8 @@ impl Server {
             jetstream,
         };
         let hub = HubName::parse("plant").unwrap();
-        Nats::new(&hub, EndpointId::generate(), &target, PartitionId(0))
+        let endpoint = EndpointId::generate();
+        Nats::new(&hub, endpoint, &target, PartitionId(0), &Trust::default())
     }
 }
 

@@ -33,7 +33,7 @@ impl Clock for SetClock {
 fn storage(folder: &Path, encoding: StorageEncoding, clock: Arc<SetClock>) -> Storage {
     let address = url::Url::from_file_path(folder).unwrap();
     let target = StorageTarget {
-        connection: Secret::new(address.into()),
+        connection: Secret::new(String::from(address)),
         container: String::new(),
         file_name_format: "{iothub}/{partition}/{YYYY}-{MM}-{DD}/{HH}/{mm}".to_owned(),
         batch_frequency: Duration::from_secs(60),
@@ -123,6 +123,34 @@ async fn blobs_of_one_minute_stay_beside_each_other() {
             "plant/2/2026-11-21/08/00-1.avro",
             "plant/2/2026-11-21/08/00-2.avro",
             "plant/2/2026-11-21/08/00.avro",
+        ]
+    );
+}
+
+#[tokio::test]
+async fn a_name_that_was_begun_is_not_begun_again_in_its_minute() {
+    let folder = tempfile::tempdir().unwrap();
+    let clock = SetClock::at("2026-11-21T08:00:00Z");
+    let mut given_up = storage(folder.path(), StorageEncoding::Json, clock.clone());
+    let large = events(0..20, 100_000);
+
+    for _ in 0..2 {
+        take(&mut given_up, &large).await.unwrap();
+        given_up.blob = None;
+    }
+    take(&mut given_up, &large).await.unwrap();
+    given_up.flush().await.unwrap();
+    clock.set("2026-11-21T08:01:00Z");
+    take(&mut given_up, &large).await.unwrap();
+    given_up.flush().await.unwrap();
+
+    let finished = names(folder.path());
+    let finished = finished.iter().filter(|name| name.ends_with(".json"));
+    assert_eq!(
+        finished.collect::<Vec<_>>(),
+        [
+            "plant/2/2026-11-21/08/00-2.json",
+            "plant/2/2026-11-21/08/01.json",
         ]
     );
 }

@@ -1,5 +1,5 @@
 //! What operators can set about connections that the hub opens by itself: to
-//! the containers of imports and exports, and of storage endpoints.
+//! the containers of imports and exports, and to custom endpoints.
 
 use std::fs;
 use std::path::PathBuf;
@@ -28,25 +28,33 @@ pub struct Outgoing {
 }
 
 impl Outgoing {
-    /// As the containers take it; reads the file.
-    pub fn blobs(&self) -> anyhow::Result<BlobSettings> {
-        let authorities = match &self.ca_file {
-            None => Authorities::default(),
-            Some(path) => {
-                let read = || {
-                    let pem = fs::read(path)?;
-                    anyhow::Ok(Authorities::from_pem(&pem)?)
-                };
-                let problem = || format!("could not use `outgoing.ca_file`, {}", path.display());
-                read().with_context(problem)?
-            }
-        };
+    /// As the containers take it; reads the file. What waits for a slow
+    /// container is kept in the folder `spool`.
+    pub fn blobs(&self, spool: PathBuf) -> anyhow::Result<BlobSettings> {
+        let authorities = self.with_authorities(Authorities::default(), |_, pem| {
+            Ok(Authorities::from_pem(pem)?)
+        })?;
         let hosts = self.hosts.iter().map(|host| HostPattern::parse(host));
         Ok(BlobSettings {
             allow_http: self.allow_http,
             hosts: hosts.collect::<Result<_, _>>()?,
             authorities,
+            spool: Some(spool),
         })
+    }
+
+    /// Adds the file's certificates, if there is a file, to who goes without.
+    pub fn with_authorities<T>(
+        &self,
+        without: T,
+        add: impl FnOnce(T, &[u8]) -> anyhow::Result<T>,
+    ) -> anyhow::Result<T> {
+        let Some(path) = &self.ca_file else {
+            return Ok(without);
+        };
+        let problem = || format!("could not use `outgoing.ca_file`, {}", path.display());
+        let pem = fs::read(path).with_context(problem)?;
+        add(without, &pem).with_context(problem)
     }
 
     pub(super) fn check(&self) -> Result<(), Invalid> {

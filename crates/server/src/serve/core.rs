@@ -83,8 +83,9 @@ impl Core {
             .context("could not load the hub")?;
         let hubs = Arc::new(hubs);
         let presence = Arc::new(PresenceBook::new(clock.clone()));
-        let containers = Arc::new(Stores::new(config.outgoing.blobs()?));
+        let containers = Arc::new(Stores::new(config.outgoing.blobs(data_dir.state())?));
         let routing = Routing::open(
+            config,
             &logs,
             hubs.clone(),
             store.clone(),

@@ -28,6 +28,7 @@ impl Routing {
     /// Puts the hubs' routes in force, before anything is sent. Storage
     /// endpoints are among `containers`.
     pub async fn open(
+        config: &Config,
         logs: &Logs,
         hubs: Arc<Hubs>,
         store: Arc<dyn StateStore>,
@@ -43,12 +44,17 @@ impl Routing {
             let applied = router.apply(&hub).await;
             applied.context("could not put the hub's routes in force")?;
         }
+        let endpoints = Endpoints::new(containers, clock.clone())
+            .allowing_http(config.outgoing.allow_http);
+        let endpoints = config
+            .outgoing
+            .with_authorities(endpoints, |endpoints, pem| Ok(endpoints.trusting(pem)?))?;
         Ok(Routing {
             dispatcher: Arc::new(Dispatcher::new(
                 hubs.clone(),
                 router.clone(),
                 logs.backlogs.clone(),
-                Arc::new(Endpoints::new(containers, clock.clone())),
+                Arc::new(endpoints),
                 clock.clone(),
             )),
             pump: Arc::new(Pump::new(store, router.clone(), clock)),
