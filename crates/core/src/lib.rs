@@ -14,7 +14,7 @@
 //! | [`twins`] | device and module twins |
 //! | [`query`] | the query language over twins |
 //! | [`messages`], [`telemetry`], [`events`], [`event_reader`] | what devices send, and what readers read |
-//! | [`routing`] | conditions on events |
+//! | [`routing`] | which events go where: routes, conditions, endpoints, delivery |
 //! | `cursor` | what the lexers of both languages have in common |
 //! | [`transfer`] | import and export of the identity registry |
 //! | [`c2d`] | messages to devices and modules, and feedback on them |

@@ -9,6 +9,12 @@ use crate::ports::FailureReason;
 use crate::routing::Endpoint;
 use crate::transfer::{Ended, TransferKind};
 
+/// Telemetry, by hub and outcome: `success` for each copy that the built-in
+/// endpoint got, `fallback` for those that the fallback route took, `orphaned`
+/// for messages that nobody wanted, `invalid` for copies that enrichments made
+/// too large. As Azure's `d2c.telemetry.egress.*`.
+/// <https://learn.microsoft.com/azure/iot-hub/monitor-iot-hub-reference>
+const EGRESS: &str = "twinhub_routing_telemetry_egress_total";
 /// Events that custom endpoints accepted.
 const DELIVERED: &str = "twinhub_routing_delivered_total";
 /// How long the oldest event of each delivery took from the hub to the
@@ -39,6 +45,26 @@ const TRANSFERS: &str = "twinhub_transfer_jobs_total";
 /// Identities that imports and exports did, and lines that imports could not
 /// do.
 const TRANSFERRED: &str = "twinhub_transfer_items_total";
+
+/// The handles of what is counted of a hub's telemetry on its way in.
+pub(crate) struct EgressMetrics {
+    pub success: Counter,
+    pub fallback: Counter,
+    pub orphaned: Counter,
+    pub invalid: Counter,
+}
+
+impl EgressMetrics {
+    pub(crate) fn of(hub: &HubName) -> Self {
+        let egress = |outcome: &'static str| counter!(EGRESS, "hub" => hub.to_string(), "outcome" => outcome);
+        EgressMetrics {
+            success: egress("success"),
+            fallback: egress("fallback"),
+            orphaned: egress("orphaned"),
+            invalid: egress("invalid"),
+        }
+    }
+}
 
 /// The handles of one endpoint's metrics, by hub, endpoint and kind.
 pub(crate) struct DeliveryMetrics {

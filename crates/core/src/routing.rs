@@ -1,12 +1,25 @@
 //! Message routing: which events go where.
 //!
 //! An operator sets routes, endpoints and enrichments ([`RoutingSettings`]).
+//! They are compiled into a [`RoutingTable`], by which a [`Router`] stores each
+//! event where it goes, on its way in: in the hub's own log for the built-in
+//! endpoint, in a backlog for each custom one. A [`Dispatcher`] delivers from
+//! there.
 //!
-//! **Conditions.** A [`Condition`] is compiled once, or refused with the place where it goes
-//! wrong, and then asked about a [`Subject`]: an event ([`EventSubject`]), or
-//! a [`Sample`] that somebody tries a condition on. It reads what it names and
-//! nothing else; the body is parsed once for all conditions on an event, and
-//! only if one of them names a part of it.
+//! **Conditions.** A [`Condition`] is compiled once, or refused with the place
+//! where it goes wrong, and then asked about a [`Subject`]: an event
+//! ([`EventSubject`]), or a [`Sample`] that somebody tries a condition on. It
+//! reads what it names and nothing else; the body is read once for all
+//! conditions on an event, and only if one of them names a part of it.
+//!
+//! | Module | What it holds |
+//! |---|---|
+//! | `settings`, `endpoint`, `secret` | what is set |
+//! | `wanted`, `check` | what a caller wants to set, and why not |
+//! | `condition`, `body`, `subject`, `sample` | conditions, and what they are asked about |
+//! | `table`, `destinations`, `enrichments` | what is set, as it is asked about each event |
+//! | `router` | events on their way in |
+//! | `delivery` | what waits on its way out |
 //!
 //! <https://learn.microsoft.com/azure/iot-hub/iot-hub-devguide-routing-query-syntax>
 
@@ -28,7 +41,8 @@ mod wanted;
 pub use self::body::UnreadableBody;
 pub use self::check::InvalidRouting;
 pub use self::condition::{
-    Condition, InvalidCondition, MAX_CONDITION, Outcome, Parts, Position, Span, SystemName, TwinSection,
+    Condition, InvalidCondition, MAX_CONDITION, Outcome, Parts, Position, Span, SystemName,
+    TwinSection,
 };
 pub use self::delivery::{Dispatcher, EndpointHealth, EndpointStatus, LastError};
 pub use self::destinations::Destinations;

@@ -107,3 +107,27 @@ async fn nobody_is_told_unless_the_hub_is_set_so() {
 
     assert_eq!(told(&hub), [""; 0]);
 }
+
+#[tokio::test]
+async fn events_that_wait_for_the_twin_keep_their_order_and_hold_up_nobody() {
+    let hub = TestHub::telling_of_connections_if("NOT is_defined($twin.tags.silent)").await;
+    let who = hub.with_device("pump-7").await;
+
+    for _ in 0..3 {
+        let mut session = hub.session(&who).await;
+        say_something(&mut session, &who).await;
+        leave(session).await;
+    }
+
+    let all_are_told = async {
+        while told(&hub).len() < 6 {
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+    };
+    let in_time = std::time::Duration::from_secs(10);
+    tokio::time::timeout(in_time, all_are_told).await.unwrap();
+    assert_eq!(
+        told(&hub),
+        ["deviceConnected", "deviceDisconnected"].repeat(3)
+    );
+}

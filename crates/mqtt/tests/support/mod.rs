@@ -114,20 +114,26 @@ impl TestHub {
     }
 
     pub async fn with_settings(settings: Settings) -> Self {
-        TestHub::build(settings, false, false).await
+        TestHub::build(settings, false, None).await
     }
 
     /// A hub that obeys messages which ask for faults.
     pub async fn allowing_faults() -> Self {
-        TestHub::build(Settings::default(), true, false).await
+        TestHub::build(Settings::default(), true, None).await
     }
 
     /// A hub that makes events of connections.
     pub async fn telling_of_connections() -> Self {
-        TestHub::build(Settings::default(), false, true).await
+        TestHub::telling_of_connections_if("true").await
     }
 
-    async fn build(settings: Settings, faults: bool, connection_events: bool) -> Self {
+    /// A hub that makes events of connections, with a route for those that
+    /// meet a condition.
+    pub async fn telling_of_connections_if(condition: &str) -> Self {
+        TestHub::build(Settings::default(), false, Some(condition)).await
+    }
+
+    async fn build(settings: Settings, faults: bool, connection_events: Option<&str>) -> Self {
         let log = MemoryLog::default();
         let folder = tempfile::tempdir().unwrap();
         let clock = Arc::new(TestClock {
@@ -153,8 +159,8 @@ impl TestHub {
             Arc::new(MemoryBacklogs::default()),
             engine.clone(),
         ));
-        if connection_events {
-            let settings = Arc::new(telling_of_connections());
+        if let Some(condition) = connection_events {
+            let settings = Arc::new(telling_of_connections(condition));
             let hub = hubs.by_host(HOST).unwrap();
             let tier = hub.settings.tier;
             router.set(hub.name(), tier, settings).await.unwrap();
@@ -433,12 +439,12 @@ fn object(value: Value) -> Map<String, Value> {
 }
 
 /// A route for events of connections to the built-in endpoint.
-fn telling_of_connections() -> RoutingSettings {
+fn telling_of_connections(condition: &str) -> RoutingSettings {
     RoutingSettings {
         routes: vec![Route {
             name: RouteName::parse("connections").unwrap(),
             source: EventSource::ConnectionState,
-            condition: "true".to_owned(),
+            condition: condition.to_owned(),
             destination: Destination::BuiltIn,
             is_enabled: true,
         }],

@@ -24,7 +24,8 @@ pub(in crate::routing) struct PartTree {
 #[derive(Debug, Default)]
 struct Node {
     slot: Option<usize>,
-    /// In order.
+    /// The marks of the keys, which are quicker to compare.
+    marks: Vec<u32>,
     keys: Vec<(Box<str>, Node)>,
     /// In order.
     elements: Vec<(usize, Node)>,
@@ -49,9 +50,9 @@ impl PartTree {
     pub(super) fn slot_of(&mut self, path: &Path) -> usize {
         let mut node = &mut self.root;
         for (key, index) in path.steps() {
-            node = child(&mut node.keys, Box::from(key));
+            node = node.at_key(key);
             if let Some(index) = index {
-                node = child(&mut node.elements, index);
+                node = node.at_element(index);
             }
         }
         let next = self.count;
@@ -85,17 +86,41 @@ impl PartTree {
     }
 }
 
-/// The child of a name, made if there is none.
-fn child<K: Ord>(children: &mut Vec<(K, Node)>, name: K) -> &mut Node {
-    let place = children.binary_search_by(|(known, _)| known.cmp(&name));
-    let place = place.unwrap_or_else(|place| {
-        children.insert(place, (name, Node::default()));
-        place
-    });
-    &mut children[place].1
+/// Something of a key that other keys hardly have: length, first and last byte.
+fn mark(key: &str) -> u32 {
+    let ends = match key.as_bytes() {
+        [] => [0, 0],
+        [only] => [*only, 0],
+        [first, .., last] => [*first, *last],
+    };
+    let [low, high, ..] = key.len().to_le_bytes();
+    u32::from_le_bytes([ends[0], ends[1], low, high])
 }
 
 impl Node {
+    /// The node of a key, made if there is none.
+    fn at_key(&mut self, key: &str) -> &mut Node {
+        let known = self.keys.iter().position(|(known, _)| **known == *key);
+        let place = known.unwrap_or_else(|| {
+            self.marks.push(mark(key));
+            self.keys.push((key.into(), Node::default()));
+            self.keys.len() - 1
+        });
+        &mut self.keys[place].1
+    }
+
+    /// The node of an element, made if there is none.
+    fn at_element(&mut self, index: usize) -> &mut Node {
+        let place = self
+            .elements
+            .binary_search_by_key(&index, |(known, _)| *known);
+        let place = place.unwrap_or_else(|place| {
+            self.elements.insert(place, (index, Node::default()));
+            place
+        });
+        &mut self.elements[place].1
+    }
+
     /// What is below it has this value, whatever it is.
     fn fill_below(
         &self,
@@ -119,8 +144,11 @@ impl Node {
     }
 
     fn key(&self, name: &str) -> Option<&Node> {
-        let place = self.keys.binary_search_by(|(known, _)| (**known).cmp(name));
-        place.ok().map(|place| &self.keys[place].1)
+        let wanted = mark(name);
+        let mut alike = self.marks.iter().zip(&self.keys);
+        alike
+            .find(|(mark, (known, _))| **mark == wanted && **known == *name)
+            .map(|(_, (_, node))| node)
     }
 }
 

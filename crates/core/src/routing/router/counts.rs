@@ -3,20 +3,13 @@
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use metrics::{Counter, counter};
+use metrics::Counter;
 
 use crate::ids::HubName;
+use crate::metrics::EgressMetrics;
 use crate::routing::destinations::Destinations;
 use crate::routing::table::Routed;
 use crate::time::Timestamp;
-
-/// Telemetry, by hub and outcome: `success` for each copy that an endpoint got
-/// (here those for the built-in endpoint), `fallback` for those that the
-/// fallback route took, `orphaned` for messages that nobody wanted, `invalid`
-/// for copies that enrichments made too large. As Azure's
-/// `d2c.telemetry.egress.*`.
-/// <https://learn.microsoft.com/azure/iot-hub/monitor-iot-hub-reference>
-const EGRESS: &str = "twinhub_routing_telemetry_egress_total";
 
 /// The operator is told so often, at most.
 const TELL_EVERY: Duration = Duration::from_secs(60);
@@ -65,22 +58,15 @@ impl Counts {
 /// One hub's counters.
 pub(super) struct HubCounts {
     hub: HubName,
-    success: Counter,
-    fallback: Counter,
-    orphaned: Counter,
-    invalid: Counter,
+    metrics: EgressMetrics,
     tell_of_orphans: NowAndThen,
     tell_of_unreadable: NowAndThen,
 }
 
 impl HubCounts {
     pub(super) fn of(hub: HubName) -> Self {
-        let egress = |outcome: &'static str| counter!(EGRESS, "hub" => hub.to_string(), "outcome" => outcome);
         HubCounts {
-            success: egress("success"),
-            fallback: egress("fallback"),
-            orphaned: egress("orphaned"),
-            invalid: egress("invalid"),
+            metrics: EgressMetrics::of(&hub),
             tell_of_orphans: NowAndThen::default(),
             tell_of_unreadable: NowAndThen::default(),
             hub,
@@ -94,10 +80,10 @@ impl HubCounts {
                 counter.increment(count);
             }
         };
-        add(&self.success, counts.built_in);
-        add(&self.fallback, counts.by_fallback);
-        add(&self.orphaned, counts.orphaned);
-        add(&self.invalid, counts.invalid);
+        add(&self.metrics.success, counts.built_in);
+        add(&self.metrics.fallback, counts.by_fallback);
+        add(&self.metrics.orphaned, counts.orphaned);
+        add(&self.metrics.invalid, counts.invalid);
         let hub = &self.hub;
         if counts.orphaned > 0 && self.tell_of_orphans.is_due(now) {
             tracing::warn!(%hub, "telemetry is orphaned: no route wants it, and the fallback route is off");
@@ -135,7 +121,7 @@ mod tests {
     #[test]
     fn the_operator_is_told_once_a_minute() {
         let often = NowAndThen::default();
-        let at = |seconds| Timestamp::from_unix_seconds(1_800_000_000 + seconds);
+        let at = |seconds: u64| Timestamp::from_unix_seconds(1_800_000_000 + seconds);
 
         let told = [0, 0, 30, 59, 60, 61, 119, 120].map(|second| often.is_due(at(second)));
 
