@@ -13,7 +13,7 @@ use twinhub_core::access::{Access, Caller};
 use twinhub_core::etag::Precondition;
 use twinhub_core::events::{Event, EventSource};
 use twinhub_core::hubs::{HubSettings, Hubs, Sku, Tier};
-use twinhub_core::identities::{DeviceSpec, ModuleSpec, Registry};
+use twinhub_core::identities::{DeviceSpec, ModuleSpec, Registry, WhichKeys};
 use twinhub_core::ids::{DeviceId, HubName, IdentityId, ModuleId};
 use twinhub_core::messages::{Message, SystemProperty};
 use twinhub_core::notifications::{NewEvent, Pump, Teller};
@@ -26,6 +26,7 @@ use twinhub_core::routing::{
     Router, RoutingSettings, Secret,
 };
 use twinhub_core::time::{Clock, SystemClock, Timestamp};
+use twinhub_core::transfer::lines;
 use twinhub_core::twins::{TwinPatch, TwinWrite, Twins};
 use twinhub_embedded::{Engine, LocalSessions};
 use twinhub_memory_log::{MemoryBacklogs, MemoryLog};
@@ -409,6 +410,57 @@ async fn losing_the_edge_capability_tells_that_system_modules_are_gone() {
             "deleteDeviceIdentity edge/$edgeHub"
         ]
     );
+}
+
+#[tokio::test]
+async fn new_keys_of_a_module_are_an_update_and_those_of_a_device_are_not() {
+    let plant = Plant::telling_all().await;
+    plant.create("pump-7").await;
+    plant.put_module("pump-7", "sensor", None, &NEW).await;
+    plant.start_pump();
+    plant.pumped().await;
+    let before = plant.log.events().len();
+
+    let sensor = IdentityId::module(device_id("pump-7"), ModuleId::parse("sensor").unwrap());
+    for id in [device_id("pump-7").into(), sensor] {
+        let permit = plant.caller.registry_write().unwrap();
+        let keys = plant
+            .registry
+            .regenerate_keys(&permit, &id, WhichKeys::Both);
+        keys.await.unwrap();
+    }
+    plant.pumped().await;
+
+    let events = all_told(&plant.log);
+    assert_eq!(events[before..], ["updateDeviceIdentity pump-7/sensor"]);
+}
+
+#[tokio::test]
+async fn an_import_over_a_twin_tells_the_whole_of_it() {
+    let plant = Plant::telling_all().await;
+    plant.create("pump-7").await;
+    plant.start_pump();
+    plant.pumped().await;
+    let permit = plant.caller.registry_write().unwrap();
+
+    for (number, mode) in ["updateTwin", "createOrUpdate"].into_iter().enumerate() {
+        let line = json!({
+            "id": "pump-7", "status": "enabled", "importMode": mode,
+            "properties": {"reported": {"number": number}}
+        });
+        let item = lines::parse(line.to_string().as_bytes()).unwrap();
+        let failed = plant.registry.import(&permit, vec![item]).await;
+        plant.pumped().await;
+
+        assert!(failed.is_empty(), "{failed:?}");
+        let events = plant.log.events();
+        assert_eq!(events.len(), number + 2, "{mode}");
+        let event = events.last().unwrap();
+        assert_eq!(told(event), "replaceTwin pump-7");
+        let body: Value = serde_json::from_slice(&event.message.body).unwrap();
+        assert_eq!(body["deviceId"], "pump-7");
+        assert_eq!(body["properties"]["reported"]["number"], number);
+    }
 }
 
 #[tokio::test]

@@ -33,3 +33,6 @@ impl OutboxRow {
         self.origin.len() + self.message.properties.len() + self.message.body.len()
     }
 }
+
+#[cfg(test)]
+mod tests;
