@@ -4,6 +4,7 @@
 //! it, the same with the account in the path as emulators and own servers
 //! have it, and `file:///FOLDER` for the operator.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -30,6 +31,9 @@ pub struct BlobSettings {
     pub hosts: Vec<HostPattern>,
     /// Whose certificates are taken besides those that the system trusts.
     pub authorities: Authorities,
+    /// Where blocks wait for containers that are slower than whoever writes.
+    /// Without it whoever writes waits.
+    pub spool: Option<PathBuf>,
 }
 
 /// Containers by their addresses.
@@ -53,18 +57,19 @@ impl Containers for Stores {
     ) -> Result<Arc<dyn Container>, ContainerError> {
         let url = Url::parse(address.expose())
             .map_err(|error| refused(format!("it is not a URI: {error}")))?;
-        let (store, finish) = match (url.scheme(), by) {
+        let (store, finish, spool) = match (url.scheme(), by) {
             ("https" | "http", by) => {
                 self.check_host(&url, by)?;
-                (self.azure(&url)?, Finish::OnCondition)
+                let spool = self.settings.spool.clone();
+                (self.azure(&url)?, Finish::OnCondition, spool)
             }
-            ("file", OpenedFor::Operator) => (folder(&url)?, Finish::ByRenaming),
+            ("file", OpenedFor::Operator) => (folder(&url)?, Finish::ByRenaming, None),
             ("file", OpenedFor::BackEnd) => {
                 return Err(refused("folders of the hub's machine are for its operator"));
             }
             _ => return Err(refused("it must begin with https://")),
         };
-        Ok(Arc::new(StoredContainer::new(store, finish)))
+        Ok(Arc::new(StoredContainer::new(store, finish, spool)))
     }
 }
 

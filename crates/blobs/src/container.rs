@@ -1,5 +1,6 @@
 //! Reading and probing; what a container begins to write.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -14,6 +15,7 @@ use twinhub_core::ports::{BlobReader, BlobWriter, Container, ContainerError};
 
 use crate::client::OnlyNew;
 use crate::errors::told;
+use crate::spool::Spooled;
 use crate::writer::Writer;
 
 /// A blob is read in pieces of this many bytes: one that fails is read again,
@@ -37,11 +39,17 @@ pub(crate) enum Finish {
 pub(crate) struct StoredContainer {
     store: Arc<dyn ObjectStore>,
     finish: Finish,
+    /// Where blocks wait, if whoever writes must not.
+    spool: Option<PathBuf>,
 }
 
 impl StoredContainer {
-    pub(crate) fn new(store: Arc<dyn ObjectStore>, finish: Finish) -> Self {
-        StoredContainer { store, finish }
+    pub(crate) fn new(store: Arc<dyn ObjectStore>, finish: Finish, spool: Option<PathBuf>) -> Self {
+        StoredContainer {
+            store,
+            finish,
+            spool,
+        }
     }
 
     async fn writer(
@@ -94,7 +102,11 @@ impl Container for StoredContainer {
     }
 
     async fn write(&self, blob: &str) -> Result<Box<dyn BlobWriter>, ContainerError> {
-        self.writer(blob, false).await
+        let writer = self.writer(blob, false).await?;
+        Ok(match &self.spool {
+            Some(folder) => Box::new(Spooled::over(writer, blob.to_owned(), folder.clone())),
+            None => writer,
+        })
     }
 
     async fn write_new(&self, blob: &str) -> Result<Box<dyn BlobWriter>, ContainerError> {
@@ -163,7 +175,7 @@ mod tests {
     fn container() -> (tempfile::TempDir, StoredContainer) {
         let folder = tempfile::tempdir().unwrap();
         let store = object_store::local::LocalFileSystem::new_with_prefix(folder.path());
-        let container = StoredContainer::new(Arc::new(store.unwrap()), Finish::ByRenaming);
+        let container = StoredContainer::new(Arc::new(store.unwrap()), Finish::ByRenaming, None);
         (folder, container)
     }
 

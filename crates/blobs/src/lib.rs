@@ -11,6 +11,7 @@
 //! | `client` | the HTTP client, and whom it trusts |
 //! | `container` | reading and probing |
 //! | `writer` | writing |
+//! | `spool` | what waits for a slow container |
 //! | `errors` | what went wrong, in core's words |
 
 mod address;
@@ -18,6 +19,7 @@ mod client;
 mod container;
 mod errors;
 mod hosts;
+mod spool;
 mod writer;
 
 pub use address::{BlobSettings, Stores};
