@@ -18,6 +18,8 @@ use crate::time::Timestamp;
 
 /// How many bytes of the backlog are read at once.
 const READ_BYTES: usize = 128 * 1024;
+/// How many events the target is shown at once.
+const SHOWN_EVENTS: usize = 256;
 /// How long the target may take to end once the hub stops, each time it is
 /// asked: for what it is at, and for a last flush.
 const GRACE: Duration = Duration::from_millis(2_500);
@@ -152,20 +154,24 @@ impl Worker {
     /// Gives events to the target, and lets it flush when it wants to.
     async fn give(&mut self, batch: &EventBatch) -> Result<(), Setback> {
         self.is_promised = false;
-        let events = batch.iter().collect::<Vec<_>>();
-        let mut rest = &events[..];
-        while let Some(first) = rest.first() {
+        let mut given = 0;
+        while !self.stop.is_cancelled() {
+            let shown = (given..batch.len()).take(SHOWN_EVENTS);
+            let shown = shown.filter_map(|index| batch.get(index));
+            let shown = shown.collect::<Vec<_>>();
             // After a failure the batch is not what comes next.
-            if first.sequence_number != self.window.cursor() || self.stop.is_cancelled() {
+            let cursor = self.window.cursor();
+            let Some(first) = shown.first().filter(|one| one.sequence_number == cursor) else {
                 break;
-            }
-            let taken = self.take(rest).await?;
+            };
+            let enqueued = first.enqueued;
+            let taken = self.take(&shown).await?;
             if taken == 0 {
                 self.flush().await?;
                 continue;
             }
-            self.window.take(taken, first.enqueued);
-            rest = &rest[taken..];
+            self.window.take(taken, enqueued);
+            given += taken;
             let linger = self.target.linger();
             let now = Instant::now();
             let by = *self.flush_by.get_or_insert(now + linger);
