@@ -12,13 +12,14 @@ use crate::nats::Nats;
 use crate::storage::Storage;
 use crate::trust::{InvalidAuthorities, Trust};
 use crate::unavailable::Unavailable;
-use crate::webhook::{Hooks, Webhook};
+use crate::webhook::{Hooks, Ways, Webhook};
 
 /// Ways to endpoints of every kind.
 pub struct Endpoints {
     containers: Arc<dyn Containers>,
     clock: Arc<dyn Clock>,
     trust: Trust,
+    allows_http: bool,
     hooks: Hooks,
 }
 
@@ -29,6 +30,7 @@ impl Endpoints {
             containers,
             clock,
             trust: Trust::default(),
+            allows_http: false,
             hooks: Hooks::default(),
         }
     }
@@ -37,6 +39,13 @@ impl Endpoints {
     pub fn trusting(mut self, pem: &[u8]) -> Result<Self, InvalidAuthorities> {
         self.trust = Trust::from_pem(pem)?;
         Ok(self)
+    }
+
+    /// Whether webhooks of other machines may be reached without encryption,
+    /// too.
+    pub fn allowing_http(mut self, allowed: bool) -> Self {
+        self.allows_http = allowed;
+        self
     }
 }
 
@@ -58,7 +67,12 @@ impl Targets for Endpoints {
             )),
             EndpointTarget::Amqp(_) => unavailable(),
             EndpointTarget::Webhook(target) => {
-                match self.hooks.of(hub, endpoint, target, &self.clock) {
+                let ways = Ways {
+                    clock: &self.clock,
+                    trust: &self.trust,
+                    allows_http: self.allows_http,
+                };
+                match self.hooks.of(hub, endpoint, target, &ways) {
                     Ok(hook) => Box::new(Webhook::new(hook, partition)),
                     Err(failure) => Box::new(Unavailable::new(failure)),
                 }

@@ -8,8 +8,8 @@
 //! makes batches smaller; only an event that is too large by itself is never
 //! delivered. All else is tried again.
 //!
-//! Addresses lead to https, or to http on this machine, and nowhere on from
-//! there.
+//! Addresses lead to https, or to http on this machine (elsewhere only if the
+//! operator allows it), and nowhere on from there.
 //!
 //! | Module | What it holds |
 //! |---|---|
@@ -29,7 +29,7 @@ use twinhub_core::ports::{DeliveryFailure, FailureReason, Target};
 use self::batch::Batch;
 use self::document::Sender;
 
-pub(crate) use self::hook::{Hook, Hooks};
+pub(crate) use self::hook::{Hook, Hooks, Ways};
 
 mod answer;
 mod batch;
@@ -43,7 +43,7 @@ mod tests;
 /// The most events of a request.
 const MAX_EVENTS: usize = 250;
 /// The most bytes of a request, but for an event that is larger by itself.
-const MAX_BYTES: usize = 1_000_000;
+const MAX_BYTES: usize = 256 * 1024;
 
 /// A webhook, for the events of one partition.
 pub(crate) struct Webhook {

@@ -2,6 +2,9 @@
 
 use std::ops::Range;
 
+/// How much memory an empty batch keeps.
+const KEPT_ROOM: usize = 16 * 1024;
+
 /// JSON documents, one behind the other.
 #[derive(Default)]
 pub(super) struct Batch {
@@ -38,9 +41,11 @@ impl Batch {
         array
     }
 
+    /// Forgets them; who waits for events holds little.
     pub(super) fn clear(&mut self) {
         self.ends.clear();
         self.written.clear();
+        self.written.shrink_to(KEPT_ROOM);
     }
 }
 

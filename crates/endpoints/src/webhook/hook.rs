@@ -15,6 +15,7 @@ use twinhub_core::routing::{Endpoint, EndpointId, WebhookSchema, WebhookTarget};
 use twinhub_core::time::Clock;
 
 use super::answer::{judge, no_answer};
+use crate::trust::Trust;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// A receiver that works on events before it answers should answer first.
@@ -30,6 +31,14 @@ const REQUEST_ORIGIN: HeaderName = HeaderName::from_static("webhook-request-orig
 const ALLOWED_ORIGIN: HeaderName = HeaderName::from_static("webhook-allowed-origin");
 const EVENT_TYPE: HeaderName = HeaderName::from_static("aeg-event-type");
 
+/// What all hooks have in common.
+pub(crate) struct Ways<'a> {
+    pub(crate) clock: &'a Arc<dyn Clock>,
+    pub(crate) trust: &'a Trust,
+    /// Whether other machines may be reached without encryption.
+    pub(crate) allows_http: bool,
+}
+
 /// The hooks that are in use.
 #[derive(Default)]
 pub(crate) struct Hooks(Mutex<HashMap<EndpointId, Weak<Hook>>>);
@@ -41,7 +50,7 @@ impl Hooks {
         hub: &Hub,
         endpoint: &Endpoint,
         target: &WebhookTarget,
-        clock: &Arc<dyn Clock>,
+        ways: &Ways<'_>,
     ) -> Result<Arc<Hook>, DeliveryFailure> {
         let mut hooks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let known = hooks.get(&endpoint.id).and_then(Weak::upgrade);
@@ -52,7 +61,7 @@ impl Hooks {
             (hub.name(), hub.host_name()),
             endpoint,
             target,
-            clock.clone(),
+            ways,
         )?);
         hooks.retain(|_, hook| hook.strong_count() > 0);
         hooks.insert(endpoint.id, Arc::downgrade(&hook));
@@ -87,13 +96,14 @@ impl Hook {
         (hub, origin): (&HubName, &str),
         endpoint: &Endpoint,
         target: &WebhookTarget,
-        clock: Arc<dyn Clock>,
+        ways: &Ways<'_>,
     ) -> Result<Self, DeliveryFailure> {
-        let url = address(target.url.expose())?;
+        let url = address(target.url.expose(), ways.allows_http)?;
         let is_here = is_this_machine(&url);
         let mut client = Client::builder()
+            .tls_backend_preconfigured(ways.trust.config()?)
             .redirect(redirect::Policy::none())
-            .https_only(!is_here)
+            .https_only(url.scheme() == "https")
             .http1_only()
             .connect_timeout(CONNECT_TIMEOUT)
             .timeout(REQUEST_TIMEOUT)
@@ -112,7 +122,7 @@ impl Hook {
             schema: target.schema,
             url,
             client,
-            clock,
+            clock: ways.clock.clone(),
             consent: tokio::sync::Mutex::default(),
         })
     }
@@ -280,15 +290,16 @@ fn refused(detail: String) -> DeliveryFailure {
     DeliveryFailure::new(FailureReason::Unauthorized, detail)
 }
 
-/// Where an address leads; without encryption only to this machine.
-fn address(text: &str) -> Result<Url, DeliveryFailure> {
+/// Where an address leads; without encryption only to this machine, unless
+/// others are allowed, too.
+fn address(text: &str, allows_http: bool) -> Result<Url, DeliveryFailure> {
     let unusable = |detail: &str| DeliveryFailure::new(FailureReason::NotFound, detail);
     let url = Url::parse(text).map_err(|_| unusable("the address can't be read"))?;
     match url.scheme() {
         "https" => Ok(url),
-        "http" if is_this_machine(&url) => Ok(url),
+        "http" if allows_http || is_this_machine(&url) => Ok(url),
         "http" => Err(unusable(
-            "events go to other machines over https only; the address is http",
+            "events go to other machines over https, unless `outgoing.allow_http` is set; the address is http",
         )),
         _ => Err(unusable("the address is not one of https")),
     }
