@@ -70,7 +70,8 @@ impl Marks {
         };
         let is_reached = self.last == self.base;
         let before = self.between.back().unwrap_or(&self.base);
-        if !is_reached && !(before.runs_to(self.last) && self.last.runs_to(mark)) {
+        let is_extended = before.runs_to(self.last) && self.last.runs_to(mark);
+        if !is_reached && !is_extended {
             self.between.push_back(self.last);
         }
         self.last = mark;
