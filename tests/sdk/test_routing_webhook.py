@@ -4,6 +4,7 @@ import time
 
 import pytest
 
+from support.certificates import SelfSigned
 from support.endpoints import health_of, send
 from support.mqtt_messages import send_telemetry
 from support.routes import route, set_routes
@@ -154,6 +155,26 @@ def test_a_slow_receiver_holds_back_no_other(private_hub, webhook):
 def set_both(hub, endpoints):
     routes = [{**route("DeviceMessages", endpoint=one["name"]), "name": one["name"]} for one in endpoints]
     set_routes(hub, *routes, endpoints={"webhooks": endpoints})
+
+
+def test_a_receiver_over_https_is_one_whom_the_operator_trusts(hub_factory, tmp_path):
+    certificate = SelfSigned(tmp_path, "receiver", address="127.0.0.1")
+    webhook = Webhook(certificate)
+    try:
+        hub = hub_factory().start()
+        route_to(hub, webhook)
+        device = hub.with_device("pump")
+        send_numbers(hub, device, range(2))
+        assert eventually(lambda: refusing(hub))["lastKnownError"] == "Transient"
+        hub.stop()
+
+        (hub.data_dir / "twinhub.toml").write_text(f"[outgoing]\nca_file = '{certificate.certificate_file}'\n")
+        hub.start()
+
+        eventually(lambda: len(webhook.telemetry(device.device_id)) == 2)
+        check_in_order(webhook.telemetry(device.device_id), 2)
+    finally:
+        webhook.go_away()
 
 
 def test_a_receiver_that_asks_to_be_left_alone_is(private_hub, webhook):

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import base64
 import json
+import ssl
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from support.certificates import SelfSigned
 from support.hub import Hub
 from support.routes import route, set_routes
 
@@ -16,7 +18,8 @@ from support.routes import route, set_routes
 class Webhook:
     """Remembers all events in the order of their coming, repeated ones too."""
 
-    def __init__(self) -> None:
+    def __init__(self, certificate: SelfSigned | None = None) -> None:
+        self._certificate = certificate
         self.events: list[dict[str, Any]] = []
         self.requests = 0
         # How often it was asked whether it wants events.
@@ -36,7 +39,8 @@ class Webhook:
     @property
     def url(self) -> str:
         """Where it is."""
-        return f"http://127.0.0.1:{self.port}/events"
+        scheme = "https" if self._certificate else "http"
+        return f"{scheme}://127.0.0.1:{self.port}/events"
 
     def go_away(self) -> None:
         """Nobody answers from now on."""
@@ -100,6 +104,11 @@ class Webhook:
                 """A hub that is killed cuts its connections."""
 
         server = Server(("127.0.0.1", port), Handler)
+        if self._certificate:
+            tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            tls.load_cert_chain(self._certificate.certificate_file, self._certificate.key_file)
+            # The handshake belongs to the connection's own thread.
+            server.socket = tls.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
         threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
         return server
 
