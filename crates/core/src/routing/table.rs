@@ -108,7 +108,7 @@ impl SourceTable {
         let routes = routes.filter(|route| route.source == source && route.is_enabled);
         let mut table = SourceTable {
             is_wanted: false,
-            has_routes: settings.routes.iter().any(|route| route.is_enabled),
+            has_routes: has_routes(settings),
             always: Destinations::NONE,
             conditional: Vec::new(),
             parts: PartTree::default(),
@@ -198,11 +198,16 @@ impl SourceTable {
     }
 }
 
+/// Whether any route of the hub counts.
+fn has_routes(settings: &RoutingSettings) -> bool {
+    settings.routes.iter().any(|route| route.is_enabled)
+}
+
 /// Telemetry that no route wants goes to the built-in endpoint as long as the
-/// fallback route counts, and in any case before the first route is made.
+/// fallback route counts, and in any case while no other route does.
 /// <https://learn.microsoft.com/azure/iot-hub/iot-hub-devguide-messages-d2c>
 fn fallback(source: EventSource, settings: &RoutingSettings) -> Destinations {
-    let falls_back = settings.fallback_is_enabled || settings.routes.is_empty();
+    let falls_back = settings.fallback_is_enabled || !has_routes(settings);
     match source == EventSource::Telemetry && falls_back {
         true => Destinations::BUILT_IN,
         false => Destinations::NONE,

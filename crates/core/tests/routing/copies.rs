@@ -16,14 +16,18 @@ async fn without_routes_all_goes_to_the_built_in_endpoint() {
 }
 
 #[tokio::test]
-async fn without_any_route_all_goes_there_even_if_the_fallback_route_is_off() {
-    let plant = Plant::new().await.without_fallback().in_force().await;
+async fn while_no_route_counts_all_goes_there_even_if_the_fallback_route_is_off() {
+    let mut plant = Plant::new().await.without_fallback().in_force().await;
     let mut sender = plant.sender();
-
     sender.send("1", "anywhere");
 
-    assert_durable(sender.durable(0), 1);
-    assert_eq!(plant.built_in(), ["1"]);
+    plant = plant.route("false", "events");
+    plant.settings.routes[0].is_enabled = false;
+    plant.put_in_force().await;
+    sender.send("2", "anywhere");
+
+    assert_durable(sender.durable(0), 2);
+    assert_eq!(plant.built_in(), ["1", "2"]);
 }
 
 #[tokio::test]

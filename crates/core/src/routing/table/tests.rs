@@ -133,7 +133,8 @@ fn naive(settings: &RoutingSettings, event: &Event, twin: &Twin) -> BTreeSet<Str
     let mut names: BTreeSet<_> = matching
         .map(|route| route.destination.as_str().to_lowercase())
         .collect();
-    let falls_back = settings.fallback_is_enabled || settings.routes.is_empty();
+    let falls_back =
+        settings.fallback_is_enabled || settings.routes.iter().all(|route| !route.is_enabled);
     if names.is_empty() && event.origin.source == EventSource::Telemetry && falls_back {
         names.insert("events".to_owned());
     }
