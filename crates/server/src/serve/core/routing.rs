@@ -44,8 +44,8 @@ impl Routing {
             let applied = router.apply(&hub).await;
             applied.context("could not put the hub's routes in force")?;
         }
-        let endpoints = Endpoints::new(containers, clock.clone())
-            .allowing_http(config.outgoing.allow_http);
+        let endpoints =
+            Endpoints::new(containers, clock.clone()).allowing_http(config.outgoing.allow_http);
         let endpoints = config
             .outgoing
             .with_authorities(endpoints, |endpoints, pem| Ok(endpoints.trusting(pem)?))?;
