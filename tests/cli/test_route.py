@@ -151,6 +151,26 @@ def test_keys_may_come_from_a_file(private_hub, tmp_path):
     assert made["connectionString"] == "AccountName=store;AccountKey=****"
 
 
+def test_a_key_is_rolled_while_a_route_leads_there(private_hub, tmp_path):
+    def update(*options, check=True):
+        return private_hub.cli("message-endpoint", "update", "-n", "hook", *options, check=check)
+
+    private_hub.cli("message-endpoint", "create", "webhook", "-n", "hook", "-u", "https://hook.example/?code=old")
+    create(private_hub, "hooked", endpoint="hook")
+    before = ask(private_hub, "message-endpoint", "show", "-n", "hook")
+    file = tmp_path / "url.txt"
+    file.write_text("https://hook.example/in?code=new\n")
+
+    after = json.loads(update("--set", f"url=@{file}", "--set", "schema=eventGrid").stdout)
+    masked = update("--set", "url=https://other.example/in?code=****", check=False)
+
+    assert after == {**before, "url": "https://hook.example/in?code=****", "schema": "eventGrid"}
+    assert masked.returncode == FAILED
+    assert "is masked" in masked.stderr
+    assert update("--set", "speed=1", check=False).returncode == FAILED
+    assert ask(private_hub, "message-endpoint", "show", "-n", "hook") == after
+
+
 def test_an_endpoint_that_a_route_leads_to_stays(private_hub):
     private_hub.cli("message-endpoint", "create", "webhook", "-n", "hook", "-u", "https://hook.example")
     create(private_hub, "hooked", "--enabled", "false", endpoint="hook")
@@ -193,6 +213,7 @@ def test_an_enrichment_goes_through_its_whole_life(private_hub):
         (["route", "test", "--ap", "{level}"], USAGE, "--app-properties"),
         (["message-endpoint", "show", "-n", "none"], NOT_FOUND, "none"),
         (["message-endpoint", "delete", "-n", "none"], NOT_FOUND, "none"),
+        (["message-endpoint", "update", "-n", "none", "--set", "url=x"], NOT_FOUND, "none"),
         (["message-endpoint", "create", "webhook", "-n", "events", "-u", "https://h"], FAILED, "can't name"),
         (["message-endpoint", "create", "webhook", "-n", "h", "-u", "mailto:me"], FAILED, "url is"),
         (["message-endpoint", "create", "webhook", "-n", "h", "-u", "@/no/such"], USAGE, "--url"),

@@ -35,6 +35,7 @@ fn help_texts_are_the_ones_that_were_proofread() {
         "route fallback",
         "message-endpoint",
         "message-endpoint list",
+        "message-endpoint update",
         "message-endpoint create",
         "message-endpoint create storage-container",
         "message-endpoint create servicebus-queue",

@@ -3,7 +3,9 @@
 use serde_json::{Value, json};
 
 use self::create::{Create, Kind};
-use super::{access::Access, answer::Answer, failure::Failure, refusal::Refusal};
+use super::{
+    access::Access, answer::Answer, document, failure::Failure, refusal::Refusal, routing::text,
+};
 
 mod create;
 
@@ -42,6 +44,8 @@ Examples:
     Show(Named),
     /// List the endpoints, keys masked
     List(List),
+    /// Change some of an endpoint; what waits for it goes to where it is then
+    Update(Update),
     /// Delete an endpoint and what waits for it; no route may lead to it
     #[command(after_help = "\
 Examples:
@@ -60,6 +64,23 @@ pub struct Named {
     /// Name of the endpoint
     #[arg(long, short = 'n', visible_aliases = ["name", "en"], value_name = "NAME")]
     endpoint_name: String,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  twinhub message-endpoint update --endpoint-name lake --set connectionString=@account.txt
+  twinhub message-endpoint update --endpoint-name lake --set batchFrequencyInSeconds=60
+  twinhub message-endpoint update --endpoint-name hook --set headers.X-Key=abc123
+
+Members are those that `twinhub message-endpoint show` prints. A secret that is
+left as it is shown, masked, stays.")]
+pub struct Update {
+    #[command(flatten)]
+    endpoint: Named,
+    /// Member to set, MEMBER=VALUE or MEMBER=@FILE; may be repeated
+    #[arg(long, value_name = "MEMBER=VALUE", required = true)]
+    set: Vec<String>,
 }
 
 #[derive(Debug, clap::Args)]
@@ -88,6 +109,11 @@ pub async fn run(command: &Command, access: &Access) -> Result<Answer, Failure> 
             let wanted = |kind: &Kind| list.endpoint_type.is_none_or(|wanted| wanted == *kind);
             let endpoints = endpoints.into_iter().filter(|(kind, _)| wanted(kind));
             endpoints.map(|(_, endpoint)| endpoint).collect()
+        }
+        Command::Update(update) => {
+            let name = &update.endpoint.endpoint_name;
+            let change = |routing: &mut Value| change(routing, name, &update.set);
+            find(&management.change_routing(change).await?, name)?
         }
         Command::Delete(named) => {
             let change = |routing: &mut Value| remove(routing, &named.endpoint_name);
@@ -146,6 +172,27 @@ fn add(routing: &mut Value, kind: Kind, endpoint: Value) -> Result<(), Failure> 
     Ok(())
 }
 
+fn change(routing: &mut Value, name: &str, assignments: &[String]) -> Result<(), Failure> {
+    let kind = all(routing).into_iter();
+    let mut kind = kind.filter(|(_, endpoint)| is(endpoint, name));
+    let (kind, _) = kind.next().ok_or_else(|| missing(name))?;
+    let list = routing["endpoints"][kind.member()].as_array_mut();
+    let mut endpoints = list.into_iter().flatten();
+    let endpoint = endpoints.find(|endpoint| is(endpoint, name));
+    let endpoint = endpoint.ok_or_else(|| missing(name))?;
+    for assignment in assignments {
+        match assignment.split_once("=@") {
+            // A text, also if it reads as JSON: secrets come from files.
+            Some((path, file)) if !path.contains('=') => {
+                let value = Value::from(text("--set", &format!("@{file}"))?);
+                document::set(endpoint, &format!("{path}={value}"))?;
+            }
+            _ => document::set(endpoint, assignment)?,
+        }
+    }
+    Ok(())
+}
+
 fn remove(routing: &mut Value, name: &str) -> Result<(), Failure> {
     find(routing, name)?;
     for kind in Kind::ALL {
@@ -189,6 +236,35 @@ mod tests {
         let names: Vec<_> = all.iter().map(|(_, endpoint)| &endpoint["name"]).collect();
         assert_eq!(names, ["Lake", "nats"]);
         assert_eq!(all[0].1["kind"], "storage-container");
+    }
+
+    #[test]
+    fn members_of_an_endpoint_are_set_in_place_or_from_a_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("key");
+        std::fs::write(&file, "12345\n").unwrap();
+        let mut routing = routing();
+        let sets = [
+            format!("connectionString=@{}", file.display()),
+            "batchFrequencyInSeconds=60".to_owned(),
+            "headers.X-Key=a=@b".to_owned(),
+        ];
+
+        change(&mut routing, "LAKE", &sets).unwrap();
+
+        let expected = json!({
+            "name": "Lake",
+            "connectionString": "12345",
+            "batchFrequencyInSeconds": 60,
+            "headers": { "X-Key": "a=@b" },
+        });
+        assert_eq!(routing["endpoints"]["storageContainers"], json!([expected]));
+        assert_eq!(
+            change(&mut routing, "none", &sets).unwrap_err().exit_code(),
+            3
+        );
+        let bad = change(&mut routing, "lake", &["x".to_owned()]);
+        assert_eq!(bad.unwrap_err().exit_code(), 2);
     }
 
     #[test]
