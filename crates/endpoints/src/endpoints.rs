@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use twinhub_core::events::PartitionId;
 use twinhub_core::hubs::Hub;
-use twinhub_core::ports::{Containers, DeliveryFailure, FailureReason, Target, Targets};
+use twinhub_core::ports::{Containers, Target, Targets};
 use twinhub_core::routing::{Endpoint, EndpointTarget};
 use twinhub_core::time::Clock;
 
+use crate::amqp::Amqp;
 use crate::nats::Nats;
 use crate::storage::Storage;
 use crate::trust::{InvalidAuthorities, Trust};
@@ -51,12 +52,6 @@ impl Endpoints {
 
 impl Targets for Endpoints {
     fn open(&self, hub: &Hub, endpoint: &Endpoint, partition: PartitionId) -> Box<dyn Target> {
-        let unavailable = || {
-            Box::new(Unavailable::new(DeliveryFailure::new(
-                FailureReason::Failed,
-                format!("endpoints of kind {} are not built", endpoint.target.kind()),
-            )))
-        };
         match &endpoint.target {
             EndpointTarget::Storage(target) => Box::new(Storage::new(
                 self.containers.clone(),
@@ -65,7 +60,9 @@ impl Targets for Endpoints {
                 target,
                 partition,
             )),
-            EndpointTarget::Amqp(_) => unavailable(),
+            EndpointTarget::Amqp(target) => {
+                Box::new(Amqp::new(target, self.trust.clone(), self.clock.clone()))
+            }
             EndpointTarget::Webhook(target) => {
                 let ways = Ways {
                     clock: &self.clock,

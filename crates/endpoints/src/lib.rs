@@ -8,12 +8,14 @@
 //! | Module | What it holds |
 //! |---|---|
 //! | `endpoints` | which kind is written by what |
+//! | `amqp` | a queue, topic or event hub that speaks AMQP 1.0 |
 //! | `nats` | a subject of NATS, with JetStream or without |
 //! | `storage` | blobs of JSON lines and of Avro |
 //! | `trust` | whom connections to endpoints trust |
 //! | `unavailable` | an endpoint that can't be written |
 //! | `webhook` | requests with CloudEvents or Event Grid's events |
 
+mod amqp;
 mod endpoints;
 mod nats;
 #[cfg(test)]

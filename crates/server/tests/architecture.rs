@@ -31,7 +31,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     // Where exports go and imports come from.
     ("twinhub-blobs", &["twinhub-core"]),
     // Where routes lead.
-    ("twinhub-endpoints", &["twinhub-core"]),
+    ("twinhub-endpoints", &["twinhub-core", "twinhub-sas"]),
     // Gateways: none knows another, none knows an engine.
     (
         "twinhub-amqp",
