@@ -22,6 +22,7 @@ pub(crate) mod demand;
 pub(crate) mod lookup;
 pub(crate) mod metrics;
 pub(crate) mod path;
+mod run;
 
 use std::time::Duration;
 

@@ -123,6 +123,7 @@ macro_rules! query_suite {
                 a_slice_begins_after_any_identity,
                 wanted_parts_are_as_they_were_written,
                 one_part_is_read_without_the_others,
+                wanted_paths_are_there_with_what_open_conditions_need,
                 hubs_are_apart;
             conditions: rows_that_fulfil_a_condition_are_found,
                 conditions_side_by_side_all_count;

@@ -29,7 +29,7 @@ const DEFAULT_PAGE: usize = 100;
 /// A page ends early when its twins were stored in as many bytes.
 const MAX_PAGE_BYTES: usize = 4 * 1024 * 1024;
 /// Rows that are read at once when many are looked at.
-const ROWS_AT_ONCE: usize = 4_000;
+const ROWS_AT_ONCE: usize = 1_000;
 
 /// Which page is wanted.
 #[derive(Debug, Clone, Copy, Default)]

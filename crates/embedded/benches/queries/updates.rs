@@ -9,6 +9,7 @@ use twinhub_core::ports::{Change, Record, StateStore as _, UnitOfWork};
 use twinhub_core::time::Clock as _;
 
 use crate::fleet::{Fleet, Stopped, device_id, hub, object};
+use crate::processor;
 
 const CLIENTS: usize = 64;
 const LASTS: Duration = Duration::from_secs(3);
@@ -17,7 +18,7 @@ const LASTS: Duration = Duration::from_secs(3);
 pub async fn updates(fleet: &Fleet, name: &str) {
     for property in ["level", "rate"] {
         let seed = Arc::new(AtomicUsize::new(1));
-        let started = Instant::now();
+        let (started, used) = (Instant::now(), processor());
         let clients = (0..CLIENTS).map(|_| {
             let (engine, seed, count) = (fleet.engine.clone(), seed.clone(), fleet.count);
             tokio::spawn(async move {
@@ -61,9 +62,12 @@ pub async fn updates(fleet: &Fleet, name: &str) {
             took.get(place).map_or(0.0, |took| took.as_secs_f64() * 1e3)
         };
         #[expect(clippy::cast_precision_loss, reason = "a rate is rough")]
-        let rate = took.len() as f64 / started.elapsed().as_secs_f64();
+        let count = took.len().max(1) as f64;
+        let rate = count / started.elapsed().as_secs_f64();
+        let each = (processor() - used).as_secs_f64() * 1e6 / count;
         println!(
-            "{name} of {property:6} {rate:>8.0}/s, p50 {:.1} ms, p99 {:.1} ms, longest {:.1} ms",
+            "{name} of {property:6} {rate:>8.0}/s, {each:.1} us of processor each, \
+             p50 {:.1} ms, p99 {:.1} ms, longest {:.1} ms",
             at(0.5),
             at(0.99),
             at(0.9999)

@@ -6,33 +6,27 @@
 //! has values. How far an index is, is stored with each run: a process that
 //! comes after a crash goes on from there.
 
-use std::cmp::Ordering;
+use std::cell::RefCell;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use rusqlite::types::Value;
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
+use super::IndexSettings;
 use super::book::IndexBook;
 use super::demand::{Demand, Wanted};
-use super::lookup::indexed;
-use super::{IndexSettings, metrics};
+use super::metrics::{self, IndexGauges};
+use super::run::{Run, Values};
 use crate::documents::Paths;
 use crate::open::{OpenError, StateFile};
+use crate::tables;
 use crate::tables::indexes::{self, IndexNumber, StoredIndex};
-use crate::tables::{self, IdentityNumber};
 use crate::writer::WriterHandle;
 
 const HOUR: Duration = Duration::from_secs(3600);
 /// After an error.
 const LONG_PAUSE: Duration = Duration::from_secs(60);
-/// Twins that are read at once.
-const AT_ONCE: usize = 5_000;
-/// Values that are sorted together.
-const RUN: usize = 250_000;
-/// A run ends early when its texts have so many bytes.
-const RUN_BYTES: usize = 16 * 1024 * 1024;
 /// Hours of running without use until an index goes.
 const MAX_IDLE: u64 = 7 * 24;
 /// Hours of running without use until it goes for another.
@@ -56,6 +50,7 @@ impl IndexBuilder {
             connection,
             writer,
             demand: demand.clone(),
+            gauges: RefCell::default(),
         };
         let thread = thread::Builder::new()
             .name("state-indexer".to_owned())
@@ -113,6 +108,7 @@ struct Building {
     connection: Connection,
     writer: WriterHandle,
     demand: Arc<Demand>,
+    gauges: RefCell<IndexGauges>,
 }
 
 impl Building {
@@ -160,7 +156,7 @@ impl Building {
             .iter()
             .map(|index| (index.hub_name.clone(), index.path.clone()));
         self.demand.set_indexed(wanted);
-        metrics::show(&all);
+        self.gauges.borrow_mut().show(&all);
         Ok(all)
     }
 
@@ -216,7 +212,9 @@ impl Building {
         self.step(|_, _| Ok(()))?;
         let mut built = index.built;
         while let Some(after) = built {
-            let (values, last) = self.read_run(&index, &paths, after)?;
+            let goes_on = || self.demand.pause(Duration::ZERO);
+            let run = Run::read(&self.connection, &index, &paths, after, goes_on)?;
+            let Run { values, last } = run.ok_or(Left::Stopping)?;
             self.add(number, values)?;
             self.step(move |connection, _| indexes::set_built(connection, number, last))?;
             built = last;
@@ -227,47 +225,7 @@ impl Building {
         self.all().map(|_| ())
     }
 
-    /// The values of the next twins in order, and the last of those twins if
-    /// there may be more.
-    fn read_run(
-        &self,
-        index: &StoredIndex,
-        paths: &Paths,
-        after: IdentityNumber,
-    ) -> Result<(Vec<(Value, IdentityNumber)>, Option<IdentityNumber>), Left> {
-        let mut values = Vec::new();
-        let (mut last, mut bytes) = (Some(after), 0);
-        while let Some(after) = last.filter(|_| values.len() < RUN && bytes < RUN_BYTES) {
-            let section = index.path.section;
-            last = indexes::documents(
-                &self.connection,
-                index.hub,
-                section,
-                after,
-                AT_ONCE,
-                |identity, document| {
-                    paths.values(document, &mut |_, kind| {
-                        let value = indexed(kind);
-                        bytes += text_bytes(&value);
-                        values.push((value, identity));
-                    });
-                },
-            )?;
-            if !self.demand.pause(Duration::ZERO) {
-                return Err(Left::Stopping);
-            }
-        }
-        values.sort_unstable_by(|(left, left_of), (right, right_of)| {
-            in_order(left, right).then(left_of.0.cmp(&right_of.0))
-        });
-        Ok((values, last))
-    }
-
-    fn add(
-        &self,
-        index: IndexNumber,
-        mut values: Vec<(Value, IdentityNumber)>,
-    ) -> Result<(), Left> {
+    fn add(&self, index: IndexNumber, mut values: Values) -> Result<(), Left> {
         // From the end, where taking is cheap.
         while !values.is_empty() {
             let rest = values
@@ -316,29 +274,4 @@ fn write<T>(
     let done = act(&transaction)?;
     transaction.commit()?;
     Ok(done)
-}
-
-fn text_bytes(value: &Value) -> usize {
-    match value {
-        Value::Text(text) => text.len(),
-        _ => 0,
-    }
-}
-
-/// As SQLite has them, roughly: it is for speed alone.
-fn in_order(left: &Value, right: &Value) -> Ordering {
-    match (left, right) {
-        (Value::Real(left), Value::Real(right)) => left.total_cmp(right),
-        (Value::Text(left), Value::Text(right)) => left.cmp(right),
-        (Value::Blob(left), Value::Blob(right)) => left.cmp(right),
-        (left, right) => kind(left).cmp(&kind(right)),
-    }
-}
-
-fn kind(value: &Value) -> u8 {
-    match value {
-        Value::Null | Value::Integer(_) | Value::Real(_) => 0,
-        Value::Text(_) => 1,
-        Value::Blob(_) => 2,
-    }
 }

@@ -1,6 +1,6 @@
 //! What is told of indexes.
 
-use std::collections::HashMap;
+use std::collections::HashSet;
 
 use metrics::{counter, gauge};
 use twinhub_core::ids::HubName;
@@ -18,20 +18,23 @@ const READS: &str = "twinhub_query_reads_total";
 /// Identities that searches looked at, by hub.
 const SEARCHED: &str = "twinhub_query_searched_identities_total";
 
-pub(super) fn show(all: &[StoredIndex]) {
-    let mut hubs: HashMap<&HubName, (u32, u32)> = HashMap::new();
-    for index in all {
-        let (built, building) = hubs.entry(&index.hub_name).or_default();
-        if index.built.is_none() {
-            *built += 1;
-        } else {
-            *building += 1;
+/// How many indexes the hubs have, as last shown.
+#[derive(Debug, Default)]
+pub(super) struct IndexGauges(HashSet<HubName>);
+
+impl IndexGauges {
+    pub(super) fn show(&mut self, all: &[StoredIndex]) {
+        self.0
+            .extend(all.iter().map(|index| index.hub_name.clone()));
+        for hub in &self.0 {
+            let of_hub = || all.iter().filter(|index| index.hub_name == *hub);
+            let built = of_hub().filter(|index| index.built.is_none()).count();
+            let building = of_hub().count() - built;
+            for (state, count) in [("built", built), ("building", building)] {
+                let count = u32::try_from(count).unwrap_or(u32::MAX);
+                gauge!(INDEXES, "hub" => hub.to_string(), "state" => state).set(count);
+            }
         }
-    }
-    for (hub, (built, building)) in hubs {
-        let hub = hub.to_string();
-        gauge!(INDEXES, "hub" => hub.clone(), "state" => "built").set(built);
-        gauge!(INDEXES, "hub" => hub, "state" => "building").set(building);
     }
 }
 

@@ -113,7 +113,7 @@ pub(super) fn scan(source: Source, conditions: &[&str], parts: Parts) -> Scan {
     }
 }
 
-fn condition(text: &str) -> Expr {
+pub(super) fn condition(text: &str) -> Expr {
     Query::parse_condition(text).unwrap()
 }
 

@@ -2,10 +2,10 @@
 
 use serde_json::json;
 use twinhub_core::identities::Identity;
-use twinhub_core::ports::Parts;
-use twinhub_core::query::Source;
+use twinhub_core::ports::{Parts, Wanted};
+use twinhub_core::query::{Expr, Source};
 
-use super::plant::{Plant, names, scan};
+use super::plant::{Plant, condition, names, scan};
 use crate::QueryStorage;
 use crate::fixture::{device, device_id, hub_name};
 
@@ -83,6 +83,33 @@ pub async fn one_part_is_read_without_the_others(storage: impl QueryStorage) {
             assert_eq!(reported.properties["rate"], 1.5);
         }
         assert_eq!((row.etag, row.version), (2, 2));
+    }
+}
+
+/// What else is in the documents may be there or not.
+pub async fn wanted_paths_are_there_with_what_open_conditions_need(storage: impl QueryStorage) {
+    let plant = Plant::new(storage).await;
+    plant
+        .with_device("d", json!({"a": {"b": 1, "c": 2}, "d": 3}))
+        .await;
+    let Expr::Path(path) = condition("tags.a.b") else {
+        panic!("it is a path");
+    };
+    // Hardly any engine computes this by itself.
+    let conditions = ["tags.d * 2 = 6", "properties.reported.rate - 1 = 0.5"];
+
+    let mut scan = scan(Source::Devices, &conditions, Parts::empty());
+    scan.wanted = Wanted::of([path]);
+    let (rows, rest) = plant.rows(&scan, 10).await;
+
+    let [row] = rows.try_into().unwrap();
+    let tags = row.tags.unwrap();
+    assert_eq!(tags["a"]["b"], 1);
+    if rest.contains(&0) {
+        assert_eq!(tags["d"], 3);
+    }
+    if rest.contains(&1) {
+        assert_eq!(row.reported.unwrap().properties["rate"], 1.5);
     }
 }
 

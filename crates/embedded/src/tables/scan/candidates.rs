@@ -10,7 +10,7 @@ use crate::tables::indexes::{self, IndexNumber};
 use crate::tables::{IdentityNumber, columns_of};
 
 /// More are not looked up: a page of them is found as quickly without.
-const MAX: usize = 10_000;
+const MAX: usize = 5_000;
 
 /// An identity that may fulfil the conditions.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -45,10 +45,8 @@ impl<'l> Rarest<'l> {
             let mut count = 0;
             for (index, range) in &ranges {
                 // One more than are few tells that they are not.
-                let most = fewest + 1 - count.min(fewest);
-                count += indexes::count(connection, *index, range, most)?;
-                if count > fewest {
-                    break;
+                if count <= fewest {
+                    count += indexes::count(connection, *index, range, fewest + 1 - count)?;
                 }
             }
             if count <= fewest {
