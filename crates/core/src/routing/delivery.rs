@@ -23,13 +23,15 @@
 //! | `ledger` | what the workers of an endpoint report |
 //! | `worker` | one partition of one endpoint |
 //! | `courier` | the workers of an endpoint, and saving how far they are |
-//! | `dispatcher` | endpoints as they come, change and go |
+//! | `post` | endpoints as they come, change and go |
+//! | `dispatcher` | follows what is set of all hubs |
 
 mod backoff;
 mod courier;
 mod dispatcher;
 mod health;
 mod ledger;
+mod post;
 mod window;
 mod worker;
 

@@ -13,8 +13,8 @@ use super::*;
 use crate::hubs::Hub;
 use crate::ports::{Backlogs, LogError, Target, Targets};
 use crate::routing::RoutingSettings;
-use crate::routing::delivery::dispatcher::Post;
 use crate::routing::delivery::health::EndpointStatus;
+use crate::routing::delivery::post::Post;
 
 /// Backlogs of one partition each.
 #[derive(Default)]
