@@ -15,8 +15,8 @@ use crate::identities::Registry;
 use crate::ports::{BlobReader, BlobWriter, Container};
 
 /// Items that are done at once: they share a flush. A wave keeps a processor
-/// busy for a millisecond or two, and the store's other writes as long.
-const WAVE: usize = 128;
+/// busy for some milliseconds, and the store's other writes as long.
+const WAVE: usize = 256;
 /// Between two waves devices have the hub to themselves: what came in
 /// meanwhile is done before the next.
 const REST: Duration = Duration::from_millis(1);
