@@ -1,6 +1,6 @@
 """Makes the stored sample of this release's format: a backup of a small hub.
 
-    TWINHUB_BIN=target/debug/twinhub python tests/data/make_sample.py tests/data/backup-0.1
+    TWINHUB_BIN=target/debug/twinhub python tests/data/make_sample.py tests/data/backup-format-4
 
 Once a release is out its sample is frozen: later builds read it, nobody makes
 it anew. Keys in it open nothing but the sample.
@@ -16,6 +16,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from support import cloud_to_device as c2d  # noqa: E402
 from support import mqtt_twin  # noqa: E402
 from support.hub import Hub  # noqa: E402
+from support.identity import Identity  # noqa: E402
 from support.loopback import free_address  # noqa: E402
 from support.mqtt_messages import bag, send_telemetry  # noqa: E402
 
@@ -43,6 +44,24 @@ def fill(hub: Hub) -> None:
     c2d.send(pump, b"second", message_id="m-2", expiry=c2d.in_seconds(86_400))
     hub.cli("policy", "create", "--name", "dashboard", "--rights", "RegistryRead", "ServiceConnect")
     hub.cli("consumer-group", "create", "--name", "Dashboards")
+    route(hub, pump)
+    export(hub)
+
+
+def route(hub: Hub, device: Identity) -> None:
+    """Nobody listens where the endpoint is, so what goes there waits."""
+    servers = f"nats://{free_address()}:4222"
+    hub.cli("message-endpoint", "create", "nats", "--endpoint-name", "bus", "--servers", servers, "--subject", "plant")
+    hub.cli("message-enrichment", "create", "--key", "site", "--value", "$twin.tags.site", "--endpoints", "bus")
+    to_bus = ("--source-type", "DeviceMessages", "--endpoint-name", "bus", "--condition", "$body.n > 2")
+    hub.cli("route", "create", "--route-name", "late", *to_bus)
+    with hub.mqtt_session(device) as session:
+        send_telemetry(session, device, b'{"n":3}', "$.ct=application%2Fjson&$.ce=utf-8")
+
+
+def export(hub: Hub) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        hub.cli("device-identity", "export", "--folder", folder, "--include-keys")
 
 
 def main() -> None:
