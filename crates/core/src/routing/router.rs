@@ -8,6 +8,7 @@
 //! Without routes a message costs what it cost without a router: no lock, no
 //! allocation, nothing to be looked up.
 
+mod copying;
 mod counts;
 mod hub_routes;
 mod lane;

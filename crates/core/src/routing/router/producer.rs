@@ -6,17 +6,16 @@ mod missing;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use super::copying::{BUILT_IN, Copying, NotTaken};
 use super::counts::Counts;
 use super::hub_routes::{HubRoutes, InForce};
 use super::lane::{Lane, Told};
 use super::sender_twin::SenderTwin;
 use crate::events::{EventRef, EventSource, Origin};
-use crate::messages::{MAX_DEVICE_TO_CLOUD, Message, MessageRef};
+use crate::messages::{Message, MessageRef};
 use crate::ports::{Busy, LogError};
 use crate::routing::destinations::Destinations;
-use crate::routing::table::Routed;
 use crate::time::Timestamp;
-use crate::twins::Twin;
 
 /// One origin's way to wherever the routes lead.
 ///
@@ -49,9 +48,6 @@ pub struct RoutedProducer {
     failed: Option<LogError>,
 }
 
-/// The place of the hub's own log among the lanes.
-const BUILT_IN: usize = 0;
-
 struct Partial {
     message: Message,
     done: Destinations,
@@ -60,18 +56,6 @@ struct Partial {
 impl Partial {
     fn is_of(&self, message: &MessageRef<'_>) -> bool {
         self.message == Message::from(message)
-    }
-}
-
-/// Why a message was not taken for now.
-enum NotTaken {
-    Busy,
-    Failed(LogError),
-}
-
-impl From<Busy> for NotTaken {
-    fn from(_: Busy) -> Self {
-        NotTaken::Busy
     }
 }
 
@@ -264,81 +248,5 @@ impl RoutedProducer {
             self.partial = Some(Partial { message, done });
         }
         copied
-    }
-}
-
-/// A message on its way into the logs.
-struct Copying<'p> {
-    hub: &'p HubRoutes,
-    in_force: &'p InForce,
-    origin: &'p Origin,
-    lanes: &'p mut Vec<Lane>,
-    enqueued: Timestamp,
-    taken: u64,
-    /// Which destinations have their copy.
-    done: Destinations,
-}
-
-impl Copying<'_> {
-    fn all(
-        &mut self,
-        message: &MessageRef<'_>,
-        twin: Option<&Twin>,
-        routed: Routed,
-    ) -> Result<Counts, NotTaken> {
-        let mut counts = Counts::of(routed);
-        for copies in self.in_force.table.of(self.origin.source).copies() {
-            let to = copies.destinations.among(routed.destinations);
-            if to.is_empty() {
-                continue;
-            }
-            if copies.is_plain() {
-                self.each(message, to)?;
-                continue;
-            }
-            let application = copies.properties(message, twin);
-            let stamped = MessageRef {
-                application: &application,
-                ..*message
-            };
-            if stamped.size() > MAX_DEVICE_TO_CLOUD {
-                counts.is_too_large_for(to);
-                continue;
-            }
-            self.each(&stamped, to)?;
-        }
-        Ok(counts)
-    }
-
-    fn each(&mut self, message: &MessageRef<'_>, to: Destinations) -> Result<(), NotTaken> {
-        for place in to.without(self.done).each() {
-            if let Some(lane) = self.lane(place)? {
-                self.lanes[lane].append(message, self.enqueued, self.taken)?;
-            }
-            self.done = self.done.and(Destinations::only(place));
-        }
-        Ok(())
-    }
-
-    /// The lane of a destination, made if there is none; `None` if the
-    /// endpoint was removed meanwhile.
-    fn lane(&mut self, place: Option<usize>) -> Result<Option<usize>, NotTaken> {
-        let Some(place) = place else {
-            return Ok(Some(BUILT_IN));
-        };
-        let endpoint = self.in_force.table.endpoints()[place];
-        let mut lanes = self.lanes.iter();
-        if let Some(lane) = lanes.position(|lane| lane.endpoint == Some(endpoint)) {
-            return Ok(Some(lane));
-        }
-        match self.in_force.logs[place].producer(&self.hub.name, self.origin) {
-            Ok(producer) => {
-                self.lanes
-                    .push(Lane::new(Some(endpoint), producer, self.taken));
-                Ok(Some(self.lanes.len() - 1))
-            }
-            Err(_) if self.hub.has_lost(endpoint) => Ok(None),
-            Err(error) => Err(NotTaken::Failed(error)),
-        }
     }
 }
