@@ -19,6 +19,7 @@ from support.webhook import Webhook, route_to
 
 FAILED, USAGE, UNAUTHORISED, NO_HUB = 1, 2, 4, 6
 SAMPLE = REPOSITORY / "tests" / "data" / "backup-0.1"
+NEWEST_SAMPLE = REPOSITORY / "tests" / "data" / "backup-format-4"
 PATH = "/twinhub/v1/backup"
 
 
@@ -294,8 +295,9 @@ def test_data_folder_of_a_newer_format_is_refused(hub_factory):
     assert "has format 2, and this build reads format 1" in hub.log_tail()
 
 
-def test_stored_sample_of_an_earlier_release_runs(hub_factory):
-    hub = restored(hub_factory, SAMPLE)
+@pytest.mark.parametrize("sample", [SAMPLE, NEWEST_SAMPLE], ids=lambda sample: sample.name)
+def test_stored_sample_of_an_earlier_release_runs(hub_factory, sample):
+    hub = restored(hub_factory, sample)
 
     devices = {device["deviceId"]: device for device in hub.http("GET", "/devices").expect(200).json()}
     twin = hub.http("GET", "/twins/pump-7").expect(200).json()
