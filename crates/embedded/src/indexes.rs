@@ -48,6 +48,8 @@ pub struct IndexSettings {
     pub pause: u32,
     /// The least pause between two steps.
     pub least_pause: Duration,
+    /// The unit in which the time without use is counted: an hour.
+    pub hour: Duration,
 }
 
 impl Default for IndexSettings {
@@ -60,6 +62,7 @@ impl Default for IndexSettings {
             step: 1_000,
             pause: 1,
             least_pause: Duration::ZERO,
+            hour: Duration::from_secs(3600),
         }
     }
 }

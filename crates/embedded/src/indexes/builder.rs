@@ -24,7 +24,6 @@ use crate::tables;
 use crate::tables::indexes::{self, IndexNumber, StoredIndex};
 use crate::writer::WriterHandle;
 
-const HOUR: Duration = Duration::from_secs(3600);
 /// After an error.
 const LONG_PAUSE: Duration = Duration::from_secs(60);
 /// Hours of running without use until an index goes.
@@ -113,11 +112,12 @@ struct Building {
 
 impl Building {
     fn run(self) {
+        let length = self.demand.settings().hour;
         let mut hour = Instant::now();
         loop {
             let done = self.round(&mut hour);
             let goes_on = match done {
-                Ok(()) => self.demand.wait(HOUR.saturating_sub(hour.elapsed())),
+                Ok(()) => self.demand.wait(length.saturating_sub(hour.elapsed())),
                 Err(Left::Stopping) => false,
                 Err(Left::Failed(error)) => {
                     tracing::warn!(%error, "an index for queries could not be kept");
@@ -135,7 +135,7 @@ impl Building {
         for wanted in self.demand.take_due() {
             self.declare(wanted)?;
         }
-        if hour.elapsed() >= HOUR {
+        if hour.elapsed() >= self.demand.settings().hour {
             *hour = Instant::now();
             self.age()?;
         }

@@ -92,7 +92,7 @@ pub(crate) fn set_built(
 pub(crate) fn set_idle(connection: &Connection, index: IndexNumber, used: bool) -> Result<()> {
     connection
         .prepare_cached(
-            "UPDATE query_indexes SET idle_hours = iif(?1, 0, idle_hours + 1) WHERE id = ?2",
+            "UPDATE query_indexes SET idle_hours = CASE WHEN ?1 THEN 0 ELSE idle_hours + 1 END WHERE id = ?2",
         )?
         .execute(params![used, index.0])
         .map(|_| ())

@@ -236,6 +236,32 @@ async fn there_is_room_for_few_and_the_idle_one_makes_way() {
     .await;
 }
 
+#[tokio::test]
+async fn an_index_goes_that_is_not_used_for_a_week() {
+    let short = IndexSettings {
+        hour: Duration::from_millis(10),
+        ..eager()
+    };
+    let plant = Plant::open(tempfile::tempdir().unwrap(), short).await;
+    fill(&plant, 20).await;
+    let unused = "SELECT * FROM devices WHERE tags.number = 7";
+    indexed(&plant, RARE).await;
+    indexed(&plant, unused).await;
+
+    let gone = async {
+        while plant.engine.query_indexes(&hub()).await.unwrap().len() == 2 {
+            plant.rows(RARE, 9).await.unwrap();
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    soon(gone).await;
+
+    let indexes = plant.engine.query_indexes(&hub()).await.unwrap();
+    let keys: Vec<_> = indexes.iter().map(|index| index.keys.concat()).collect();
+    assert_eq!(keys, ["rare"]);
+    assert_eq!(plant.rows(unused, 9).await.unwrap(), ["d00007"]);
+}
+
 async fn indexed_instead(plant: &Plant, query: &str, key: &str) {
     let indexed = async {
         loop {
