@@ -37,6 +37,15 @@ impl fmt::Display for Position {
     }
 }
 
+/// Where a comment begins that has no end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Unclosed(pub(crate) Position);
+
+impl Unclosed {
+    /// What is wrong with it.
+    pub(crate) const PROBLEM: &str = "the comment is not closed with */";
+}
+
 /// How far a text is read.
 pub(crate) struct Cursor<'t> {
     /// What follows.
@@ -70,6 +79,21 @@ impl<'t> Cursor<'t> {
         self.position = taken.chars().fold(self.position, Position::after);
         self.rest = rest;
         taken
+    }
+
+    /// Takes blanks and comments, `/* like this */`. Of a comment that is not
+    /// closed, its opening is taken, and told where it stands.
+    pub(crate) fn skip_blanks(&mut self) -> Result<(), Unclosed> {
+        loop {
+            self.take_while(char::is_whitespace);
+            if !self.rest.starts_with("/*") {
+                return Ok(());
+            }
+            let opened = self.position;
+            self.advance(2);
+            let length = self.rest.find("*/").ok_or(Unclosed(opened))?;
+            self.advance(length + 2);
+        }
     }
 
     /// Takes what follows `\u`: four hex digits, or the two halves of a pair

@@ -1,7 +1,7 @@
 //! Characters to tokens.
 
 use super::error::InvalidQuery;
-use crate::cursor::{Cursor, Position};
+use crate::cursor::{Cursor, Position, Unclosed};
 
 impl Position {
     pub(super) fn refuse(self, problem: impl Into<String>) -> InvalidQuery {
@@ -56,7 +56,8 @@ pub(super) fn tokens(text: &str) -> Result<Vec<(Token, Position)>, InvalidQuery>
     };
     let mut tokens = Vec::new();
     loop {
-        lexer.skip_blanks();
+        let blanks = lexer.at.skip_blanks();
+        blanks.map_err(|Unclosed(opened)| opened.refuse(Unclosed::PROBLEM))?;
         let place = lexer.at.position;
         let token = lexer.next()?;
         let is_end = token == Token::End;
@@ -98,10 +99,6 @@ impl<'t> Lexer<'t> {
         })?;
         self.at.advance(symbol.len());
         Ok(Token::Symbol(symbol))
-    }
-
-    fn skip_blanks(&mut self) {
-        self.at.take_while(char::is_whitespace);
     }
 
     fn number(&mut self) -> Result<Token, InvalidQuery> {
@@ -256,11 +253,21 @@ mod tests {
             ("1e999", 1),
             (r"'\ud83d'", 2),
             ("0x", 1),
+            ("a /* b", 3),
+            ("a /*/ b", 3),
         ] {
             let refused = tokens(text).unwrap_err();
 
             assert_eq!((refused.line, refused.column), (1, column), "{text}");
         }
+    }
+
+    #[test]
+    fn comments_stand_for_blanks_but_not_in_texts() {
+        let tokens = lexed("a/* one *//**/b /* * / 'c' */ '/* d */'");
+
+        let words = ["a", "b"].map(|word| Token::Word(word.to_owned()));
+        assert_eq!(tokens, [&words[..], &[text("/* d */")]].concat());
     }
 
     #[test]

@@ -3,7 +3,7 @@
 
 use super::place::{InvalidCondition, Position, Span};
 use super::syntax::Constant;
-use crate::cursor::Cursor;
+use crate::cursor::{Cursor, Unclosed};
 
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Token<'t> {
@@ -79,21 +79,9 @@ impl<'t> Lexer<'t> {
     }
 
     fn skip_blanks(&mut self) -> Result<(), InvalidCondition> {
-        loop {
-            self.at.take_while(char::is_whitespace);
-            if !self.at.rest.starts_with("/*") {
-                return Ok(());
-            }
-            let start = self.at.position;
-            let length = self.at.rest[2..].find("*/");
-            let Some(length) = length else {
-                self.at.advance(2);
-                return Err(self
-                    .since(start)
-                    .refuse("the comment is not closed with */"));
-            };
-            self.at.advance(length + 4);
-        }
+        self.at
+            .skip_blanks()
+            .map_err(|Unclosed(opened)| self.since(opened).refuse(Unclosed::PROBLEM))
     }
 
     fn symbol(&mut self) -> Result<Option<&'static str>, InvalidCondition> {
