@@ -89,9 +89,13 @@ impl Refusal {
     }
 }
 
-/// SDKs split the message at `;` and look for JSON at `{`.
+/// SDKs split the message at `;` and look for JSON at `{`. A sentence about
+/// one of these characters, quoted, names it in words.
 fn plain(message: &str) -> String {
     message
+        .replace("';'", "'semicolon'")
+        .replace("'{'", "'opening brace'")
+        .replace("'}'", "'closing brace'")
         .replace(';', ",")
         .replace('{', "(")
         .replace('}', ")")
@@ -100,4 +104,24 @@ fn plain(message: &str) -> String {
 /// Tells one failure from another.
 pub(crate) fn tracking_id(now: Timestamp) -> String {
     format!("{}-G2:-TimeStamp:{now}", Uuid::new_v4().simple())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_sdks_split_at_is_not_in_a_sentence_and_no_other_character_is_named_for_it() {
+        for (sentence, said) in [
+            ("one; two {three}", "one, two (three)"),
+            (
+                "the character ';' is odd",
+                "the character 'semicolon' is odd",
+            ),
+            ("'{' and '}'", "'opening brace' and 'closing brace'"),
+            ("the character ',' is odd", "the character ',' is odd"),
+        ] {
+            assert_eq!(plain(sentence), said);
+        }
+    }
 }
