@@ -56,6 +56,9 @@ impl Refusal {
             403 if self.is("DeviceMaximumQueueDepthExceeded") => {
                 "wait until it has taken earlier messages, or drop them with `twinhub c2d-message purge`"
             }
+            403 if self.is("JobQuotaExceeded") => {
+                "wait for its end, or cancel it with Ctrl-C where it was started"
+            }
             403 if self.is("InvalidMessageExpiryTime") => "choose a moment that is still to come",
             _ if self.is_about_rights() => {
                 "the policy may lack the right for this, or its key was renewed: `twinhub policy list` shows both"
@@ -86,6 +89,7 @@ fn is_of_limits(code: &str) -> bool {
             | "InvalidMessageExpiryTime"
             | "DeviceMaximumInflightMethodExceeded"
             | "OperationNotAvailableInCurrentTier"
+            | "JobQuotaExceeded"
     )
 }
 
@@ -184,6 +188,7 @@ mod tests {
             ("DeviceMaximumQueueDepthExceeded", "purge"),
             ("DeviceMaximumInflightMethodExceeded", "earlier calls"),
             ("InvalidMessageExpiryTime", "still to come"),
+            ("JobQuotaExceeded", "Ctrl-C"),
         ] {
             let refusal = Refusal::read(403, Some(code.to_owned()), b"");
 
