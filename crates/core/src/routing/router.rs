@@ -22,7 +22,7 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use self::hub_routes::HubRoutes;
+use self::hub_routes::{HubRoutes, MadeOf};
 use super::endpoint::EndpointId;
 use super::settings::RoutingSettings;
 use super::table::RoutingTable;
@@ -91,22 +91,39 @@ impl Router {
     }
 
     /// Puts a hub's routes in force: for the next message of each sender once
-    /// it returns. Costs nothing if they are already.
+    /// it returns. Costs nothing if they are already, and does nothing if later
+    /// ones are.
     pub async fn apply(&self, hub: &Hub) -> Result<(), LogError> {
         let settings = hub.routing().clone();
-        self.set(hub.name(), hub.settings.tier, settings).await
+        let as_of = hub.record.etag;
+        self.set_as_of(hub.name(), as_of, hub.settings.tier, settings)
+            .await
     }
 
-    /// Puts routes in force for a hub of a tier.
+    /// Puts routes in force for a hub of a tier, whatever is.
     pub async fn set(
         &self,
         hub: &HubName,
         tier: Tier,
         settings: Arc<RoutingSettings>,
     ) -> Result<(), LogError> {
+        let as_of = self.routes_of(hub).as_of();
+        self.set_as_of(hub, as_of, tier, settings).await
+    }
+
+    /// Puts routes in force that a hub had at an ETag's counter. Whoever has
+    /// read or changed a hub may be late with it: routes as of a later counter
+    /// stand, and none of the endpoints that they lack is opened.
+    pub async fn set_as_of(
+        &self,
+        hub: &HubName,
+        as_of: u64,
+        tier: Tier,
+        settings: Arc<RoutingSettings>,
+    ) -> Result<(), LogError> {
         let _one_at_a_time = self.changing.lock().await;
         let routes = self.routes_of(hub);
-        if routes.are(tier, &settings) {
+        if as_of < routes.as_of() || routes.are(tier, &settings) {
             return Ok(());
         }
         let mut logs = Vec::new();
@@ -115,7 +132,12 @@ impl Router {
         }
         let table = RoutingTable::compile(hub, tier.has_twins(), &settings);
         let wanted: Vec<_> = table.wanted().collect();
-        routes.put_in_force(tier, settings, table, logs);
+        let made_of = MadeOf {
+            as_of,
+            tier,
+            settings,
+        };
+        routes.put_in_force(made_of, table, logs);
         // Last, so that what is made finds its way.
         self.wanted.set(hub, wanted);
         Ok(())

@@ -77,6 +77,33 @@ async fn what_waited_for_an_endpoint_that_is_removed_holds_nothing_back() {
 }
 
 #[tokio::test]
+async fn routes_that_somebody_is_late_with_do_not_take_the_place_of_later_ones() {
+    let plant = Plant::new().await.endpoint("cold").route("true", "cold");
+    let early = Arc::new(plant.settings.clone());
+    let late = Arc::new(RoutingSettings::default());
+    let set = |as_of, settings| {
+        plant
+            .router
+            .set_as_of(&plant.hub, as_of, plant.tier, settings)
+    };
+
+    set(2, late).await.unwrap();
+    set(1, early.clone()).await.unwrap();
+    let mut sender = plant.sender();
+    sender.send("1", "x");
+
+    assert_durable(sender.durable(0), 1);
+    assert_eq!(plant.built_in(), ["1"]);
+    let cold = plant.endpoint_id("cold");
+    assert!(plant.backlogs.of(&plant.hub, cold).is_none());
+
+    set(3, early).await.unwrap();
+    sender.send("2", "x");
+
+    assert_eq!(plant.waiting_for("cold"), ["2"]);
+}
+
+#[tokio::test]
 async fn events_are_wanted_while_an_enabled_route_is_about_them() {
     let mut plant = Plant::new().await.route("true", "events");
     plant.settings.routes[0].source = EventSource::Lifecycle;

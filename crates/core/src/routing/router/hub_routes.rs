@@ -29,7 +29,15 @@ pub(super) struct InForce {
     /// The backlogs of the custom endpoints, in the order of the table's.
     pub logs: Vec<Arc<dyn EventLog>>,
     /// What it was made of; nothing before anything was applied.
-    made_of: Option<(Tier, Arc<RoutingSettings>)>,
+    made_of: Option<MadeOf>,
+}
+
+/// What routes in force are made of.
+pub(super) struct MadeOf {
+    /// The counter of the hub's ETag.
+    pub as_of: u64,
+    pub tier: Tier,
+    pub settings: Arc<RoutingSettings>,
 }
 
 impl HubRoutes {
@@ -66,15 +74,20 @@ impl HubRoutes {
     pub(super) fn are(&self, tier: Tier, settings: &Arc<RoutingSettings>) -> bool {
         let in_force = self.in_force();
         let made_of = in_force.made_of.as_ref();
-        made_of.is_some_and(|(known, made_of)| *known == tier && Arc::ptr_eq(made_of, settings))
+        made_of.is_some_and(|known| known.tier == tier && Arc::ptr_eq(&known.settings, settings))
+    }
+
+    /// The counter of the hub's ETag when it had these.
+    pub(super) fn as_of(&self) -> u64 {
+        let in_force = self.in_force();
+        in_force.made_of.as_ref().map_or(0, |known| known.as_of)
     }
 
     /// From the next message of each producer on. `logs` are the backlogs of
     /// the custom endpoints, in their order.
     pub(super) fn put_in_force(
         &self,
-        tier: Tier,
-        settings: Arc<RoutingSettings>,
+        made_of: MadeOf,
         table: RoutingTable,
         logs: Vec<Arc<dyn EventLog>>,
     ) {
@@ -87,7 +100,7 @@ impl HubRoutes {
             version,
             table,
             logs,
-            made_of: Some((tier, settings)),
+            made_of: Some(made_of),
         });
         self.version.store(version, Ordering::Release);
     }
