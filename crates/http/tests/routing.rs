@@ -155,6 +155,10 @@ async fn what_is_put_is_shown_with_secrets_masked() {
     );
     assert_eq!(lake["subscriptionId"], "one");
     assert_eq!(endpoints["webhooks"][0]["headers"]["X-Key"], "****");
+    assert_eq!(
+        endpoints["webhooks"][0]["url"],
+        "https://hook.example/****?code=****"
+    );
     assert_eq!(endpoints["webhooks"][0]["schema"], "cloudEvents");
     assert_eq!(endpoints["natsSubjects"][0]["jetStream"], true);
 }

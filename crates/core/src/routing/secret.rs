@@ -10,12 +10,21 @@ pub struct Secret(String);
 /// What stands where a secret was.
 const MASK: &str = "****";
 
-/// The parts of connection strings that are secret.
-const SECRET_PARTS: [&str; 4] = [
-    "sharedaccesskey",
-    "accountkey",
-    "sharedaccesssignature",
-    "password",
+/// The parts of connection strings that are not secret. A text without any of
+/// them is none.
+const OPEN_PARTS: [&str; 12] = [
+    "accountname",
+    "blobendpoint",
+    "defaultendpointsprotocol",
+    "endpoint",
+    "endpointsuffix",
+    "entitypath",
+    "fileendpoint",
+    "queueendpoint",
+    "sharedaccesskeyname",
+    "tableendpoint",
+    "usedevelopmentemulator",
+    "usedevelopmentstorage",
 ];
 
 /// The parameters of addresses that say what a signature allows: not secret.
@@ -55,6 +64,25 @@ impl Secret {
         }
     }
 
+    /// An address as people may see it that may have a key in its path, as
+    /// those of webhooks do: it is replaced, too.
+    pub fn masked_address(&self) -> String {
+        mask_path(&self.masked())
+    }
+
+    /// What is shown of a text that nothing is known of.
+    pub fn hidden(&self) -> String {
+        let shown = if self.0.is_empty() { "" } else { MASK };
+        shown.to_owned()
+    }
+
+    /// Whether a text is what is shown of it.
+    pub(super) fn is_shown_as(&self, text: &str) -> bool {
+        [self.masked(), self.masked_address(), self.hidden()]
+            .iter()
+            .any(|shown| shown == text)
+    }
+
     /// Whether something in it is masked, so that it lets nobody in.
     pub(super) fn is_masked(&self) -> bool {
         self.0.contains(MASK)
@@ -69,23 +97,32 @@ impl fmt::Debug for Secret {
 
 /// Whether a text is a connection string: `Name=value;Name=value`.
 fn has_parts(text: &str) -> bool {
-    let name = text.split_once('=').map(|(name, _)| name);
-    name.is_some_and(|name| {
-        !name.is_empty() && name.trim().bytes().all(|b| b.is_ascii_alphanumeric())
-    })
+    let mut parts = text.split(';').filter_map(|part| part.split_once('='));
+    parts.any(|(name, _)| is_open(name))
+}
+
+fn is_open(part: &str) -> bool {
+    OPEN_PARTS.contains(&part.trim().to_ascii_lowercase().as_str())
 }
 
 fn mask_part(part: &str) -> String {
-    let Some((name, value)) = part.split_once('=') else {
-        return part.to_owned();
+    match part.split_once('=') {
+        None if part.trim().is_empty() => part.to_owned(),
+        None => MASK.to_owned(),
+        Some((name, _)) if !is_open(name) => format!("{name}={MASK}"),
+        Some((name, value)) if value.contains("://") => format!("{name}={}", mask_address(value)),
+        Some(_) => part.to_owned(),
+    }
+}
+
+fn mask_path(address: &str) -> String {
+    let (before, query) = address.split_at(address.find('?').unwrap_or(address.len()));
+    let Some((scheme, rest)) = before.split_once("://") else {
+        return address.to_owned();
     };
-    let folded = name.trim().to_ascii_lowercase();
-    if SECRET_PARTS.contains(&folded.as_str()) {
-        format!("{name}={MASK}")
-    } else if value.contains("://") {
-        format!("{name}={}", mask_address(value))
-    } else {
-        part.to_owned()
+    match rest.split_once('/') {
+        None | Some((_, "")) => address.to_owned(),
+        Some((authority, _)) => format!("{scheme}://{authority}/{MASK}{query}"),
     }
 }
 
@@ -187,6 +224,51 @@ mod tests {
             ("", ""),
         ] {
             assert_eq!(masked(text), shown, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_key_with_an_equals_sign_is_no_connection_string() {
+        for text in [
+            "c2VjcmV0a2V5==",
+            "session=abc",
+            "key=abc; theme=dark",
+            "ApiKey one=two",
+        ] {
+            assert_eq!(masked(text), "****", "{text}");
+        }
+    }
+
+    #[test]
+    fn parts_that_are_not_known_are_masked() {
+        assert_eq!(
+            masked("Endpoint=sb://bus.example/;Pwd=abc;SasKey=a2V5==;abc"),
+            "Endpoint=sb://bus.example/;Pwd=****;SasKey=****;****"
+        );
+    }
+
+    #[test]
+    fn the_path_of_a_webhook_is_masked() {
+        for (url, shown) in [
+            (
+                "https://hook.example/services/T/B/x",
+                "https://hook.example/****",
+            ),
+            (
+                "https://a:b@hook.example/in?code=c",
+                "https://a:****@hook.example/****?code=****",
+            ),
+            (
+                "https://hook.example/?a=b/c",
+                "https://hook.example/?a=****",
+            ),
+            ("https://hook.example?a=b/c", "https://hook.example?a=****"),
+            ("https://hook.example", "https://hook.example"),
+        ] {
+            let url = Secret::new(url);
+
+            assert_eq!(url.masked_address(), shown);
+            assert!(url.is_shown_as(shown));
         }
     }
 

@@ -133,7 +133,7 @@ enum Unresolved {
 fn resolve_secret(wanted: &mut Secret, stored: Option<&Secret>) -> Result<(), Unresolved> {
     let is_absent = wanted.expose().is_empty();
     match stored {
-        Some(stored) if is_absent || stored.masked() == wanted.expose() => {
+        Some(stored) if is_absent || stored.is_shown_as(wanted.expose()) => {
             *wanted = stored.clone();
             Ok(())
         }

@@ -43,9 +43,9 @@ pub(super) fn describe(target: &EndpointTarget) -> Value {
         },
         EndpointTarget::Webhook(webhook) => {
             let headers = webhook.headers.iter();
-            let headers = headers.map(|(name, value)| (name.clone(), value.masked().into()));
+            let headers = headers.map(|(name, value)| (name.clone(), value.hidden().into()));
             json!({
-                "url": webhook.url.masked(),
+                "url": webhook.url.masked_address(),
                 "schema": schema_name(webhook.schema),
                 "headers": headers.collect::<Map<_, _>>(),
             })
