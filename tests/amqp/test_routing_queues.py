@@ -130,6 +130,43 @@ def test_what_a_queue_rejects_for_now_comes_later_and_in_order(private, broker):
     assert broker.bodies()[-1] == bodies[-1]
 
 
+def test_a_broker_that_takes_some_and_then_nothing_gets_none_of_them_twice(private, broker):
+    broker.credit, broker.tops_up = 5, False
+    route_to_queue(private, broker)
+    bodies = [b"%d" % number for number in range(12)]
+
+    send(private, private.with_device("pump"), bodies)
+
+    # What it took is delivered; the rest is tried on another connection.
+    broker.wait_for(6, within=60)
+    assert broker.bodies()[:6] == bodies[:6]
+
+
+def test_a_connection_that_ends_while_nothing_is_sent_is_no_failure(private, broker):
+    route_to_queue(private, broker)
+    device = private.with_device("pump")
+    send(private, device, [b"one"])
+    broker.wait_for(1)
+
+    broker.hang_up()
+    send(private, device, [b"two"])
+
+    broker.wait_for(2)
+    assert "lastKnownError" not in wait_for_health(private, "healthy")
+
+
+def test_a_device_says_nothing_of_itself_that_the_hub_knows(private, broker):
+    route_to_queue(private, broker)
+    device = private.with_device("pump")
+
+    send(private, device, [b"one"], "iothub-connection-device-id=liar&iothub-message-source=twinChangeEvents")
+
+    (message,) = broker.wait_for(1)
+    assert message.properties["iothub-connection-device-id"] == device.device_id
+    assert message.properties["iothub-message-source"] == "Telemetry"
+    assert message.durable
+
+
 def test_what_a_queue_never_takes_is_left_out(private, broker):
     broker.judge = lambda message: "amqp:link:message-size-exceeded" if message.body == b"large" else None
     route_to_queue(private, broker)

@@ -19,6 +19,7 @@ class Broker(MessagingHandler):
     """Queues of messages, and `$cbs`, which answers every token with `token_status`.
 
     `judge` says of each message which condition it is rejected with, if any.
+    A link takes `credit` messages, and then one more for each that came if it `tops_up`.
     """
 
     host: str
@@ -26,6 +27,8 @@ class Broker(MessagingHandler):
     queues: set[str]
     token_status: int = 202
     judge: Callable[[Message], str | None] = lambda message: None
+    credit: int = CREDIT
+    tops_up: bool = True
     messages: list[Message] = field(default_factory=list)
     tokens: list[tuple[str, str]] = field(default_factory=list)
 
@@ -48,6 +51,10 @@ class Broker(MessagingHandler):
             self._injector.trigger(ApplicationEvent("stop"))
             self._thread.join(10)
             assert not self._thread.is_alive()
+
+    def hang_up(self) -> None:
+        """Ends all connections."""
+        self._injector.trigger(ApplicationEvent("hang_up"))
 
     def bodies(self) -> list[bytes]:
         return [bytes(message.body) for message in list(self.messages)]
@@ -74,8 +81,11 @@ class Broker(MessagingHandler):
     def on_stop(self, event) -> None:
         self._acceptor.close()
         self._injector.close()
-        for connection in self._connections:
-            connection.close()
+        self.on_hang_up(event)
+
+    def on_hang_up(self, _event) -> None:
+        while self._connections:
+            self._connections.pop().close()
 
     def on_connection_opening(self, event) -> None:
         self._connections.append(event.connection)
@@ -96,10 +106,11 @@ class Broker(MessagingHandler):
             self._answers[link.remote_target.address or link.name] = link
         link.open()
         if link.is_receiver:
-            link.flow(CREDIT)
+            link.flow(CREDIT if address == "$cbs" else self.credit)
 
     def on_message(self, event) -> None:
-        event.link.flow(1)
+        if self.tops_up:
+            event.link.flow(1)
         if event.link.remote_target.address == "$cbs":
             self._take_token(event)
             return

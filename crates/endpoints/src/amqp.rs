@@ -1,9 +1,10 @@
 //! A queue, topic or event hub that speaks AMQP 1.0.
 //!
 //! Messages are sent one behind the other, and delivered once the other side
-//! has accepted them. A connection that breaks is given up along with what was
-//! on its way, and the next events open a new one; so does a token that is
-//! about to expire.
+//! has accepted them. What was sent is settled before anything that is wrong is
+//! told: a broker that takes some and then nothing gets none of them again. A
+//! connection that breaks is left, and the next events open a new one; so does
+//! a token that is about to expire.
 
 mod broker;
 mod connection;
@@ -37,6 +38,8 @@ pub(crate) struct Amqp {
     trust: Trust,
     clock: Arc<dyn Clock>,
     connection: Option<Connection>,
+    /// The connection is left once what was sent is settled.
+    is_broken: bool,
     /// What was sent since the last flush.
     sent: VecDeque<Pending>,
     bytes: usize,
@@ -50,6 +53,7 @@ impl Amqp {
             trust,
             clock,
             connection: None,
+            is_broken: false,
             sent: VecDeque::new(),
             bytes: 0,
         }
@@ -78,26 +82,28 @@ impl Amqp {
         Ok(self.connection.insert(connection))
     }
 
-    /// Sends as many as there is room for, up to one that is too large.
-    async fn send(&mut self, events: &[EventRef<'_>]) -> Result<usize, DeliveryFailure> {
-        for (index, event) in events.iter().enumerate() {
+    /// Sends as many as there is room for, until something is wrong.
+    async fn send(&mut self, events: &[EventRef<'_>]) -> Result<(), DeliveryFailure> {
+        for event in events {
             if self.is_full() {
-                return Ok(index);
+                break;
             }
-            let message = message::of(event, self.kind);
-            match self.connection().await?.send(message).await {
-                Ok(pending) => self.sent.push_back(pending),
-                // What is held comes first: it is told once that is delivered.
-                Err(failure)
-                    if failure.reason == FailureReason::Invalid && !self.sent.is_empty() =>
-                {
-                    return Ok(index);
-                }
-                Err(failure) => return Err(failure),
+            let was_idle = self.sent.is_empty() && self.connection.is_some();
+            let mut sent = self.send_one(event).await;
+            if was_idle && is_gone(&sent) {
+                // Brokers end connections on which nothing comes for a while.
+                self.connection = None;
+                sent = self.send_one(event).await;
             }
-            self.bytes += event.body().len();
+            self.sent.push_back(sent?);
+            self.bytes += crate::size::of(event);
         }
-        Ok(events.len())
+        Ok(())
+    }
+
+    async fn send_one(&mut self, event: &EventRef<'_>) -> Result<Pending, DeliveryFailure> {
+        let message = message::of(event, self.kind);
+        self.connection().await?.send(message).await
     }
 
     /// Waits until what was sent is accepted; counts it.
@@ -114,15 +120,30 @@ impl Amqp {
         self.sent.clear();
         self.bytes = 0;
         self.connection = None;
+        self.is_broken = false;
     }
 }
 
 #[async_trait]
 impl Target for Amqp {
     async fn take(&mut self, events: &[EventRef<'_>]) -> Result<usize, DeliveryFailure> {
-        let taken = tokio::time::timeout(TIME, self.send(events)).await;
-        let taken = taken.unwrap_or_else(|_| Err(too_late()));
-        taken.inspect_err(|_| self.give_up())
+        if self.is_broken {
+            return Ok(0);
+        }
+        let held = self.sent.len();
+        let sent = tokio::time::timeout(TIME, self.send(events)).await;
+        match sent.unwrap_or_else(|_| Err(too_late())) {
+            Ok(()) => {}
+            // What is held comes first: the next call tells, if it is still so.
+            Err(failure) if !self.sent.is_empty() => {
+                self.is_broken = failure.reason != FailureReason::Invalid;
+            }
+            Err(failure) => {
+                self.give_up();
+                return Err(failure);
+            }
+        }
+        Ok(self.sent.len() - held)
     }
 
     async fn flush(&mut self) -> Result<(), DeliveryFailure> {
@@ -130,11 +151,17 @@ impl Target for Amqp {
         let settled = tokio::time::timeout(TIME, self.settle(&mut delivered)).await;
         let settled = settled.unwrap_or_else(|_| Err(too_late()));
         self.bytes = 0;
-        settled.map_err(|failure| {
+        if settled.is_err() || self.is_broken {
             self.give_up();
-            failure.having_delivered(delivered)
-        })
+        }
+        settled.map_err(|failure| failure.having_delivered(delivered))
     }
+}
+
+/// Whether nobody was there any more.
+fn is_gone(sent: &Result<Pending, DeliveryFailure>) -> bool {
+    let failure = sent.as_ref().err();
+    failure.is_some_and(|failure| failure.reason == FailureReason::Unreachable)
 }
 
 fn too_late() -> DeliveryFailure {

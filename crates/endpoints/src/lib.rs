@@ -10,6 +10,7 @@
 //! | `endpoints` | which kind is written by what |
 //! | `amqp` | a queue, topic or event hub that speaks AMQP 1.0 |
 //! | `nats` | a subject of NATS, with JetStream or without |
+//! | `size` | how much memory an event on its way takes |
 //! | `storage` | blobs of JSON lines and of Avro |
 //! | `trust` | whom connections to endpoints trust |
 //! | `unavailable` | an endpoint that can't be written |
@@ -20,6 +21,7 @@ mod endpoints;
 mod nats;
 #[cfg(test)]
 mod samples;
+mod size;
 mod storage;
 mod trust;
 mod unavailable;

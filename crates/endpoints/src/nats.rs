@@ -5,8 +5,8 @@
 //! drops what is sent twice within its window. Without JetStream, what has
 //! left is delivered.
 //!
-//! A connection that breaks is given up along with what was on its way, and
-//! the next events open a new one.
+//! A connection that breaks is given up along with what was on its way and is
+//! not acknowledged, and the next events open a new one.
 
 mod connection;
 mod message;
@@ -77,7 +77,12 @@ impl Nats {
     /// A connection that works, as far as one knows.
     async fn connect(&mut self) -> Result<(), DeliveryFailure> {
         if let Some(connection) = &self.connection {
-            return connection.check();
+            match connection.check() {
+                // It ended while nothing was on its way: nothing has failed.
+                Err(failure)
+                    if failure.reason == FailureReason::Unreachable && self.sent.is_empty() => {}
+                checked => return checked,
+            }
         }
         let servers = self.servers.as_ref();
         let servers = servers.map_err(|why| not_found(why))?;
@@ -85,41 +90,30 @@ impl Nats {
         Ok(())
     }
 
-    /// Sends as many as there is room for, up to one that is too large.
-    async fn send(&mut self, events: &[EventRef<'_>]) -> Result<usize, DeliveryFailure> {
+    /// Sends as many as there is room for, until something is wrong.
+    async fn send(&mut self, events: &[EventRef<'_>]) -> Result<(), DeliveryFailure> {
         self.connect().await?;
-        for (index, event) in events.iter().enumerate() {
+        for event in events {
             if self.is_full() {
-                return Ok(index);
+                break;
             }
             let subjects = self.subjects.as_ref().map_err(|why| not_found(why))?;
             let Some(connection) = &self.connection else {
-                return Ok(index);
+                break;
             };
             let subject = subjects.of(event);
             let headers = message::headers(event, &self.place);
             let body = Bytes::copy_from_slice(event.body());
             let ack = if self.jetstream {
-                connection.store(subject, headers, body).await.map(Some)
+                Some(connection.store(subject, headers, body).await?)
             } else {
-                connection
-                    .publish(subject, headers, body)
-                    .await
-                    .map(|()| None)
+                connection.publish(subject, headers, body).await?;
+                None
             };
-            match ack {
-                Ok(ack) => self.sent.push_back(ack),
-                // What is held comes first: it is told once that is delivered.
-                Err(failure)
-                    if failure.reason == FailureReason::Invalid && !self.sent.is_empty() =>
-                {
-                    return Ok(index);
-                }
-                Err(failure) => return Err(failure),
-            }
-            self.bytes += event.body().len();
+            self.sent.push_back(ack);
+            self.bytes += crate::size::of(event);
         }
-        Ok(events.len())
+        Ok(())
     }
 
     /// Waits until what was sent has arrived; counts it.
@@ -157,9 +151,16 @@ impl Nats {
 #[async_trait]
 impl Target for Nats {
     async fn take(&mut self, events: &[EventRef<'_>]) -> Result<usize, DeliveryFailure> {
-        let taken = tokio::time::timeout(TIME, self.send(events)).await;
-        let taken = taken.unwrap_or_else(|_| Err(too_late()));
-        taken.inspect_err(|failure| self.give_up(failure))
+        let held = self.sent.len();
+        let sent = tokio::time::timeout(TIME, self.send(events)).await;
+        match sent.unwrap_or_else(|_| Err(too_late())) {
+            // What is held comes first: the next call tells, if it is still so.
+            Err(failure) if self.sent.is_empty() => {
+                self.give_up(&failure);
+                Err(failure)
+            }
+            Ok(()) | Err(_) => Ok(self.sent.len() - held),
+        }
     }
 
     async fn flush(&mut self) -> Result<(), DeliveryFailure> {

@@ -124,6 +124,42 @@ async fn a_server_that_dies_on_the_way_loses_nothing() {
 }
 
 #[tokio::test]
+async fn a_server_that_was_away_while_nothing_was_sent_is_no_failure() {
+    let mut server = Server::start(&[]).await;
+    server.stream(stream::Config::default()).await;
+    let mut target = server.target("", true);
+    deliver(&mut target, &events(0..10)).await;
+
+    server.kill();
+    server.restart().await;
+    let trouble = target.connection.as_ref().unwrap();
+    while trouble.check().is_ok() {
+        tokio::task::yield_now().await;
+    }
+    deliver(&mut target, &events(10..20)).await;
+
+    let context = jetstream::new(server.client().await);
+    let mut stream = context.get_stream("telemetry").await.unwrap();
+    assert_eq!(stored(&mut stream).await, 20);
+}
+
+#[tokio::test]
+async fn properties_count_for_what_is_on_its_way_at_once() {
+    let server = Server::start(&[]).await;
+    server.stream(stream::Config::default()).await;
+    let mut target = server.target("", true);
+    let mut large = events(0..100);
+    for event in &mut large {
+        let text = "x".repeat(200_000);
+        event.message.application = vec![("hall".into(), Some(text.into()))];
+    }
+
+    let taken = take(&mut target, &large).await.unwrap();
+
+    assert!((20..=22).contains(&taken), "{taken}");
+}
+
+#[tokio::test]
 async fn a_subject_without_a_stream_is_not_found() {
     let server = Server::start(&[]).await;
     let mut target = server.target("", true);
