@@ -2,11 +2,12 @@
 //!
 //! An event hub gets what the hub knows as annotations and the device as the
 //! key of its partition, as readers of the built-in endpoint do; queues and
-//! topics, whose receivers see no annotations, as application properties.
+//! topics, whose receivers see no annotations, as application properties. No
+//! sender can forge those: what the hub knows stands.
 //! <https://learn.microsoft.com/azure/iot-hub/iot-hub-devguide-messages-construct>
 
 use fe2o3_amqp::types::messaging::{
-    ApplicationProperties, Data, Message, MessageAnnotations, MessageId, Properties,
+    ApplicationProperties, Data, Header, Message, MessageAnnotations, MessageId, Properties,
 };
 use fe2o3_amqp::types::primitives::{Binary, SimpleValue, Symbol, Timestamp, Value};
 use twinhub_core::events::EventRef;
@@ -17,7 +18,14 @@ const PARTITION_KEY: &str = "x-opt-partition-key";
 const ENQUEUED: &str = "iothub-enqueuedtime";
 
 pub(super) fn of(event: &EventRef<'_>, kind: AmqpKind) -> Message<Data> {
-    let message = Message::builder().properties(properties(event));
+    // Brokers may keep what is not said to be durable in memory alone, and
+    // accept it.
+    let header = Header {
+        durable: true,
+        ..Header::default()
+    };
+    let message = Message::builder().header(header);
+    let message = message.properties(properties(event, kind));
     let application = event.application().map(|(name, value)| {
         let value = value.map_or(SimpleValue::Null, |value| value.to_owned().into());
         (name.to_owned(), value)
@@ -41,10 +49,12 @@ pub(super) fn of(event: &EventRef<'_>, kind: AmqpKind) -> Message<Data> {
                 .application_properties(collected(application))
         }
         AmqpKind::ServiceBusQueue | AmqpKind::ServiceBusTopic | AmqpKind::Queue => {
-            let known = known(event).into_iter();
+            let user = event.system_property(SystemProperty::UserId);
+            let user = user.filter(|_| !takes_user(kind)).map(str::to_owned);
+            let user = user.map(|user| (SystemProperty::UserId.name(), user));
+            let known = known(event).into_iter().chain(user);
             let known = known.map(|(name, value)| (name.to_owned(), SimpleValue::from(value)));
-            // What the device itself says stands.
-            message.application_properties(collected(known.chain(application)))
+            message.application_properties(collected(application.chain(known)))
         }
     };
     message.body(body).build()
@@ -82,14 +92,26 @@ fn known(event: &EventRef<'_>) -> Vec<(&'static str, String)> {
     .collect()
 }
 
-fn properties(event: &EventRef<'_>) -> Properties {
+/// Whether the broker takes the user that an event names. Those that are not
+/// Azure's may compare it with whoever has logged in, and refuse another:
+/// <https://www.rabbitmq.com/docs/validated-user-id>
+fn takes_user(kind: AmqpKind) -> bool {
+    kind != AmqpKind::Queue
+}
+
+fn properties(event: &EventRef<'_>, kind: AmqpKind) -> Properties {
     let of = |property| event.system_property(property);
     let text = |property| of(property).map(str::to_owned);
-    let symbol = |property| of(property).map(Symbol::from);
+    // There are no symbols but in ASCII.
+    let symbol = |property| {
+        let symbol = of(property).filter(|value| value.is_ascii());
+        symbol.map(Symbol::from)
+    };
     let mut properties = Properties::new();
     properties.message_id = text(SystemProperty::MessageId).map(MessageId::from);
     properties.correlation_id = text(SystemProperty::CorrelationId).map(MessageId::from);
-    properties.user_id = text(SystemProperty::UserId).map(|id| Binary::from(id.into_bytes()));
+    let user = text(SystemProperty::UserId).filter(|_| takes_user(kind));
+    properties.user_id = user.map(|user| Binary::from(user.into_bytes()));
     properties.to = text(SystemProperty::To);
     properties.content_type = symbol(SystemProperty::ContentType);
     properties.content_encoding = symbol(SystemProperty::ContentEncoding);

@@ -60,7 +60,10 @@ fn a_queue_gets_what_the_hub_knows_as_application_properties() {
     assert_eq!(of("flag"), Some(SimpleValue::Null));
     assert_eq!(of("iothub-connection-module-id"), text("sensor"));
     assert_eq!(of("iothub-message-source"), text("Telemetry"));
+    // Whatever the device says of itself.
+    assert_eq!(of("iothub-connection-device-id"), text("pump-7"));
     assert!(message.message_annotations.is_none());
+    assert!(message.header.unwrap().durable);
     assert_eq!(message.body.0, "{}");
     let properties = message.properties.unwrap();
     assert_eq!(properties.message_id, Some("m-1".to_owned().into()));
@@ -88,6 +91,34 @@ fn an_event_hub_gets_what_the_hub_knows_as_annotations_and_the_device_as_its_key
     let properties = message.application_properties.unwrap();
     let of = |name: &str| properties.get(name).cloned();
     assert_eq!(of("iothub-connection-device-id"), text("liar"));
+}
+
+#[test]
+fn the_user_of_an_event_is_not_taken_for_the_login_at_other_brokers() {
+    let mut event = sample();
+    event.message.system = vec![(SystemProperty::UserId, "plant".into())];
+
+    let at_azure = message::of(&EventRef::from(&event), AmqpKind::ServiceBusQueue);
+    let elsewhere = message::of(&EventRef::from(&event), AmqpKind::Queue);
+
+    let user = |message: &fe2o3_amqp::types::messaging::Message<_>| {
+        let properties = message.properties.as_ref();
+        properties.unwrap().user_id.as_ref().map(|id| id.to_vec())
+    };
+    assert_eq!(user(&at_azure), Some(b"plant".to_vec()));
+    assert_eq!(user(&elsewhere), None::<Vec<u8>>);
+    let properties = elsewhere.application_properties.unwrap();
+    assert_eq!(properties.get("user-id").cloned(), text("plant"));
+}
+
+#[test]
+fn a_content_type_that_is_no_symbol_is_left_out() {
+    let mut event = sample();
+    event.message.system = vec![(SystemProperty::ContentType, "text/\u{e9}".into())];
+
+    let message = message::of(&EventRef::from(&event), AmqpKind::EventHub);
+
+    assert_eq!(message.properties.unwrap().content_type, None);
 }
 
 #[tokio::test]

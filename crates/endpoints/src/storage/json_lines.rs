@@ -114,6 +114,24 @@ mod tests {
     }
 
     #[test]
+    fn a_sender_does_not_say_what_kind_of_event_it_sends() {
+        let message = Message {
+            application: vec![(
+                "iothub-message-source".into(),
+                Some("twinChangeEvents".into()),
+            )],
+            ..Message::default()
+        };
+
+        let line = lines(vec![message]).remove(0);
+
+        assert_eq!(
+            line["Properties"],
+            json!({"iothub-message-source": "Telemetry"})
+        );
+    }
+
+    #[test]
     fn a_body_is_json_if_it_is_said_to_be_and_is() {
         let bodies: Vec<_> = lines(vec![
             said_to_be("application/json", "utf-8", b"{\n \"t\": [21.50,\r\n1]}\n"),

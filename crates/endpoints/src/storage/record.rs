@@ -95,15 +95,13 @@ impl Serialize for Properties<'_> {
 
 impl Serialize for Application<'_, '_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let says_source = self.0.application().any(|(name, _)| name == SOURCE);
-        let count = self.0.application().count() + usize::from(!says_source);
-        let mut map = serializer.serialize_map(Some(count))?;
-        for (name, value) in self.0.application() {
+        // Nobody else says what kind of event it is.
+        let own = || self.0.application().filter(|(name, _)| *name != SOURCE);
+        let mut map = serializer.serialize_map(Some(own().count() + 1))?;
+        for (name, value) in own() {
             map.serialize_entry(name, value.unwrap_or_default())?;
         }
-        if !says_source {
-            map.serialize_entry(SOURCE, self.0.source.name())?;
-        }
+        map.serialize_entry(SOURCE, self.0.source.name())?;
         map.end()
     }
 }
