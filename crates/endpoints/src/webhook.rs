@@ -93,7 +93,8 @@ impl Target for Webhook {
     async fn take(&mut self, events: &[EventRef<'_>]) -> Result<usize, DeliveryFailure> {
         let mut taken = 0;
         for event in events {
-            if self.batch.len() >= MAX_EVENTS || self.batch.bytes() >= MAX_BYTES {
+            // What one request holds: a flush is over when that is answered.
+            if self.batch.len() >= self.events_per_request || self.batch.bytes() >= MAX_BYTES {
                 break;
             }
             self.batch.push(|out| self.sender.write(event, out));

@@ -251,16 +251,13 @@ async fn a_failure_in_the_middle_tells_how_far_it_came_and_nothing_is_held() {
     })
     .await;
     let mut webhook = webhook(&receiver, WebhookSchema::CloudEvents);
-    let first = (0..MAX_EVENTS as u64).map(|number| telemetry(number, "1"));
-    deliver(&mut webhook, &first.collect::<Vec<_>>())
-        .await
-        .unwrap();
+    let events = (350..450).map(|number| telemetry(number, "1"));
+    let events = events.collect::<Vec<_>>();
+    let refs = events.iter().map(EventRef::from).collect::<Vec<_>>();
+    assert_eq!(webhook.take(&refs).await, Ok(100));
     webhook.events_per_request = 20;
 
-    let events = (350..450).map(|number| telemetry(number, "1"));
-    let failure = deliver(&mut webhook, &events.collect::<Vec<_>>())
-        .await
-        .unwrap_err();
+    let failure = webhook.flush().await.unwrap_err();
 
     // Each request that is taken makes the next one larger.
     assert_eq!(failure.delivered, 20 + 21);
@@ -287,6 +284,29 @@ async fn a_batch_is_bounded_in_number_and_in_size() {
     let by_size = webhook.take(&refs).await.unwrap();
 
     assert_eq!((by_number, by_size), (250, 2));
+}
+
+#[tokio::test]
+async fn a_receiver_of_small_batches_gets_one_a_flush() {
+    let receiver = Receiver::start(|request| match &*request.method {
+        "OPTIONS" => "200 OK\r\nWebHook-Allowed-Origin: *",
+        _ if ids(request).len() > 3 => "413 Payload Too Large",
+        _ => "202 Accepted",
+    })
+    .await;
+    let mut webhook = webhook(&receiver, WebhookSchema::CloudEvents);
+    let events = (0..6).map(|number| telemetry(number, "1"));
+    let events = events.collect::<Vec<_>>();
+    deliver(&mut webhook, &events).await.unwrap();
+    webhook.events_per_request = 2;
+    let before = receiver.requests().len();
+
+    let refs = events.iter().map(EventRef::from).collect::<Vec<_>>();
+    let taken = webhook.take(&refs).await.unwrap();
+    webhook.flush().await.unwrap();
+
+    assert_eq!(taken, 2);
+    assert_eq!(receiver.requests().len(), before + 1);
 }
 
 #[tokio::test]
