@@ -16,6 +16,7 @@ use url::{Host, Url};
 
 use crate::client::{Authorities, NoDetours};
 use crate::container::{Finish, StoredContainer};
+use crate::folder::Folder;
 use crate::hosts::HostPattern;
 
 /// What may pass by itself is tried again for this long.
@@ -34,6 +35,8 @@ pub struct BlobSettings {
     /// Where blocks wait for containers that are slower than whoever writes.
     /// Without it whoever writes waits.
     pub spool: Option<PathBuf>,
+    /// The hub's own folder, in which no blob can be.
+    pub own_folder: Option<PathBuf>,
 }
 
 /// Containers by their addresses.
@@ -57,19 +60,19 @@ impl Containers for Stores {
     ) -> Result<Arc<dyn Container>, ContainerError> {
         let url = Url::parse(address.expose())
             .map_err(|error| refused(format!("it is not a URI: {error}")))?;
-        let (store, finish, spool) = match (url.scheme(), by) {
+        let container = match (url.scheme(), by) {
             ("https" | "http", by) => {
                 self.check_host(&url, by)?;
                 let spool = self.settings.spool.clone();
-                (self.azure(&url)?, Finish::OnCondition, spool)
+                StoredContainer::new(self.azure(&url)?, Finish::OnCondition, spool)
             }
-            ("file", OpenedFor::Operator) => (folder(&url)?, Finish::ByRenaming, None),
+            ("file", OpenedFor::Operator) => self.folder(&url)?,
             ("file", OpenedFor::BackEnd) => {
                 return Err(refused("folders of the hub's machine are for its operator"));
             }
             _ => return Err(refused("it must begin with https://")),
         };
-        Ok(Arc::new(StoredContainer::new(store, finish, spool)))
+        Ok(Arc::new(container))
     }
 }
 
@@ -123,6 +126,22 @@ impl Stores {
             .map_err(|_| refused("its shared access signature can't be used"))?;
         Ok(Arc::new(store))
     }
+
+    fn folder(&self, url: &Url) -> Result<StoredContainer, ContainerError> {
+        let path = url
+            .to_file_path()
+            .map_err(|()| refused("it must be the absolute path of a folder"))?;
+        let folder = Folder::new(path.clone(), self.settings.own_folder.clone());
+        if folder.is_own() {
+            return Err(refused(
+                "the hub's data folder is no container, choose a folder elsewhere",
+            ));
+        }
+        let store = LocalFileSystem::new_with_prefix(path)
+            .map_err(|_| refused("there is no such folder, or it can't be opened"))?;
+        let store = Arc::new(store.with_fsync(true));
+        Ok(StoredContainer::folder(store, folder))
+    }
 }
 
 /// What an Azure address is made of.
@@ -157,15 +176,6 @@ impl Parts {
             _ => Err(refused("it must name a container, and nothing in it")),
         }
     }
-}
-
-fn folder(url: &Url) -> Result<Arc<dyn ObjectStore>, ContainerError> {
-    let path = url
-        .to_file_path()
-        .map_err(|()| refused("it must be the absolute path of a folder"))?;
-    let store = LocalFileSystem::new_with_prefix(path)
-        .map_err(|_| refused("there is no such folder, or it can't be opened"))?;
-    Ok(Arc::new(store.with_fsync(true)))
 }
 
 fn is_loopback(url: &Url) -> bool {
@@ -255,6 +265,26 @@ mod tests {
         assert_eq!(open(&address, OpenedFor::Operator), Ok(()));
         assert!(open(&address, OpenedFor::BackEnd).is_err());
     }
+
+    #[test]
+    fn the_hubs_own_folder_is_no_container() {
+        let folder = tempfile::tempdir().unwrap();
+        let own = folder.path().join("own");
+        std::fs::create_dir(&own).unwrap();
+        let stores = Stores::new(BlobSettings {
+            own_folder: Some(own.clone()),
+            ..BlobSettings::default()
+        });
+        let open = |path: &std::path::Path| {
+            let address = Url::from_file_path(path).unwrap().to_string();
+            let address = ContainerAddress::new(address);
+            stores.open(&address, OpenedFor::Operator).map(drop)
+        };
+
+        assert!(matches!(open(&own), Err(ContainerError::Address(_))));
+        assert_eq!(open(folder.path()), Ok(()));
+    }
+
     #[test]
     fn back_ends_reach_the_hosts_that_are_allowed_and_the_operator_all() {
         let stores = Stores::new(BlobSettings {

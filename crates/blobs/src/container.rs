@@ -15,6 +15,7 @@ use twinhub_core::ports::{BlobReader, BlobWriter, Container, ContainerError};
 
 use crate::client::OnlyNew;
 use crate::errors::told;
+use crate::folder::Folder;
 use crate::spool::Spooled;
 use crate::writer::Writer;
 
@@ -39,6 +40,8 @@ pub(crate) enum Finish {
 pub(crate) struct StoredContainer {
     store: Arc<dyn ObjectStore>,
     finish: Finish,
+    /// The folder that it is, if it is one.
+    folder: Option<Folder>,
     /// Where blocks wait, if whoever writes must not.
     spool: Option<PathBuf>,
 }
@@ -48,8 +51,25 @@ impl StoredContainer {
         StoredContainer {
             store,
             finish,
+            folder: None,
             spool,
         }
+    }
+
+    /// A folder of this machine.
+    pub(crate) fn folder(store: Arc<dyn ObjectStore>, folder: Folder) -> Self {
+        StoredContainer {
+            folder: Some(folder),
+            ..StoredContainer::new(store, Finish::ByRenaming, None)
+        }
+    }
+
+    fn path_of(&self, blob: &str) -> Result<Path, ContainerError> {
+        let path = Path::parse(blob).map_err(|error| told(blob, &error.into()))?;
+        if let Some(folder) = &self.folder {
+            folder.check(&path)?;
+        }
+        Ok(path)
     }
 
     async fn writer(
@@ -59,7 +79,7 @@ impl StoredContainer {
     ) -> Result<Box<dyn BlobWriter>, ContainerError> {
         let told = |error| told(blob, &error);
         let mut options = PutMultipartOptions::default();
-        let mut at = path_of(blob)?;
+        let mut at = self.path_of(blob)?;
         let mut rename_to = None;
         match self.finish {
             _ if !is_new => {}
@@ -67,7 +87,7 @@ impl StoredContainer {
             Finish::ByRenaming => {
                 let number = UNFINISHED.fetch_add(1, Ordering::Relaxed);
                 let process = std::process::id();
-                let unfinished = path_of(&format!("{blob}.{process}-{number}.tmp"))?;
+                let unfinished = self.path_of(&format!("{blob}.{process}-{number}.tmp"))?;
                 rename_to = Some(std::mem::replace(&mut at, unfinished));
             }
         }
@@ -88,7 +108,7 @@ impl StoredContainer {
 #[async_trait]
 impl Container for StoredContainer {
     async fn read(&self, blob: &str) -> Result<Box<dyn BlobReader>, ContainerError> {
-        let path = path_of(blob)?;
+        let path = self.path_of(blob)?;
         let head = self.store.head(&path).await;
         let head = head.map_err(|error| told(blob, &error))?;
         Ok(Box::new(Reader {
@@ -102,6 +122,10 @@ impl Container for StoredContainer {
     }
 
     async fn write(&self, blob: &str) -> Result<Box<dyn BlobWriter>, ContainerError> {
+        if let Some(folder) = &self.folder {
+            let path = self.path_of(blob)?;
+            return Ok(Box::new(folder.write(&path).await?));
+        }
         let writer = self.writer(blob, false).await?;
         Ok(match &self.spool {
             Some(folder) => Box::new(Spooled::over(writer, blob.to_owned(), folder.clone())),
@@ -114,7 +138,7 @@ impl Container for StoredContainer {
     }
 
     async fn contains(&self, blob: &str) -> Result<bool, ContainerError> {
-        match self.store.head(&path_of(blob)?).await {
+        match self.store.head(&self.path_of(blob)?).await {
             Ok(_) => Ok(true),
             Err(object_store::Error::NotFound { .. }) => Ok(false),
             Err(error) => Err(told(blob, &error)),
@@ -122,16 +146,12 @@ impl Container for StoredContainer {
     }
 
     async fn probe(&self) -> Result<(), ContainerError> {
-        let path = Path::from(PROBE);
+        let path = self.path_of(PROBE)?;
         let put = self.store.put(&path, PutPayload::new()).await;
         put.map_err(|error| told(PROBE, &error))?;
         let deleted = self.store.delete(&path).await;
         deleted.map_err(|error| told(PROBE, &error))
     }
-}
-
-fn path_of(blob: &str) -> Result<Path, ContainerError> {
-    Path::parse(blob).map_err(|error| told(blob, &error.into()))
 }
 
 struct Reader {
@@ -175,7 +195,8 @@ mod tests {
     fn container() -> (tempfile::TempDir, StoredContainer) {
         let folder = tempfile::tempdir().unwrap();
         let store = object_store::local::LocalFileSystem::new_with_prefix(folder.path());
-        let container = StoredContainer::new(Arc::new(store.unwrap()), Finish::ByRenaming, None);
+        let place = Folder::new(folder.path().to_owned(), None);
+        let container = StoredContainer::folder(Arc::new(store.unwrap()), place);
         (folder, container)
     }
 

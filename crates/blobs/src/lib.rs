@@ -11,6 +11,7 @@
 //! | `client` | the HTTP client, and whom it trusts |
 //! | `container` | reading and probing |
 //! | `writer` | writing |
+//! | `folder` | folders: what is written for the owner alone, and the hub's own |
 //! | `spool` | what waits for a slow container |
 //! | `errors` | what went wrong, in core's words |
 
@@ -18,6 +19,7 @@ mod address;
 mod client;
 mod container;
 mod errors;
+mod folder;
 mod hosts;
 mod spool;
 mod writer;

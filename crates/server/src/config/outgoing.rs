@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use twinhub_blobs::{Authorities, BlobSettings, HostPattern};
 
 use super::validate::Invalid;
+use crate::data_dir::DataDir;
 
 /// Connections that the hub opens.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,8 +30,8 @@ pub struct Outgoing {
 
 impl Outgoing {
     /// As the containers take it; reads the file. What waits for a slow
-    /// container is kept in the folder `spool`.
-    pub fn blobs(&self, spool: PathBuf) -> anyhow::Result<BlobSettings> {
+    /// container is kept in the data folder, which is none itself.
+    pub fn blobs(&self, data_dir: &DataDir) -> anyhow::Result<BlobSettings> {
         let authorities = self.with_authorities(Authorities::default(), |_, pem| {
             Ok(Authorities::from_pem(pem)?)
         })?;
@@ -39,7 +40,8 @@ impl Outgoing {
             allow_http: self.allow_http,
             hosts: hosts.collect::<Result<_, _>>()?,
             authorities,
-            spool: Some(spool),
+            spool: Some(data_dir.state()),
+            own_folder: Some(data_dir.root().to_owned()),
         })
     }
 

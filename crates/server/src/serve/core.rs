@@ -83,7 +83,7 @@ impl Core {
             .context("could not load the hub")?;
         let hubs = Arc::new(hubs);
         let presence = Arc::new(PresenceBook::new(clock.clone()));
-        let containers = Arc::new(Stores::new(config.outgoing.blobs(data_dir.state())?));
+        let containers = Arc::new(Stores::new(config.outgoing.blobs(data_dir)?));
         let routing = Routing::open(
             config,
             &logs,
