@@ -108,9 +108,17 @@ impl Plant {
     }
 
     async fn start_export(&self, exclude_keys: bool) -> Result<TransferView, StartTransferError> {
+        self.start_export_into("devices.txt", exclude_keys).await
+    }
+
+    async fn start_export_into(
+        &self,
+        blob: &str,
+        exclude_keys: bool,
+    ) -> Result<TransferView, StartTransferError> {
         let request = ExportRequest {
             to: self.address(),
-            blob: "devices.txt".to_owned(),
+            blob: blob.to_owned(),
             exclude_keys,
             by: OpenedFor::Operator,
         };
@@ -370,6 +378,17 @@ async fn what_is_missing_is_refused_at_once_and_is_no_job() {
     let plant = Plant::new().await;
 
     let refused = plant.start_import().await;
+
+    assert!(matches!(refused, Err(StartTransferError::Container(_))));
+    let permit = plant.caller.registry_read().unwrap();
+    assert_eq!(plant.transfers.jobs(&permit).await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn a_name_that_no_blob_can_have_is_refused_at_once_and_is_no_job() {
+    let plant = Plant::new().await;
+
+    let refused = plant.start_export_into("../../x", true).await;
 
     assert!(matches!(refused, Err(StartTransferError::Container(_))));
     let permit = plant.caller.registry_read().unwrap();

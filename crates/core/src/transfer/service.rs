@@ -161,13 +161,15 @@ impl Transfers {
         self.refuse_if_busy(&hub).await?;
         let container = self.containers.open(&request.to, request.by)?;
         container.probe().await?;
+        // A name that can't be used is told at once, too.
+        let blob = container.write(&request.blob).await?;
         let job = TransferJob::start(TransferKind::Export, request.exclude_keys, self.clock.now());
         let progress = Arc::new(Progress::of(&hub, job.kind));
         let work = {
             let (this, hub, progress) = (self.clone(), hub.clone(), progress.clone());
             async move {
                 Ok(Work::Export(Export {
-                    blob: container.write(&request.blob).await?,
+                    blob,
                     snapshot: this.snapshots.registry_snapshot(&hub).await?,
                     exclude_keys: request.exclude_keys,
                     progress,
