@@ -1,7 +1,7 @@
 //! Stamps on copies.
 
 use serde_json::json;
-use twinhub_core::events::Event;
+use twinhub_core::events::{Event, EventSource};
 use twinhub_core::hubs::Sku;
 use twinhub_memory_log::MemoryLog;
 
@@ -122,4 +122,22 @@ async fn a_copy_that_stamps_make_too_large_is_dropped_and_the_others_are_not() {
     assert_durable(sender.durable(0), 1);
     assert_eq!(plant.built_in(), [body]);
     assert!(plant.waiting_for("cold").is_empty());
+}
+
+#[tokio::test]
+async fn an_event_of_a_change_is_delivered_however_large_its_stamps_make_it() {
+    let mut plant = Plant::new()
+        .await
+        .endpoint("cold")
+        .route("true", "cold")
+        .stamp("for", "the archive", &["cold"]);
+    plant.settings.routes[0].source = EventSource::TwinChange;
+    let plant = plant.in_force().await;
+    let mut sender = plant.sender_of(EventSource::TwinChange);
+    let body = "x".repeat(600 * 1024);
+
+    sender.send(&body, "x");
+
+    assert_durable(sender.durable(0), 1);
+    assert_eq!(plant.waiting_for("cold"), [body]);
 }

@@ -150,12 +150,17 @@ impl Plant {
     }
 
     pub fn sender(&self) -> Sender {
+        self.sender_of(EventSource::Telemetry)
+    }
+
+    /// Who sends the events of a source about the device.
+    pub fn sender_of(&self, source: EventSource) -> Sender {
         let origin = Origin {
             identity: pump(),
             generation: NOW,
             auth_method: None,
             model_id: None,
-            source: EventSource::Telemetry,
+            source,
         };
         Sender {
             producer: self.router.producer(&self.hub, &origin).unwrap(),

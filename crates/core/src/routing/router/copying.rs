@@ -3,7 +3,7 @@
 use super::counts::Counts;
 use super::hub_routes::{HubRoutes, InForce};
 use super::lane::Lane;
-use crate::events::Origin;
+use crate::events::{EventSource, Origin};
 use crate::messages::{MAX_DEVICE_TO_CLOUD, MessageRef};
 use crate::ports::{Busy, LogError};
 use crate::routing::destinations::Destinations;
@@ -62,13 +62,19 @@ impl Copying<'_> {
                 application: &application,
                 ..*message
             };
-            if stamped.size() > MAX_DEVICE_TO_CLOUD {
+            // The events of changes are as large as twins are: nobody could
+            // send a smaller one instead.
+            if self.is_telemetry() && stamped.size() > MAX_DEVICE_TO_CLOUD {
                 counts.is_too_large_for(to);
                 continue;
             }
             self.each(&stamped, to)?;
         }
         Ok(counts)
+    }
+
+    fn is_telemetry(&self) -> bool {
+        self.origin.source == EventSource::Telemetry
     }
 
     fn each(&mut self, message: &MessageRef<'_>, to: Destinations) -> Result<(), NotTaken> {
