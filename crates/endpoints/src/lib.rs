@@ -9,6 +9,7 @@
 //! |---|---|
 //! | `endpoints` | which kind is written by what |
 //! | `amqp` | a queue, topic or event hub that speaks AMQP 1.0 |
+//! | `json` | bodies that can stand in a document as they are |
 //! | `nats` | a subject of NATS, with JetStream or without |
 //! | `size` | how much memory an event on its way takes |
 //! | `storage` | blobs of JSON lines and of Avro |
@@ -18,6 +19,7 @@
 
 mod amqp;
 mod endpoints;
+mod json;
 mod nats;
 #[cfg(test)]
 mod samples;

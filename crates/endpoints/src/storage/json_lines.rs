@@ -5,7 +5,10 @@ use base64::prelude::BASE64_STANDARD;
 use serde::Serialize;
 use twinhub_core::events::EventRef;
 
-use super::record::{Application, Properties, json_body, system_properties};
+use super::record::{Application, Properties, system_properties};
+
+/// The type of bodies that are JSON.
+const JSON: [&str; 1] = ["application/json"];
 
 /// All but the body.
 #[derive(Serialize)]
@@ -28,7 +31,7 @@ pub(super) fn append(lines: &mut Vec<u8>, event: &EventRef<'_>) {
     // The body goes into the object that was written.
     lines.pop();
     lines.extend_from_slice(br#","Body":"#);
-    match json_body(event) {
+    match crate::json::body(event, &JSON) {
         Some(json) => {
             // Line breaks between its tokens would be the file's; in strings
             // there are none.
@@ -136,6 +139,7 @@ mod tests {
         let bodies: Vec<_> = lines(vec![
             said_to_be("application/json", "utf-8", b"{\n \"t\": [21.50,\r\n1]}\n"),
             said_to_be("Application/JSON", "UTF-8", b"\xef\xbb\xbf\"text\""),
+            said_to_be("application/json; charset=utf-8", "utf-8", b"[]"),
             said_to_be("application/json", "utf-16", b"{}"),
             said_to_be("text/plain", "utf-8", b"{}"),
             said_to_be("application/json", "utf-8", b"{"),
@@ -151,6 +155,7 @@ mod tests {
             [
                 json!({"t": [21.5, 1]}),
                 json!("text"),
+                json!([]),
                 json!("e30="),
                 json!("e30="),
                 json!("ew=="),

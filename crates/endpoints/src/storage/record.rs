@@ -66,23 +66,6 @@ pub(super) fn system_properties<'a, 'e: 'a>(
     Properties(all)
 }
 
-/// The body, if its sender says that it is JSON in UTF-8, and it is.
-pub(super) fn json_body<'a>(event: &EventRef<'a>) -> Option<&'a str> {
-    let is = |property, expected: &str| {
-        let value = event.system_property(property);
-        value.is_some_and(|value| value.trim().eq_ignore_ascii_case(expected))
-    };
-    if !is(SystemProperty::ContentType, "application/json")
-        || !is(SystemProperty::ContentEncoding, "utf-8")
-    {
-        return None;
-    }
-    let text = std::str::from_utf8(event.body()).ok()?;
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let is_json = serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok();
-    is_json.then_some(text)
-}
-
 impl Serialize for Properties<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(Some(self.0.len()))?;

@@ -10,6 +10,9 @@ use super::hook::Hook;
 use super::kinds::Kind;
 use super::object::Object;
 
+/// The types of bodies that are JSON; the hub's own events have both.
+const JSON: [&str; 2] = ["application/json", "application/json-patch+json"];
+
 /// What all events of a partition have in common.
 pub(super) struct Sender {
     schema: WebhookSchema,
@@ -133,22 +136,8 @@ fn name_in_event_grid(property: SystemProperty) -> &'static str {
 
 /// The body as JSON, if it is said to be JSON and is; in base64 otherwise.
 fn write_body(name: &str, event: &EventRef<'_>, data: &mut Object<'_>) {
-    match json_body(event) {
+    match crate::json::body(event, &JSON) {
         Some(json) => data.json(name, json),
         None => data.text(name, &STANDARD.encode(event.body())),
     }
-}
-
-fn json_body<'a>(event: &EventRef<'a>) -> Option<&'a str> {
-    let is = |property, expected: &[&str]| {
-        let value = event.system_property(property).unwrap_or_default().trim();
-        expected.iter().any(|one| value.eq_ignore_ascii_case(one))
-    };
-    let types = ["application/json", "application/json-patch+json"];
-    let is_said =
-        is(SystemProperty::ContentType, &types) && is(SystemProperty::ContentEncoding, &["utf-8"]);
-    let text = std::str::from_utf8(event.body()).ok().filter(|_| is_said)?;
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let is_json = serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok();
-    is_json.then_some(text)
 }
