@@ -47,6 +47,28 @@ impl Destinations {
         self.0 == 0
     }
 
+    /// Whether the built-in endpoint is among them.
+    pub fn has_built_in(self) -> bool {
+        !self.among(Self::BUILT_IN).is_empty()
+    }
+
+    /// The same destinations where endpoints have other places: those of
+    /// `from` that are in `to`.
+    #[must_use]
+    pub fn moved<E: PartialEq>(self, from: &[E], to: &[E]) -> Self {
+        self.each()
+            .filter_map(|place| match place {
+                None => Some(Self::BUILT_IN),
+                Some(place) => {
+                    let endpoint = from.get(place)?;
+                    to.iter()
+                        .position(|other| other == endpoint)
+                        .map(Self::custom)
+                }
+            })
+            .fold(Self::NONE, Self::and)
+    }
+
     /// How many there are.
     pub fn count(self) -> u64 {
         self.0.count_ones().into()
@@ -83,5 +105,16 @@ mod tests {
         assert_eq!(set.each().collect::<Vec<_>>(), [None, Some(2), Some(9)]);
         assert_eq!(set.count(), 3);
         assert_eq!(set.without(set), Destinations::NONE);
+    }
+
+    #[test]
+    fn a_set_follows_endpoints_to_other_places_and_leaves_out_those_that_are_gone() {
+        let set = [Destinations::custom(0), Destinations::custom(1)]
+            .into_iter()
+            .fold(Destinations::BUILT_IN, Destinations::and);
+
+        let moved = set.moved(&["gone", "kept", "other"], &["other", "new", "kept"]);
+
+        assert_eq!(moved, Destinations::BUILT_IN.and(Destinations::custom(2)));
     }
 }

@@ -104,6 +104,41 @@ async fn routes_that_somebody_is_late_with_do_not_take_the_place_of_later_ones()
 }
 
 #[tokio::test]
+async fn a_message_that_waited_for_room_has_one_copy_although_routes_changed() {
+    let mut plant = Plant::new()
+        .await
+        .endpoint("cold")
+        .endpoint("warm")
+        .route("true", "events")
+        .route("true", "cold")
+        .route("true", "warm")
+        .in_force()
+        .await;
+    let mut sender = plant.sender();
+    plant.backlog("warm").memory().has_room_for(0);
+    assert!(sender.try_send("1", "x").is_err());
+    assert_eq!(plant.waiting_for("cold"), ["1"]);
+
+    plant.settings.endpoints.reverse();
+    plant.put_in_force().await;
+    plant.backlog("warm").memory().has_room_for(10);
+    sender.send_in_time("1", "x").await;
+
+    assert_durable(sender.durable(0), 1);
+    assert_eq!(plant.built_in(), ["1"]);
+    assert_eq!(plant.waiting_for("cold"), ["1"]);
+    assert_eq!(plant.waiting_for("warm"), ["1"]);
+
+    plant.backlog("warm").memory().has_room_for(0);
+    assert!(sender.try_send("2", "x").is_err());
+    plant.settings.routes.clear();
+    plant.put_in_force().await;
+    sender.send_in_time("2", "x").await;
+
+    assert_eq!(plant.built_in(), ["1", "2"]);
+}
+
+#[tokio::test]
 async fn events_are_wanted_while_an_enabled_route_is_about_them() {
     let mut plant = Plant::new().await.route("true", "events");
     plant.settings.routes[0].source = EventSource::Lifecycle;

@@ -93,7 +93,9 @@ impl RoutedProducer {
         }
         self.now = enqueued;
         if self.is_plain {
-            self.lanes[BUILT_IN].append(message, enqueued, self.taken)?;
+            if !self.has_its_copy(message) {
+                self.lanes[BUILT_IN].append(message, enqueued, self.taken)?;
+            }
             self.taken += 1;
             self.counts.built_in += 1;
             self.counts.by_fallback += u64::from(self.falls_back);
@@ -200,14 +202,26 @@ impl RoutedProducer {
         for lane in &mut self.lanes {
             lane.hand_over(taken);
         }
-        self.in_force = self.hub.in_force();
-        self.partial = None;
+        let before = std::mem::replace(&mut self.in_force, self.hub.in_force());
         let endpoints = self.in_force.table.endpoints();
+        if let Some(partial) = &mut self.partial {
+            partial.done = partial.done.moved(before.table.endpoints(), endpoints);
+        }
         self.lanes.retain(|lane| match lane.endpoint {
             None => true,
             Some(endpoint) => lane.is_pending() || endpoints.contains(&endpoint),
         });
         self.look_at_table();
+    }
+
+    /// Whether the built-in endpoint got this message by routes that changed
+    /// while another had no room for it.
+    fn has_its_copy(&mut self, message: &MessageRef<'_>) -> bool {
+        self.partial.is_some()
+            && self
+                .partial
+                .take()
+                .is_some_and(|known| known.is_of(message) && known.done.has_built_in())
     }
 
     fn look_at_table(&mut self) {
