@@ -550,6 +550,32 @@ async fn after_a_crash_an_event_is_stored_where_it_is_missing() {
     assert_eq!(bodies(backlog.memory()), numbers(0..3));
 }
 
+#[tokio::test]
+async fn what_one_log_has_is_not_stored_there_again_while_another_refuses() {
+    let routes = [
+        (EventSource::TwinChange, Destination::BUILT_IN),
+        (EventSource::TwinChange, "bus"),
+    ];
+    let plant = Plant::new(&routes).await;
+    let backlog = plant
+        .backlogs
+        .of(&plant.hub, plant.endpoint().await)
+        .unwrap();
+    backlog.memory().break_with(LogError::Full);
+    plant.start_pump();
+    plant.tell("pump-7", 0..3).await;
+    while backlog.memory().producers() < 4 {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+
+    backlog.memory().forget_waiting();
+    backlog.memory().go_on();
+    plant.pumped().await;
+
+    assert_eq!(bodies(&plant.log), numbers(0..3));
+    assert_eq!(bodies(backlog.memory()), numbers(0..3));
+}
+
 impl Plant {
     /// The one endpoint.
     async fn endpoint(&self) -> EndpointId {

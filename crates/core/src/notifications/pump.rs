@@ -9,7 +9,10 @@
 //! When the hub starts, the pump looks for the first of what is left over in
 //! the logs, from the time of the oldest on: what was stored there before the
 //! hub was killed is not stored there again. It need not look further: of what
-//! waits, only the first [`AT_ONCE`] are ever on their way.
+//! waits, only the first [`AT_ONCE`] are ever on their way. After a failure it
+//! looks the same way, from the time of the attempt on: one log may have taken
+//! what another refused. What cannot be seen that way, because it was delivered
+//! from a backlog and released already, may come twice.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -23,7 +26,7 @@ use crate::ids::HubName;
 use crate::metrics::PumpMetrics;
 use crate::ports::{LogError, OutboxEvent, StateStore, StoreError};
 use crate::routing::{EndpointId, Router};
-use crate::time::Clock;
+use crate::time::{Clock, Timestamp};
 
 mod batch;
 mod recovery;
@@ -55,8 +58,11 @@ pub struct Pump {
 /// What is known of one hub's outbox.
 struct Line<'a> {
     hub: &'a HubName,
-    /// What was on its way when the hub was killed, once that was looked for.
+    /// What is in some logs and not in others, once it was looked for what was
+    /// on its way when the hub was killed.
     present: Option<Present>,
+    /// When events were sent of which some failed: logs may have them.
+    in_doubt: Option<Timestamp>,
     /// What is stored, though something before it is not.
     told: HashSet<u64>,
     metrics: PumpMetrics,
@@ -84,6 +90,7 @@ impl Pump {
         let mut line = Line {
             hub,
             present: None,
+            in_doubt: None,
             told: HashSet::new(),
             metrics: PumpMetrics::of(hub),
         };
@@ -139,12 +146,10 @@ impl Pump {
     /// Moves these, and removes those from the outbox that are stored and have
     /// none before them that is not.
     async fn move_all(&self, line: &mut Line<'_>, waiting: &[OutboxEvent]) -> Result<(), Stuck> {
-        if line.present.is_none() {
-            let found = recovery::look_for(waiting, line.hub, &self.router).await?;
-            line.present = Some(found);
-        }
+        self.look_for_present(line, waiting).await?;
         let present = line.present.get_or_insert_default();
-        let mut batch = Batch::new(&self.router, line.hub, self.clock.now());
+        let now = self.clock.now();
+        let mut batch = Batch::new(&self.router, line.hub, now);
         for event in waiting {
             if !line.told.contains(&event.number) {
                 let present = present.get(&event.number).map_or(&[][..], |found| found);
@@ -153,6 +158,7 @@ impl Pump {
         }
         let (stored, failed) = batch.stored().await;
         line.told.extend(stored);
+        line.in_doubt = failed.as_ref().map(|_| now);
 
         let done = waiting
             .iter()
@@ -167,5 +173,29 @@ impl Pump {
             present.retain(|number, _| *number > through);
         }
         failed.map_or(Ok(()), |error| Err(error.into()))
+    }
+
+    /// Which of these some log has already, as far as that is not known.
+    async fn look_for_present(
+        &self,
+        line: &mut Line<'_>,
+        waiting: &[OutboxEvent],
+    ) -> Result<(), Stuck> {
+        let Some(present) = &mut line.present else {
+            let found = recovery::look_for(waiting, line.hub, &self.router).await?;
+            line.present = Some(found);
+            return Ok(());
+        };
+        if let Some(since) = line.in_doubt {
+            let untold = |event: &&OutboxEvent| !line.told.contains(&event.number);
+            let untold: Vec<_> = waiting.iter().filter(untold).cloned().collect();
+            let found = recovery::look_since(since, &untold, line.hub, &self.router).await;
+            for (number, endpoints) in found {
+                let known = present.entry(number).or_default();
+                known.extend(endpoints);
+            }
+            line.in_doubt = None;
+        }
+        Ok(())
     }
 }

@@ -16,7 +16,7 @@ use crate::time::Timestamp;
 const READ_BYTES: usize = 1 << 20;
 
 /// Looks for events in the hub's own log and in the backlogs of its endpoints,
-/// each from the time of the oldest on: none is stored before its time.
+/// from the time of the oldest on: none is stored before its time.
 pub(super) async fn look_for(
     waiting: &[OutboxEvent],
     hub: &HubName,
@@ -24,7 +24,7 @@ pub(super) async fn look_for(
 ) -> Result<Present, LogError> {
     let mut present = Present::new();
     for (endpoint, log) in router.logs(hub) {
-        for number in present_in(&log, hub, waiting).await? {
+        for number in present_in(&log, hub, waiting, None).await? {
             present.entry(number).or_default().push(endpoint);
         }
     }
@@ -37,6 +37,25 @@ pub(super) async fn look_for(
     Ok(present)
 }
 
+/// Looks for events that were sent at this time, of which some logs may have
+/// taken what others refused. A log that can't be read, which is perhaps the
+/// one that refuses, may get them again.
+pub(super) async fn look_since(
+    since: Timestamp,
+    waiting: &[OutboxEvent],
+    hub: &HubName,
+    router: &Router,
+) -> Present {
+    let mut present = Present::new();
+    for (endpoint, log) in router.logs(hub) {
+        let found = present_in(&log, hub, waiting, Some(since)).await;
+        for number in found.unwrap_or_default() {
+            present.entry(number).or_default().push(endpoint);
+        }
+    }
+    present
+}
+
 /// What is looked for in a partition.
 struct Wanted {
     from: Timestamp,
@@ -47,16 +66,18 @@ async fn present_in(
     log: &Arc<dyn EventLog>,
     hub: &HubName,
     waiting: &[OutboxEvent],
+    since: Option<Timestamp>,
 ) -> Result<Vec<u64>, LogError> {
     let mut by_partition: HashMap<PartitionId, Wanted> = HashMap::new();
     let partitions = log.partitions(hub).unwrap_or(0);
     for OutboxEvent { number, event } in waiting.iter().filter(|_| partitions > 0) {
         let partition = PartitionId::of(event.identity.device_id(), partitions);
+        let from = since.unwrap_or(event.at);
         let wanted = by_partition.entry(partition).or_insert(Wanted {
-            from: event.at,
+            from,
             numbers: HashSet::new(),
         });
-        wanted.from = wanted.from.min(event.at);
+        wanted.from = wanted.from.min(from);
         wanted.numbers.insert(*number);
     }
     let mut found = Vec::new();
