@@ -7,9 +7,12 @@
 mod support;
 
 use serde_json::{Value, json};
-use support::{Reply, TestHub};
+use support::{OPERATOR, Reply, TestHub};
 
 const VERSION: &str = "api-version=2021-04-12";
+/// The hub, to the resource provider.
+const PROVIDER: &str =
+    "/subscriptions/s/resourceGroups/g/providers/Microsoft.Devices/IotHubs/plant";
 /// Nobody listens there.
 const NOWHERE: &str = "http://127.0.0.1:1/account/container?sp=rwd&sig=c2VjcmV0";
 
@@ -86,6 +89,27 @@ async fn a_container_that_cannot_be_used_is_refused_at_once_and_never_shown() {
     }
     let jobs = ask(&hub, "iothubowner", "GET", "/jobs", Value::Null).await;
     assert_eq!(jobs.json(), json!([]));
+}
+
+#[tokio::test]
+async fn an_export_of_the_resource_provider_says_whether_it_has_keys() {
+    let hub = TestHub::new().await;
+    let operator = format!("Bearer {OPERATOR}");
+    let export = async |body: Value| {
+        let target = format!("{PROVIDER}/exportDevices?api-version=2023-06-30");
+        let headers = [("authorization", operator.as_str())];
+        let body = body.to_string();
+        hub.ask("POST", &target, &headers, body.as_bytes()).await
+    };
+
+    let without = export(json!({"exportBlobContainerUri": NOWHERE})).await;
+    let with = export(json!({"exportBlobContainerUri": NOWHERE, "excludeKeys": true})).await;
+
+    assert_eq!(
+        (without.status, without.body.contains("excludeKeys")),
+        (400, true)
+    );
+    assert!(!with.body.contains("excludeKeys"), "{}", with.body);
 }
 
 #[tokio::test]

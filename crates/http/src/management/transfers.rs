@@ -11,6 +11,7 @@ use http::StatusCode;
 use super::{Answer, date, hubs, list};
 use crate::documents::transfer::{TransferInput, kind_name, status_of};
 use crate::gateway::Services;
+use crate::refusal::Refusal;
 use crate::request::parse_document;
 use crate::response::json as json_response;
 use crate::transfers;
@@ -46,13 +47,17 @@ pub async fn export(
     body: &[u8],
 ) -> Answer {
     let input: ExportInput = parse_document(body)?;
+    // Keys are not given away because somebody forgot a member.
+    let exclude_keys = input.exclude_keys.ok_or_else(|| {
+        Refusal::invalid("excludeKeys is missing: true, or false for an export with keys")
+    })?;
     let input = TransferInput {
         r#type: Some("export".to_owned()),
         input_blob_container_uri: None,
         input_blob_name: None,
         output_blob_container_uri: input.export_blob_container_uri,
         output_blob_name: input.export_blob_name,
-        exclude_keys_in_export: input.exclude_keys,
+        exclude_keys_in_export: Some(exclude_keys),
         storage_authentication_type: input.authentication_type,
         include_configurations: input.include_configurations,
     };
