@@ -27,7 +27,8 @@ pub struct OutboxEvent {
 pub trait OutboxStore: Send + Sync + 'static {
     /// Events by number, those after `after`: at most `limit`, and fewer if
     /// they are large, but at least one if there is one. The same ones each
-    /// time, as long as none is added or removed.
+    /// time, as long as none is added or removed. One that is damaged is left
+    /// out, so that it holds up none behind it, and goes with them.
     async fn outbox(
         &self,
         hub: &HubName,

@@ -51,16 +51,15 @@ pub(crate) fn read_page(
     after: u64,
     limit: usize,
 ) -> Result<Vec<OutboxEvent>, StoreError> {
-    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
     let mut statement = connection
         .prepare_cached(
             "SELECT number, at, format, origin, properties, body FROM outbox
              WHERE number > ?1 AND hub = (SELECT id FROM hubs WHERE name = ?2)
-             ORDER BY number LIMIT ?3",
+             ORDER BY number",
         )
         .map_err(read_failed)?;
     let mut rows = statement
-        .query(params![after.cast_signed(), hub.as_str(), limit])
+        .query(params![after.cast_signed(), hub.as_str()])
         .map_err(read_failed)?;
     let mut page = Vec::new();
     let mut bytes = 0;
@@ -83,13 +82,53 @@ pub(crate) fn read_page(
         };
         let (number, row) = columns().map_err(read_failed)?;
         bytes += row.bytes();
-        page.push(OutboxEvent {
-            number: number.cast_unsigned(),
-            event: row.decode(number)?,
-        });
-        if bytes >= PAGE_BYTES {
+        match row.decode(number) {
+            Ok(event) => page.push(OutboxEvent {
+                number: number.cast_unsigned(),
+                event,
+            }),
+            // Those behind it do not wait for it, and it goes with them.
+            Err(error) => tracing::error!(%hub, number, %error, "an event of a change is lost"),
+        }
+        if page.len() >= limit || bytes >= PAGE_BYTES && !page.is_empty() {
             break;
         }
     }
     Ok(page)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::schema;
+
+    #[test]
+    fn a_damaged_event_holds_up_none_behind_it() {
+        let connection = Connection::open_in_memory().unwrap();
+        schema::create(&connection).unwrap();
+        let hub = HubName::parse("plant").unwrap();
+        connection
+            .execute(
+                "INSERT INTO hubs (id, name, revision, format, etag) VALUES (1, 'plant', 1, 1, 1)",
+                [],
+            )
+            .unwrap();
+        let row = |format| OutboxRow {
+            at: 1,
+            origin: r#"{"source":"lifecycle","device":"pump-7","generation":5}"#.to_owned(),
+            message: MessageRow {
+                format,
+                properties: r#"{"system":[],"application":[]}"#.to_owned(),
+                body: b"{}".to_vec().into(),
+            },
+        };
+        for (number, format) in [(1, 99), (2, 1), (3, 99), (4, 1), (5, 1)] {
+            append(&connection, HubNumber(1), number, &row(format)).unwrap();
+        }
+
+        let page = read_page(&connection, &hub, 0, 2).unwrap();
+
+        let numbers: Vec<_> = page.iter().map(|event| event.number).collect();
+        assert_eq!(numbers, [2, 4]);
+    }
 }
