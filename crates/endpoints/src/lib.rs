@@ -13,6 +13,7 @@
 //! | `nats` | a subject of NATS, with JetStream or without |
 //! | `size` | how much memory an event on its way takes |
 //! | `storage` | blobs of JSON lines and of Avro |
+//! | `told` | what others say, to be shown |
 //! | `trust` | whom connections to endpoints trust |
 //! | `unavailable` | an endpoint that can't be written |
 //! | `webhook` | requests with CloudEvents or Event Grid's events |
@@ -25,6 +26,7 @@ mod nats;
 mod samples;
 mod size;
 mod storage;
+mod told;
 mod trust;
 mod unavailable;
 mod webhook;

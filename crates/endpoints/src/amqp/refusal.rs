@@ -9,6 +9,8 @@ use fe2o3_amqp::types::primitives::Symbol;
 use fe2o3_amqp_management::error::{AttachError, Error as ManagementError};
 use twinhub_core::ports::{DeliveryFailure, FailureReason};
 
+use crate::told::shown;
+
 /// Nobody is there any more.
 pub(super) fn broken_off() -> DeliveryFailure {
     DeliveryFailure::new(
@@ -132,9 +134,9 @@ fn of_error(error: &AmqpError) -> DeliveryFailure {
         "amqp:connection:forced" | "amqp:link:detach-forced" => FailureReason::Unreachable,
         _ => FailureReason::Failed,
     };
-    let detail = match &error.description {
-        Some(description) => format!("the AMQP broker says {condition}: {description}"),
-        None => format!("the AMQP broker says {condition}"),
+    let told = match &error.description {
+        Some(description) => shown(&format!("{condition}: {description}")),
+        None => shown(condition),
     };
-    DeliveryFailure::new(reason, detail)
+    DeliveryFailure::new(reason, format!("the AMQP broker says {told}"))
 }

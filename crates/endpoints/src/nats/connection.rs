@@ -12,6 +12,7 @@ use twinhub_core::ports::{DeliveryFailure, FailureReason};
 
 use super::refusal;
 use super::servers::{Login, Servers};
+use crate::told::shown;
 use crate::trust::Trust;
 
 const CONNECT_WITHIN: Duration = Duration::from_secs(10);
@@ -43,7 +44,7 @@ impl Trouble {
             Event::ServerError(ServerError::Other(text))
                 if text.to_ascii_lowercase().contains("permissions violation") =>
             {
-                Trouble::Forbidden(text)
+                Trouble::Forbidden(shown(&text))
             }
             Event::ServerError(_)
             | Event::ClientError(_)

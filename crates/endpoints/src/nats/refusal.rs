@@ -6,6 +6,8 @@ use async_nats::jetstream::context::{PublishError, PublishErrorKind};
 use async_nats::{ConnectError, ConnectErrorKind};
 use twinhub_core::ports::{DeliveryFailure, FailureReason};
 
+use crate::told::shown;
+
 /// No connection came about.
 pub(super) fn not_connected(error: &ConnectError) -> DeliveryFailure {
     let (reason, detail) = match error.kind() {
@@ -78,7 +80,10 @@ fn refused(error: &PublishError) -> DeliveryFailure {
         }
         Some(told) => DeliveryFailure::new(
             FailureReason::Failed,
-            format!("the stream did not store the message: {told}"),
+            format!(
+                "the stream did not store the message: {}",
+                shown(&told.to_string())
+            ),
         ),
         None => broken_off(),
     }
