@@ -1,6 +1,6 @@
 //! What waits for custom endpoints, in memory.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
@@ -18,6 +18,7 @@ type Held = HashMap<(HubName, EndpointId), Arc<MemoryBacklog>>;
 pub struct MemoryBacklogs {
     partitions: u16,
     held: Arc<Mutex<Held>>,
+    broken: Arc<Mutex<HashSet<EndpointId>>>,
 }
 
 impl Default for MemoryBacklogs {
@@ -32,7 +33,18 @@ impl MemoryBacklogs {
         MemoryBacklogs {
             partitions,
             held: Arc::default(),
+            broken: Arc::default(),
         }
+    }
+
+    /// An endpoint's backlog can't be opened, until it is mended.
+    pub fn break_one(&self, endpoint: EndpointId) {
+        self.broken.lock().unwrap().insert(endpoint);
+    }
+
+    /// It can be opened again.
+    pub fn mend(&self, endpoint: EndpointId) {
+        self.broken.lock().unwrap().remove(&endpoint);
     }
 
     /// An endpoint's backlog, if it was opened and not removed.
@@ -49,6 +61,9 @@ impl Backlogs for MemoryBacklogs {
         hub: &HubName,
         endpoint: EndpointId,
     ) -> Result<Arc<dyn Backlog>, LogError> {
+        if self.broken.lock().unwrap().contains(&endpoint) {
+            return Err(LogError::Failed("it is broken".to_owned()));
+        }
         let mut held = self.held.lock().unwrap();
         let backlog = held.entry((hub.clone(), endpoint)).or_insert_with(|| {
             Arc::new(MemoryBacklog {

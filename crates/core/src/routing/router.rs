@@ -14,6 +14,7 @@ mod hub_routes;
 mod lane;
 mod marks;
 mod producer;
+mod refused;
 mod sender_twin;
 
 use std::collections::HashMap;
@@ -23,7 +24,8 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use self::hub_routes::{HubRoutes, MadeOf};
-use super::endpoint::EndpointId;
+use self::refused::RefusedLog;
+use super::endpoint::{Endpoint, EndpointId};
 use super::settings::RoutingSettings;
 use super::table::RoutingTable;
 use crate::events::Origin;
@@ -90,6 +92,28 @@ impl Router {
             .collect()
     }
 
+    /// Puts the routes of a hub that starts in force. An endpoint whose backlog
+    /// can't be opened keeps nothing else from starting: it refuses what routes
+    /// lead to it, until it is removed or [`run`](Self::run) can open it.
+    pub async fn begin(&self, hub: &Hub) -> Result<(), LogError> {
+        let settings = hub.routing().clone();
+        let as_of = hub.record.etag;
+        self.begin_as_of(hub.name(), as_of, hub.settings.tier, settings)
+            .await
+    }
+
+    /// [Begins](Self::begin) with routes that a hub had at an ETag's counter.
+    pub async fn begin_as_of(
+        &self,
+        hub: &HubName,
+        as_of: u64,
+        tier: Tier,
+        settings: Arc<RoutingSettings>,
+    ) -> Result<(), LogError> {
+        let may_refuse = settings.endpoints.iter().map(|one| one.id).collect();
+        self.put(hub, as_of, tier, settings, may_refuse).await
+    }
+
     /// Puts a hub's routes in force: for the next message of each sender once
     /// it returns. Costs nothing if they are already, and does nothing if later
     /// ones are.
@@ -121,14 +145,44 @@ impl Router {
         tier: Tier,
         settings: Arc<RoutingSettings>,
     ) -> Result<(), LogError> {
+        self.put(hub, as_of, tier, settings, Vec::new()).await
+    }
+
+    /// Endpoints that refuse already, and those that may, need not open.
+    async fn put(
+        &self,
+        hub: &HubName,
+        as_of: u64,
+        tier: Tier,
+        settings: Arc<RoutingSettings>,
+        may_refuse: Vec<EndpointId>,
+    ) -> Result<(), LogError> {
         let _one_at_a_time = self.changing.lock().await;
         let routes = self.routes_of(hub);
-        if as_of < routes.as_of() || routes.are(tier, &settings) {
+        let known = routes.refused();
+        let is_known = routes.are(tier, &settings);
+        if as_of < routes.as_of() || is_known && known.is_empty() {
             return Ok(());
         }
-        let mut logs = Vec::new();
-        for endpoint in &settings.endpoints {
-            logs.push(self.backlogs.open(hub, endpoint.id).await?.log());
+        let (mut logs, mut refused) = (Vec::<Arc<dyn EventLog>>::new(), Vec::new());
+        for Endpoint { id, name, .. } in &settings.endpoints {
+            match self.backlogs.open(hub, *id).await {
+                Ok(backlog) => logs.push(backlog.log()),
+                Err(error) if known.contains(id) || may_refuse.contains(id) => {
+                    if !known.contains(id) {
+                        tracing::error!(
+                            %hub, endpoint = %name, folder = %id, %error,
+                            "an endpoint's backlog can't be opened: its events are refused"
+                        );
+                    }
+                    logs.push(Arc::new(RefusedLog(error)));
+                    refused.push(*id);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        if is_known && refused == known {
+            return Ok(());
         }
         let table = RoutingTable::compile(hub, tier.has_twins(), &settings);
         let wanted: Vec<_> = table.wanted().collect();
@@ -136,6 +190,7 @@ impl Router {
             as_of,
             tier,
             settings,
+            refused,
         };
         routes.put_in_force(made_of, table, logs);
         // Last, so that what is made finds its way.
@@ -157,7 +212,7 @@ impl Router {
         }
     }
 
-    /// Whether the routes of all hubs are in force.
+    /// Whether the routes of all hubs are in force, with all endpoints.
     async fn apply_all(&self, hubs: &Hubs) -> bool {
         let mut all_applied = true;
         for hub in hubs.all() {
@@ -165,6 +220,7 @@ impl Router {
                 tracing::error!(hub = %hub.name(), %error, "could not put routes in force");
                 all_applied = false;
             }
+            all_applied &= self.routes_of(hub.name()).refused().is_empty();
         }
         all_applied
     }

@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, reason = "tests fail that way")]
 
+mod broken;
 mod changes;
 mod copies;
 mod enrichments;

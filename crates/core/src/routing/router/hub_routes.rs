@@ -38,6 +38,8 @@ pub(super) struct MadeOf {
     pub as_of: u64,
     pub tier: Tier,
     pub settings: Arc<RoutingSettings>,
+    /// The endpoints whose backlogs can't be opened.
+    pub refused: Vec<EndpointId>,
 }
 
 impl HubRoutes {
@@ -81,6 +83,13 @@ impl HubRoutes {
     pub(super) fn as_of(&self) -> u64 {
         let in_force = self.in_force();
         in_force.made_of.as_ref().map_or(0, |known| known.as_of)
+    }
+
+    /// The endpoints whose backlogs could not be opened for these.
+    pub(super) fn refused(&self) -> Vec<EndpointId> {
+        let in_force = self.in_force();
+        let made_of = in_force.made_of.as_ref();
+        made_of.map_or_else(Vec::new, |known| known.refused.clone())
     }
 
     /// From the next message of each producer on. `logs` are the backlogs of

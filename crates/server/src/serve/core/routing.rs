@@ -25,8 +25,8 @@ pub struct Routing {
 }
 
 impl Routing {
-    /// Puts the hubs' routes in force, before anything is sent. Storage
-    /// endpoints are among `containers`.
+    /// Puts the hubs' routes in force, before anything is sent: without the
+    /// endpoints that can't be. Storage endpoints are among `containers`.
     pub async fn open(
         config: &Config,
         logs: &Logs,
@@ -41,7 +41,7 @@ impl Routing {
             store.clone(),
         ));
         for hub in hubs.all() {
-            let applied = router.apply(&hub).await;
+            let applied = router.begin(&hub).await;
             applied.context("could not put the hub's routes in force")?;
         }
         let endpoints =
