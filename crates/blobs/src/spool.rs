@@ -3,7 +3,8 @@
 //! Whoever writes a blob may hold something as long as it writes: an export
 //! holds a moment of the store. So it does not wait for the container: what
 //! is not taken at once waits in a file. The file has no name, and is gone
-//! with the blob's writer or the process.
+//! with the blob's writer or the process. It leaves a gigabyte of the disk to
+//! the hub: when there is no more, whoever writes waits after all.
 
 use std::fs::File;
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
@@ -20,6 +21,11 @@ use twinhub_core::ports::{BlobWriter, ContainerError};
 const HELD: usize = 4;
 /// Blocks that wait at all. With one more, whoever writes waits.
 const WAITING: usize = 4096;
+/// Bytes of the disk that are for others.
+const LEFT_TO_OTHERS: u64 = 1 << 30;
+
+/// Whether a file may grow by so many bytes.
+type HasRoom = fn(&File, u64) -> bool;
 
 /// A blob's writer, and what waits for it.
 pub(crate) struct Spooled {
@@ -27,6 +33,7 @@ pub(crate) struct Spooled {
     folder: PathBuf,
     /// Once something had to wait on the disk.
     spool: Option<Spool>,
+    has_room: HasRoom,
     held: Arc<Semaphore>,
     waiting: mpsc::Sender<Block>,
     /// Until its end is told.
@@ -59,6 +66,7 @@ impl Spooled {
         Spooled {
             folder,
             spool: None,
+            has_room,
             held: Arc::new(Semaphore::new(HELD)),
             waiting,
             sending: Some(tokio::spawn(send(writer, blocks, blob.clone()))),
@@ -79,8 +87,11 @@ impl Spooled {
                 self.spool.insert(spool).clone()
             }
         };
-        let place = spool.write(bytes).await?;
-        Ok(Block::Stored(spool, place))
+        if let Some(place) = spool.write(bytes.clone(), self.has_room).await? {
+            return Ok(Block::Stored(spool, place));
+        }
+        let permit = self.held.clone().acquire_owned().await;
+        Ok(Block::Held(bytes, permit.map_err(io::Error::other)?))
     }
 
     /// How writing has ended.
@@ -146,14 +157,18 @@ async fn send(
 }
 
 impl Spool {
-    async fn write(&self, bytes: Bytes) -> io::Result<Place> {
+    /// Appends, if there is room.
+    async fn write(&self, bytes: Bytes, has_room: HasRoom) -> io::Result<Option<Place>> {
         let file = self.0.clone();
         run(move || {
             let mut file = file.lock().unwrap_or_else(PoisonError::into_inner);
+            if !has_room(&file, bytes.len() as u64) {
+                return Ok(None);
+            }
             let start = file.seek(SeekFrom::End(0))?;
             file.write_all(&bytes)?;
             let bytes = bytes.len();
-            Ok(Place { start, bytes })
+            Ok(Some(Place { start, bytes }))
         })
         .await
     }
@@ -169,6 +184,20 @@ impl Spool {
         })
         .await
     }
+}
+
+#[cfg(unix)]
+fn has_room(file: &File, bytes: u64) -> bool {
+    // A disk that does not say so is found to be full by writing.
+    rustix::fs::fstatvfs(file).map_or(true, |disk| {
+        let free = disk.f_bavail.saturating_mul(disk.f_frsize);
+        free >= bytes.saturating_add(LEFT_TO_OTHERS)
+    })
+}
+
+#[cfg(not(unix))]
+fn has_room(_: &File, _: u64) -> bool {
+    true
 }
 
 async fn run<T: Send + 'static>(
@@ -212,7 +241,9 @@ mod tests {
         fn spooled(&self, folder: &tempfile::TempDir) -> Box<Spooled> {
             let writer = Box::new(self.clone());
             let folder = folder.path().to_owned();
-            Box::new(Spooled::over(writer, "devices.txt".to_owned(), folder))
+            let mut spooled = Spooled::over(writer, "devices.txt".to_owned(), folder);
+            spooled.has_room = |_, _| true;
+            Box::new(spooled)
         }
 
         fn taken(&self) -> Vec<u8> {
@@ -261,6 +292,26 @@ mod tests {
         assert_eq!(container.taken(), all);
         assert_eq!(container.is_whole.available_permits(), 1);
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn on_a_full_disk_whoever_writes_waits_for_the_container() {
+        let (folder, container) = (tempfile::tempdir().unwrap(), Slow::new());
+        let mut writer = container.spooled(&folder);
+        writer.has_room = |_, _| false;
+        for number in 0..4 {
+            writer.put(block(number)).await.unwrap();
+        }
+
+        let put = writer.put(block(4));
+        let waited = tokio::time::timeout(Duration::from_secs(60), put).await;
+
+        assert!(waited.is_err());
+        container.takes.add_permits(5);
+        writer.put(block(4)).await.unwrap();
+        writer.finish().await.unwrap();
+        let all: Vec<u8> = (0..5).flat_map(block).collect();
+        assert_eq!(container.taken(), all);
     }
 
     #[tokio::test]
