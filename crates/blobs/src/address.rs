@@ -4,6 +4,7 @@
 //! it, the same with the account in the path as emulators and own servers
 //! have it, and `file:///FOLDER` for the operator.
 
+use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -84,6 +85,9 @@ impl Stores {
         let host = url.host_str().unwrap_or_default();
         match by {
             OpenedFor::Operator => Ok(()),
+            OpenedFor::BackEnd if hosts.is_empty() && is_link_local(url) => Err(refused(
+                "a host of its own network segment has to be allowed by the hub's operator",
+            )),
             OpenedFor::BackEnd if hosts.is_empty() => Ok(()),
             OpenedFor::BackEnd if hosts.iter().any(|hosts| hosts.matches(host)) => Ok(()),
             OpenedFor::BackEnd => Err(refused("the hub's operator does not allow its host")),
@@ -187,6 +191,21 @@ fn is_loopback(url: &Url) -> bool {
     }
 }
 
+/// Whether nothing but this machine and its neighbours can be meant: where
+/// clouds hand out what a machine may do.
+fn is_link_local(url: &Url) -> bool {
+    let is = |address: Ipv4Addr| address.is_link_local() || address.is_unspecified();
+    match url.host() {
+        Some(Host::Ipv4(address)) => is(address),
+        Some(Host::Ipv6(address)) => {
+            address.is_unicast_link_local()
+                || address.is_unspecified()
+                || address.to_ipv4_mapped().is_some_and(is)
+        }
+        Some(Host::Domain(_)) | None => false,
+    }
+}
+
 fn refused(why: impl Into<String>) -> ContainerError {
     ContainerError::Address(why.into())
 }
@@ -283,6 +302,22 @@ mod tests {
 
         assert!(matches!(open(&own), Err(ContainerError::Address(_))));
         assert_eq!(open(folder.path()), Ok(()));
+    }
+
+    #[test]
+    fn back_ends_do_not_reach_neighbours_of_this_machine_unless_they_are_allowed() {
+        for host in [
+            "169.254.169.254",
+            "0.0.0.0",
+            "[fe80::1]",
+            "[::]",
+            "[::ffff:169.254.169.254]",
+        ] {
+            let address = format!("https://{host}/devices?{SIGNATURE}");
+
+            assert!(open(&address, OpenedFor::BackEnd).is_err(), "{host}");
+            assert_eq!(open(&address, OpenedFor::Operator), Ok(()), "{host}");
+        }
     }
 
     #[test]
