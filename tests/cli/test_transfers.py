@@ -44,11 +44,23 @@ def test_lines_that_fail_are_in_the_log(private_hub, tmp_path):
     lines = [{"id": "good", "status": "enabled"}, {"id": "bad id", "status": "enabled"}]
     (tmp_path / "devices.txt").write_text("\r\n".join(json.dumps(line) for line in lines))
 
-    private_hub.cli("device-identity", "import", "--folder", str(tmp_path))
+    imported = private_hub.cli("device-identity", "import", "--folder", str(tmp_path))
 
     assert devices_of(private_hub) == {"good"}
+    assert f"1 lines could not be done, see {tmp_path / 'importErrors.log'}" in imported.stderr
     [logged] = (tmp_path / "importErrors.log").read_text().splitlines()
     assert json.loads(logged)["deviceId"] == "bad id"
+
+
+def test_the_data_folder_is_no_place_for_an_export(private_hub):
+    state = private_hub.data_dir / "state"
+
+    for folder in (private_hub.data_dir, state):
+        done = private_hub.cli("device-identity", "export", "--folder", str(folder), check=False)
+
+        assert done.returncode != 0
+        assert "data folder" in done.stderr
+        assert not (folder / "devices.txt").exists()
 
 
 def test_a_folder_that_is_missing_is_told(private_hub, tmp_path):

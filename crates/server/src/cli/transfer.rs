@@ -1,5 +1,6 @@
 //! `twinhub device-identity export` and `import`
 
+use std::io::BufRead as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -136,7 +137,27 @@ impl Import {
                 create(&access.hub().await?, &wanted).await?
             }
         };
-        until_it_ends(&access.hub().await?, &started).await
+        let answer = until_it_ends(&access.hub().await?, &started).await?;
+        if let Some(folder) = &self.folder {
+            tell_of_failures(&folder.join("importErrors.log"));
+        }
+        Ok(answer)
+    }
+}
+
+/// The job does not say how many lines failed, but the log does.
+fn tell_of_failures(log: &Path) {
+    let Ok(file) = std::fs::File::open(log) else {
+        return;
+    };
+    let lines = std::io::BufReader::new(file).split(b'\n');
+    let failed = lines.map_while(Result::ok).filter(|line| !line.is_empty());
+    match failed.count() {
+        0 => {}
+        failed => eprintln!(
+            "note: {failed} lines could not be done, see {}",
+            log.display()
+        ),
     }
 }
 
