@@ -9,7 +9,7 @@ use super::{
     document,
     failure::Failure,
     management::Management,
-    routing::{ROUTES, given, take_over},
+    routing::{ROUTES, given, take_over, text},
 };
 
 const COLUMNS: &[&str] = &["name", "source", "condition", "endpointNames", "isEnabled"];
@@ -147,7 +147,7 @@ pub struct Test {
     /// Try only routes about these events
     #[arg(long, short = 't', visible_aliases = ["source", "st"], value_enum, ignore_case = true)]
     source_type: Option<Source>,
-    /// Body of the message
+    /// Body of the message, or @FILE
     #[arg(long, short = 'b', value_name = "TEXT")]
     body: Option<String>,
     /// Application properties: NAME=VALUE;NAME=VALUE, or a JSON object
@@ -324,12 +324,13 @@ impl Test {
     }
 
     fn message(&self) -> Result<Value, Failure> {
+        let body = self.body.as_deref().map(|body| text("--body", body));
         let properties = |option, text: &Option<String>| {
             let text = text.as_deref();
             text.map(|text| properties(option, text)).transpose()
         };
         Ok(given([
-            ("body", self.body.as_ref().map(|body| json!(body))),
+            ("body", body.transpose()?.map(Value::from)),
             (
                 "appProperties",
                 properties("--app-properties", &self.app_properties)?,
