@@ -9,11 +9,11 @@ use super::{DeviceIdentity, Identity, ModuleIdentity, Standing};
 use crate::access::{DevicePermit, ModulesReadPermit, RegistryReadPermit, ServicePermit};
 use crate::hubs::{Hub, Sku};
 use crate::ids::{DeviceId, IdentityId, ModuleId};
+use crate::notifications::{NewEvent, Teller};
 use crate::ports::{
     Announcement, Change, IdentityCounts, Record, Registered, Revision, Sessions, StateStore,
     StoreError, Stored,
 };
-use crate::notifications::{NewEvent, Teller};
 use crate::presence::PresenceBook;
 use crate::time::{Clock, Timestamp};
 use crate::twins::Twin;
