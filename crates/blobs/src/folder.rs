@@ -163,7 +163,8 @@ fn told(blob: &str, error: &io::Error) -> ContainerError {
     }
 }
 
-#[cfg(all(test, unix))]
+#[cfg(unix)]
+#[cfg(test)]
 mod tests {
     use std::os::unix::fs::{PermissionsExt as _, symlink};
 
