@@ -7,12 +7,16 @@ use std::io::IsTerminal;
 use anyhow::Context;
 use tracing_subscriber::EnvFilter;
 
+/// Libraries whose lines say again, at each attempt, what the hub says of an
+/// endpoint once a minute. A filter that names one brings them back.
+const QUIET: &str = "async_nats=off";
+
 /// Starts logging for the rest of the process.
 ///
 /// `filter` is a level (`info`) or a list of targets and levels
 /// (`info,twinhub_mqtt=debug`).
 pub fn start(filter: &str) -> anyhow::Result<()> {
-    let filter = EnvFilter::try_new(filter)
+    let filter = EnvFilter::try_new(format!("{QUIET},{filter}"))
         .with_context(|| format!("the log filter {filter:?} is not valid: try log = \"info\""))?;
     tracing_subscriber::fmt()
         .with_env_filter(filter)
