@@ -129,20 +129,18 @@ impl Backlog for MemoryBacklog {
     }
 
     async fn progress(&self) -> Result<Vec<Progress>, LogError> {
-        let mut progress = Vec::new();
-        for partition in (0..self.partitions).map(PartitionId) {
-            let known = self.log.partition(&self.hub, partition).await?;
-            let first = known.map_or(0, |known| known.first);
-            let saved = self.progress.lock().unwrap();
+        self.log.require_open()?;
+        let saved = self.progress.lock().unwrap();
+        let partitions = (0..self.partitions).map(PartitionId);
+        let progress = partitions.map(|partition| {
             let (next, lost) = saved.get(&partition).copied().unwrap_or_default();
-            let saved = Progress {
+            Progress {
                 partition,
                 next,
                 lost,
-            };
-            progress.push(saved.from_the_oldest(first));
-        }
-        Ok(progress)
+            }
+        });
+        Ok(progress.collect())
     }
 
     async fn save(&self, progress: &[Progress]) -> Result<(), LogError> {

@@ -20,19 +20,6 @@ pub struct Progress {
     pub lost: u64,
 }
 
-impl Progress {
-    /// Goes on at the oldest event there is, if that is a later one: what lies
-    /// between is lost.
-    #[must_use]
-    pub fn from_the_oldest(self, first: u64) -> Self {
-        Progress {
-            next: self.next.max(first),
-            lost: self.lost + first.saturating_sub(self.next),
-            ..self
-        }
-    }
-}
-
 /// What waits for each custom endpoint of the hubs: an event log each, with as
 /// many partitions as the hub's own.
 #[async_trait]
@@ -55,8 +42,7 @@ pub trait Backlogs: Send + Sync + 'static {
 /// Retention drops the oldest events of it, also those that were not
 /// delivered. Whoever delivers knows which: an event that it has read is not
 /// lost, though it is dropped while it is on its way, and one that it wanted to
-/// read next and did not find is ([`Progress::from_the_oldest`] with the number
-/// of the event that it found).
+/// read next and did not find is.
 #[async_trait]
 pub trait Backlog: Send + Sync + 'static {
     /// The events. It answers for the endpoint's hub.
@@ -65,8 +51,9 @@ pub trait Backlog: Send + Sync + 'static {
     /// How many bytes it takes on the disk.
     fn bytes(&self) -> u64;
 
-    /// How far each partition is delivered, as last saved, but not before the
-    /// oldest event there is: what went since is in `lost`. From 0 if never.
+    /// How far each partition is delivered, as last saved; from 0 if never. The
+    /// oldest event there is may be a later one: whoever delivers counts, and
+    /// tells, what lies between.
     async fn progress(&self) -> Result<Vec<Progress>, LogError>;
 
     /// Saves how far partitions are delivered; those that are not named stay.

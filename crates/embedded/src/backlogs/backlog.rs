@@ -260,14 +260,11 @@ impl Backlog for LocalBacklog {
     async fn progress(&self) -> Result<Vec<Progress>, LogError> {
         self.0.log.require()?;
         let saved = self.0.saved();
-        let each = (0..).zip(&saved.durable).zip(self.0.log.firsts());
-        let progress = each.map(|((partition, delivered), first)| {
-            let saved = Progress {
-                partition: PartitionId(partition),
-                next: delivered.next,
-                lost: delivered.lost,
-            };
-            saved.from_the_oldest(first)
+        let each = (0..).zip(&saved.durable);
+        let progress = each.map(|(partition, delivered)| Progress {
+            partition: PartitionId(partition),
+            next: delivered.next,
+            lost: delivered.lost,
         });
         Ok(progress.collect())
     }

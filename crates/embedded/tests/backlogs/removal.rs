@@ -123,7 +123,7 @@ async fn deliver_until_closed(backlog: Arc<dyn Backlog>) {
         match log.read(&hub(), partition(), done.next, 1 << 20).await {
             Ok(batch) => {
                 let first = batch.get(0).unwrap().sequence_number;
-                done = done.from_the_oldest(first);
+                done.lost += first - done.next;
                 done.next = batch.last().unwrap().sequence_number + 1;
             }
             Err(error) => break error,

@@ -114,17 +114,30 @@ impl Worker {
             }) => return self.step_over(sequence_number, &detail).await,
             Err(error) => return Err(Setback::Log(error)),
         };
-        match batch.get(0) {
-            None => self.wait().await,
-            Some(first) if first.sequence_number > cursor => {
-                self.flush().await?;
-                let next = first.sequence_number;
-                let lost = self.window.leave_out_before(next);
-                self.ledger.lost(self.partition, next, lost);
-                Ok(())
-            }
-            Some(_) => self.give(&batch).await,
+        let first = batch.get(0).map(|first| first.sequence_number);
+        match first {
+            Some(first) if first <= cursor => self.give(&batch).await,
+            Some(first) => self.go_on_at(first).await,
+            None => match self.oldest().await? {
+                first if first > cursor => self.go_on_at(first).await,
+                _ => self.wait().await,
+            },
         }
+    }
+
+    /// Goes on at the oldest event there is: what lies before went too early.
+    async fn go_on_at(&mut self, first: u64) -> Result<(), Setback> {
+        self.flush().await?;
+        let lost = self.window.leave_out_before(first);
+        self.ledger.lost(self.partition, first, lost);
+        Ok(())
+    }
+
+    /// The number of the oldest event there is, or of the next one to come.
+    async fn oldest(&mut self) -> Result<u64, Setback> {
+        let known = self.log.partition(&self.hub, self.partition).await;
+        let known = known.map_err(Setback::Log)?;
+        Ok(known.map_or(0, |known| known.first))
     }
 
     /// Where a damaged event comes, the sound ones before it are read singly.

@@ -151,6 +151,20 @@ async fn what_retention_took_is_counted_and_saved() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_is_gone_altogether_is_counted_before_anything_else_comes() {
+    let (backlog, receiver) = (TestBacklog::with_events(5), Receiver::default());
+    backlog.drop_before(5);
+
+    let worker = Running::over(&backlog, &receiver).await;
+    patience().await;
+
+    let health = worker.ledger.health().await;
+    assert_eq!((health.lost, health.waiting), (5, 0));
+    worker.stop().await;
+    assert_eq!(backlog.saved().next, 5);
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_was_lost_before_a_restart_still_counts() {
     let (backlog, receiver) = (TestBacklog::with_events(6), Receiver::default());
     backlog.drop_before(2);
