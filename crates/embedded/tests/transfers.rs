@@ -395,6 +395,29 @@ async fn a_name_that_no_blob_can_have_is_refused_at_once_and_is_no_job() {
     assert_eq!(plant.transfers.jobs(&permit).await.unwrap(), []);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn of_exports_that_begin_at_once_one_is_started_and_the_others_find_it_busy() {
+    let plant = Plant::new().await;
+
+    let (one, two, three) = tokio::join!(
+        plant.start_export(true),
+        plant.start_export(true),
+        plant.start_export(true)
+    );
+
+    let (started, refused): (Vec<_>, Vec<_>) =
+        [one, two, three].into_iter().partition(Result::is_ok);
+    assert_eq!(started.len(), 1);
+    for refusal in refused {
+        assert!(
+            matches!(refusal, Err(StartTransferError::Busy(_))),
+            "{refusal:?}"
+        );
+    }
+    let started = started.into_iter().next().unwrap().unwrap();
+    assert!(matches!(plant.ended(&started).await, Ended::Completed));
+}
+
 #[tokio::test]
 async fn a_job_that_a_restart_finds_active_is_failed_and_lets_others_in() {
     let plant = Plant::new().await;

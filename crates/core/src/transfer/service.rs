@@ -72,6 +72,8 @@ pub struct Transfers {
     containers: Arc<dyn Containers>,
     registry: Arc<Registry>,
     clock: Arc<dyn Clock>,
+    /// The job of each hub whose containers are being tried out.
+    starting: Mutex<HashMap<HubName, TransferId>>,
     running: Mutex<HashMap<TransferId, Running>>,
     tasks: TaskTracker,
     stopping: CancellationToken,
@@ -86,6 +88,37 @@ struct Running {
     cancel: CancellationToken,
     /// Cancelled when its end is saved, or its task is gone.
     ended: CancellationToken,
+}
+
+/// A hub's turn to try out containers, given back when it is dropped.
+struct Turn<'a> {
+    starting: &'a Mutex<HashMap<HubName, TransferId>>,
+    hub: HubName,
+}
+
+impl<'a> Turn<'a> {
+    fn take(
+        starting: &'a Mutex<HashMap<HubName, TransferId>>,
+        hub: &HubName,
+        job: &TransferId,
+    ) -> Result<Self, Busy> {
+        let mut taken = starting.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(other) = taken.get(hub) {
+            return Err(Busy(other.clone()));
+        }
+        taken.insert(hub.clone(), job.clone());
+        Ok(Turn {
+            starting,
+            hub: hub.clone(),
+        })
+    }
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        let mut taken = self.starting.lock().unwrap_or_else(PoisonError::into_inner);
+        taken.remove(&self.hub);
+    }
 }
 
 /// A job with all it needs.
@@ -109,6 +142,7 @@ impl Transfers {
             containers,
             registry,
             clock,
+            starting: Mutex::default(),
             running: Mutex::default(),
             tasks: TaskTracker::new(),
             stopping: CancellationToken::new(),
@@ -158,12 +192,12 @@ impl Transfers {
         request: ExportRequest,
     ) -> Result<TransferView, StartTransferError> {
         let hub = permit.hub().name().clone();
-        self.refuse_if_busy(&hub).await?;
+        let job = TransferJob::start(TransferKind::Export, request.exclude_keys, self.clock.now());
+        let _turn = self.take_turn(&hub, &job.id).await?;
         let container = self.containers.open(&request.to, request.by)?;
         container.probe().await?;
         // A name that can't be used is told at once, too.
         let blob = container.write(&request.blob).await?;
-        let job = TransferJob::start(TransferKind::Export, request.exclude_keys, self.clock.now());
         let progress = Arc::new(Progress::of(&hub, job.kind));
         let work = {
             let (this, hub, progress) = (self.clone(), hub.clone(), progress.clone());
@@ -186,15 +220,15 @@ impl Transfers {
         request: ImportRequest,
     ) -> Result<TransferView, StartTransferError> {
         let hub = permit.hub().name().clone();
+        let job = TransferJob::start(TransferKind::Import, false, self.clock.now());
         // Before anything is touched that belongs to a job in work.
-        self.refuse_if_busy(&hub).await?;
+        let _turn = self.take_turn(&hub, &job.id).await?;
         let from = self.containers.open(&request.from, request.by)?;
         let failures_to = self.containers.open(&request.failures_to, request.by)?;
         let reader = from.read(&request.blob).await?;
         // Its signature need not allow to delete, so nothing else is tried out;
         // and what an earlier import had to say is not taken for this one's.
         failures_to.write(FAILURES).await?.finish().await?;
-        let job = TransferJob::start(TransferKind::Import, false, self.clock.now());
         let progress = Arc::new(Progress::of(&hub, job.kind));
         let work = {
             let (registry, permit) = (self.registry.clone(), permit.clone());
@@ -242,12 +276,19 @@ impl Transfers {
         Ok(self.view(job))
     }
 
-    async fn refuse_if_busy(&self, hub: &HubName) -> Result<(), StartTransferError> {
+    /// Lets one job of a hub at a time try out its containers: the next one is
+    /// refused as it would be once the first is claimed.
+    async fn take_turn(
+        &self,
+        hub: &HubName,
+        job: &TransferId,
+    ) -> Result<Turn<'_>, StartTransferError> {
+        let turn = Turn::take(&self.starting, hub, job)?;
         let stored = self.store.transfer_book(hub).await?;
         let active = stored.as_ref().and_then(|stored| stored.value.active());
         match active {
             Some(active) => Err(Busy(active.id.clone()).into()),
-            None => Ok(()),
+            None => Ok(turn),
         }
     }
 
