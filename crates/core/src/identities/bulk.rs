@@ -49,6 +49,24 @@ pub enum BulkMode {
     UpdateTwinIfMatchEtag,
 }
 
+impl BulkMode {
+    /// The mode that a text names; clients write it in different cases.
+    pub fn parse(text: &str) -> Option<Self> {
+        match text.to_ascii_lowercase().as_str() {
+            "create" => Some(BulkMode::Create),
+            "update" => Some(BulkMode::Update),
+            "updateifmatchetag" => Some(BulkMode::UpdateIfMatchEtag),
+            "delete" => Some(BulkMode::Delete),
+            "deleteifmatchetag" => Some(BulkMode::DeleteIfMatchEtag),
+            "createorupdate" => Some(BulkMode::CreateOrUpdate),
+            "createorupdateifmatchetag" => Some(BulkMode::CreateOrUpdateIfMatchEtag),
+            "updatetwin" => Some(BulkMode::UpdateTwin),
+            "updatetwinifmatchetag" => Some(BulkMode::UpdateTwinIfMatchEtag),
+            _ => None,
+        }
+    }
+}
+
 /// One item.
 #[derive(Debug, Clone, PartialEq)]
 pub struct BulkItem {

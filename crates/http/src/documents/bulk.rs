@@ -100,26 +100,17 @@ fn unquoted(etag: String) -> String {
     }
 }
 
-/// SDKs write the modes in different cases; a missing one is .NET's default.
+/// A missing one is .NET's default.
 fn parse_mode(mode: Option<&str>) -> Result<BulkMode, Refusal> {
     let Some(mode) = mode else {
         return Ok(BulkMode::CreateOrUpdate);
     };
-    match mode.to_ascii_lowercase().as_str() {
-        "create" => Ok(BulkMode::Create),
-        "update" => Ok(BulkMode::Update),
-        "updateifmatchetag" => Ok(BulkMode::UpdateIfMatchEtag),
-        "delete" => Ok(BulkMode::Delete),
-        "deleteifmatchetag" => Ok(BulkMode::DeleteIfMatchEtag),
-        "createorupdate" => Ok(BulkMode::CreateOrUpdate),
-        "createorupdateifmatchetag" => Ok(BulkMode::CreateOrUpdateIfMatchEtag),
-        "updatetwin" => Ok(BulkMode::UpdateTwin),
-        "updatetwinifmatchetag" => Ok(BulkMode::UpdateTwinIfMatchEtag),
-        _ => Err(Refusal::invalid(
+    BulkMode::parse(mode).ok_or_else(|| {
+        Refusal::invalid(
             "importMode must be create, update, updateIfMatchETag, delete, deleteIfMatchETag, \
              createOrUpdate, createOrUpdateIfMatchETag, updateTwin or updateTwinIfMatchETag",
-        )),
-    }
+        )
+    })
 }
 
 /// What became of the items.

@@ -170,26 +170,14 @@ fn told(error: &serde_json::Error) -> String {
     format!("{what}, at column {}", error.column())
 }
 
-/// Clients write the modes in different cases.
 fn mode(mode: Option<String>, id: &str) -> Result<BulkMode, InvalidLine> {
     let Some(mode) = mode else {
         return Ok(BulkMode::CreateOrUpdate);
     };
-    match mode.to_ascii_lowercase().as_str() {
-        "create" => Ok(BulkMode::Create),
-        "update" => Ok(BulkMode::Update),
-        "updateifmatchetag" => Ok(BulkMode::UpdateIfMatchEtag),
-        "delete" => Ok(BulkMode::Delete),
-        "deleteifmatchetag" => Ok(BulkMode::DeleteIfMatchEtag),
-        "createorupdate" => Ok(BulkMode::CreateOrUpdate),
-        "createorupdateifmatchetag" => Ok(BulkMode::CreateOrUpdateIfMatchEtag),
-        "updatetwin" => Ok(BulkMode::UpdateTwin),
-        "updatetwinifmatchetag" => Ok(BulkMode::UpdateTwinIfMatchEtag),
-        _ => Err(InvalidLine::Mode {
-            id: id.to_owned(),
-            mode,
-        }),
-    }
+    BulkMode::parse(&mode).ok_or_else(|| InvalidLine::Mode {
+        id: id.to_owned(),
+        mode,
+    })
 }
 
 fn unquoted(etag: String) -> String {
