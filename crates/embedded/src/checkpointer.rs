@@ -9,10 +9,11 @@
 
 use std::io;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use rusqlite::Connection;
+
+use crate::own_thread::OwnThread;
 
 const INTERVAL: Duration = Duration::from_millis(100);
 /// How long a restart waits for readers of the old log.
@@ -91,56 +92,37 @@ impl Drop for LongRead {
 /// The checkpointer's thread. Dropping it waits for it.
 pub(crate) struct Checkpointer {
     signal: Arc<CheckpointSignal>,
-    thread: Mutex<Option<JoinHandle<()>>>,
+    thread: OwnThread,
 }
 
 impl Checkpointer {
     /// Starts the thread.
     pub(crate) fn start(connection: Connection, signal: Arc<CheckpointSignal>) -> io::Result<Self> {
         let waiting = signal.clone();
-        let thread = thread::Builder::new()
-            .name("state-checkpointer".to_owned())
-            .spawn(move || {
-                while waiting.wait() {
-                    match checkpoint(&connection, waiting.may_restart()) {
-                        Ok(true) => {}
-                        Ok(false) => waiting.written(),
-                        Err(error) => tracing::warn!(%error, "a checkpoint failed"),
-                    }
+        let panicked = "the checkpointer has panicked";
+        let thread = OwnThread::start("state-checkpointer", panicked, move || {
+            while waiting.wait() {
+                match checkpoint(&connection, waiting.may_restart()) {
+                    Ok(true) => {}
+                    Ok(false) => waiting.written(),
+                    Err(error) => tracing::warn!(%error, "a checkpoint failed"),
                 }
-            })?;
-        Ok(Checkpointer {
-            signal,
-            thread: Mutex::new(Some(thread)),
-        })
+            }
+        })?;
+        Ok(Checkpointer { signal, thread })
     }
 
     /// Stops the thread; returns when a checkpoint under way is done.
     pub(crate) async fn close(&self) {
-        if let Some(thread) = self.stop() {
-            let joined = tokio::task::spawn_blocking(move || thread.join()).await;
-            report_panic(!matches!(joined, Ok(Ok(()))));
-        }
-    }
-
-    fn stop(&self) -> Option<JoinHandle<()>> {
         self.signal.stop();
-        let mut thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner);
-        thread.take()
+        self.thread.ended().await;
     }
 }
 
 impl Drop for Checkpointer {
     fn drop(&mut self) {
-        if let Some(thread) = self.stop() {
-            report_panic(thread.join().is_err());
-        }
-    }
-}
-
-fn report_panic(panicked: bool) {
-    if panicked {
-        tracing::error!("the checkpointer has panicked");
+        self.signal.stop();
+        self.thread.join();
     }
 }
 

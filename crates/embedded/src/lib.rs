@@ -39,6 +39,7 @@ mod indexes;
 mod metrics;
 mod open;
 mod outbox;
+mod own_thread;
 mod point_reads;
 mod queries;
 mod queues;

@@ -6,8 +6,7 @@
 //! and only then does anybody hear that theirs is done. When a batch fails,
 //! everybody in it is told what is known, and the next one starts afresh.
 
-use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::{self, JoinHandle};
+use std::sync::Arc;
 use std::{io, mem};
 
 use rusqlite::Connection;
@@ -20,6 +19,7 @@ use crate::checkpointer::CheckpointSignal;
 use crate::counts::{CountChange, Counts};
 use crate::indexes::book::IndexBook;
 use crate::open::StateFile;
+use crate::own_thread::OwnThread;
 use crate::schema;
 use crate::unit::Unit;
 
@@ -56,7 +56,7 @@ pub(crate) struct Workbench {
 /// The way to the writer's thread. Dropping it waits until all is written.
 pub(crate) struct Writer {
     queue: mpsc::Sender<Message>,
-    thread: Mutex<Option<JoinHandle<()>>>,
+    thread: OwnThread,
 }
 
 impl Writer {
@@ -67,13 +67,9 @@ impl Writer {
             workbench,
             last_revision,
         };
-        let thread = thread::Builder::new()
-            .name("state-writer".to_owned())
-            .spawn(move || group_commit.run(queued))?;
-        Ok(Writer {
-            queue,
-            thread: Mutex::new(Some(thread)),
-        })
+        let panicked = "the writer of the state has panicked";
+        let thread = OwnThread::start("state-writer", panicked, move || group_commit.run(queued))?;
+        Ok(Writer { queue, thread })
     }
 
     /// Queues a unit and waits until it is durable or refused.
@@ -114,20 +110,12 @@ impl Writer {
         // An error means that it is closed already.
         let _ = self.queue.send(Message::Close).await;
         self.queue.closed().await;
-        if let Some(thread) = self.take_thread() {
-            let joined = tokio::task::spawn_blocking(move || thread.join()).await;
-            report_panic(!matches!(joined, Ok(Ok(()))));
-        }
+        self.thread.ended().await;
     }
 
     /// For a thread that ends before this does.
     pub(crate) fn handle(&self) -> WriterHandle {
         WriterHandle(self.queue.clone())
-    }
-
-    fn take_thread(&self) -> Option<JoinHandle<()>> {
-        let mut thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner);
-        thread.take()
     }
 }
 
@@ -152,18 +140,9 @@ impl WriterHandle {
 
 impl Drop for Writer {
     fn drop(&mut self) {
-        let Some(thread) = self.take_thread() else {
-            return;
-        };
         // The queue ends when its last sender goes.
         self.queue = mpsc::channel(1).0;
-        report_panic(thread.join().is_err());
-    }
-}
-
-fn report_panic(panicked: bool) {
-    if panicked {
-        tracing::error!("the writer of the state has panicked");
+        self.thread.join();
     }
 }
 

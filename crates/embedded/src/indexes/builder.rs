@@ -7,8 +7,7 @@
 //! comes after a crash goes on from there.
 
 use std::cell::RefCell;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::{self, JoinHandle};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, Transaction, TransactionBehavior};
@@ -20,6 +19,7 @@ use super::metrics::{self, IndexGauges};
 use super::run::{Run, Values};
 use crate::documents::Paths;
 use crate::open::{OpenError, StateFile};
+use crate::own_thread::OwnThread;
 use crate::tables;
 use crate::tables::indexes::{self, IndexNumber, StoredIndex};
 use crate::writer::WriterHandle;
@@ -34,7 +34,7 @@ const IDLE: u64 = 24;
 /// The thread. Dropping it waits for it.
 pub(crate) struct IndexBuilder {
     demand: Arc<Demand>,
-    thread: Mutex<Option<JoinHandle<()>>>,
+    thread: OwnThread,
 }
 
 impl IndexBuilder {
@@ -51,42 +51,23 @@ impl IndexBuilder {
             demand: demand.clone(),
             gauges: RefCell::default(),
         };
-        let thread = thread::Builder::new()
-            .name("state-indexer".to_owned())
-            .spawn(move || building.run())
+        let panicked = "the thread that builds indexes has panicked";
+        let thread = OwnThread::start("state-indexer", panicked, move || building.run())
             .map_err(OpenError::Thread)?;
-        Ok(IndexBuilder {
-            demand,
-            thread: Mutex::new(Some(thread)),
-        })
+        Ok(IndexBuilder { demand, thread })
     }
 
     /// Stops the thread; returns when the step under way is done.
     pub(crate) async fn close(&self) {
-        if let Some(thread) = self.stop() {
-            let joined = tokio::task::spawn_blocking(move || thread.join()).await;
-            report_panic(!matches!(joined, Ok(Ok(()))));
-        }
-    }
-
-    fn stop(&self) -> Option<JoinHandle<()>> {
         self.demand.stop();
-        let mut thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner);
-        thread.take()
+        self.thread.ended().await;
     }
 }
 
 impl Drop for IndexBuilder {
     fn drop(&mut self) {
-        if let Some(thread) = self.stop() {
-            report_panic(thread.join().is_err());
-        }
-    }
-}
-
-fn report_panic(panicked: bool) {
-    if panicked {
-        tracing::error!("the thread that builds indexes has panicked");
+        self.demand.stop();
+        self.thread.join();
     }
 }
 
