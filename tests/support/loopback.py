@@ -5,10 +5,13 @@ side on two addresses. All of 127.0.0.0/8 is this machine: each hub gets an
 address of its own, and none clashes with a hub that somebody runs already.
 """
 
+import itertools
 import socket
 
 PORTS = (443, 8883, 5671)
-_NET = "127.0.77"
+_NETS = range(77, 97)
+"""The third number of the addresses: five thousand hubs in one run of the tests."""
+
 _handed_out: set[str] = set()
 
 
@@ -18,13 +21,14 @@ class NoFreeAddress(RuntimeError):
 
 def free_address() -> str:
     """Returns a loopback address on which nobody listens on the hub's ports."""
-    for host in range(2, 255):
-        address = f"{_NET}.{host}"
+    for net, host in itertools.product(_NETS, range(2, 255)):
+        address = f"127.0.{net}.{host}"
         if address not in _handed_out and _can_bind(address):
             _handed_out.add(address)
             return address
     raise NoFreeAddress(
-        f"no address in {_NET}.0/24 has ports {PORTS} free; a hub on 0.0.0.0 would do that"
+        f"no address in 127.0.{_NETS.start}.0 to 127.0.{_NETS.stop - 1}.255 has ports {PORTS} "
+        "free; a hub on 0.0.0.0 would do that"
     )
 
 
