@@ -10,6 +10,8 @@
 //! | Module | What it holds |
 //! |---|---|
 //! | [`gateway`] | the life of a connection and of a request |
+//! | [`api`] | what answers a request, also one of this process |
+//! | [`pages`] | the seam for what people look at |
 //! | [`router`], [`request`], [`response`] | HTTP in and out, with the clients' habits |
 //! | [`identities`], [`twins`], [`query`], [`methods`], [`transfers`] | the operations, named as in core |
 //! | [`messages`], [`telemetry`], [`c2d`], [`events`] | what devices send and receive, and what followers read |
@@ -18,7 +20,9 @@
 //! | [`management`] | the resource provider's calls |
 //! | [`websocket`] | the seam for protocols over WebSocket |
 
+pub mod api;
 pub mod c2d;
+mod connection;
 pub mod documents;
 pub mod error_codes;
 pub mod errors;
@@ -32,6 +36,7 @@ pub mod management;
 pub mod messages;
 pub mod methods;
 mod metrics;
+pub mod pages;
 pub mod query;
 pub mod refusal;
 pub mod request;
@@ -43,10 +48,12 @@ pub mod twins;
 mod unread;
 pub mod websocket;
 
+pub use api::{Api, Services};
 pub use events::EventStreams;
-pub use gateway::{Gateway, Services};
+pub use gateway::{Gateway, Served};
 pub use health::Health;
 pub use management::backup::{BackupState, BackupStatus, Backups, CannotBackUp, NoBackups};
 pub use management::routing::RoutingServices;
 pub use messages::MessageServices;
+pub use pages::{Pages, Visitor};
 pub use websocket::{ByteStream, WebSocketRoute};

@@ -10,15 +10,14 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode, header};
-use hyper::body::Incoming;
 use serde_json::{Value, json};
 use twinhub_core::access::OperatorPermit;
 use twinhub_core::hubs::Hub;
 
+use crate::api::{Services, is_api_version};
 use crate::error_codes;
-use crate::gateway::{Services, is_api_version};
 use crate::refusal::Refusal;
-use crate::request::{Query, parse_json, read_body};
+use crate::request::{Query, RequestBody, parse_json, read_body};
 use crate::response::{Body, empty, json as json_response};
 
 pub mod backup;
@@ -50,7 +49,7 @@ pub fn is_path(segments: &[&str]) -> bool {
 /// Answers a call; `admitted` is called once the caller proved who they are.
 pub async fn answer(
     services: &Services,
-    request: Request<Incoming>,
+    request: Request<RequestBody>,
     segments: &[&str],
     admitted: impl FnOnce(),
 ) -> Answer {

@@ -7,7 +7,6 @@ use std::sync::Arc;
 
 use http::request::Parts;
 use http::{Request, Response, header};
-use hyper::body::Incoming;
 use twinhub_core::access::{DevicePermit, Peer, Proof, ServicePermit};
 use twinhub_core::c2d::CloudToDevice;
 use twinhub_core::faults::Faults;
@@ -15,11 +14,12 @@ use twinhub_core::ids::IdentityId;
 use twinhub_core::messages::{MAX_CLOUD_TO_DEVICE, MAX_DEVICE_TO_CLOUD};
 use twinhub_core::telemetry::Telemetry;
 
+use crate::api::{Api, check_api_version, unauthorized};
+use crate::connection::Connection;
 use crate::error_codes;
 use crate::events::EventStreams;
-use crate::gateway::{Connection, Gateway, check_api_version, unauthorized};
 use crate::refusal::Refusal;
-use crate::request::{Query, read_message};
+use crate::request::{Query, RequestBody, read_message};
 use crate::response::Body;
 use crate::router::MessageEndpoint;
 use crate::{c2d, telemetry};
@@ -39,7 +39,7 @@ pub struct MessageServices {
 /// A request whose operation is known, and nothing else yet.
 pub(crate) struct Asked<'a> {
     head: Parts,
-    body: Incoming,
+    body: RequestBody,
     query: Query,
     segments: &'a [&'a str],
     connection: &'a Connection,
@@ -48,7 +48,7 @@ pub(crate) struct Asked<'a> {
 impl<'a> Asked<'a> {
     /// A request on a connection, to the path of these segments.
     pub fn new(
-        request: Request<Incoming>,
+        request: Request<RequestBody>,
         segments: &'a [&'a str],
         connection: &'a Connection,
     ) -> Self {
@@ -63,7 +63,7 @@ impl<'a> Asked<'a> {
     }
 }
 
-impl Gateway {
+impl Api {
     /// An operation on messages or events.
     pub(crate) async fn messages(
         &self,

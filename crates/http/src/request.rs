@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, Method, header};
-use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use http_body_util::{BodyExt as _, Either, Full, LengthLimitError, Limited};
 use hyper::body::{Body as _, Incoming};
 use percent_encoding::percent_decode_str;
 use serde::de::DeserializeOwned;
@@ -16,6 +16,9 @@ use crate::refusal::Refusal;
 
 /// How long a body may take to arrive.
 const BODY_DEADLINE: Duration = Duration::from_secs(30);
+
+/// A body that comes over a connection, or one that is there.
+pub type RequestBody = Either<Incoming, Full<Bytes>>;
 
 /// The path below the host: decoded segments.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -126,16 +129,20 @@ pub fn precondition_of(headers: &HeaderMap) -> Result<Precondition, Refusal> {
 
 /// Reads a body of at most `limit` bytes. What is announced to be larger is
 /// refused before a byte of it is read.
-pub async fn read_body(body: Incoming, limit: usize) -> Result<Bytes, Refusal> {
+pub async fn read_body(body: RequestBody, limit: usize) -> Result<Bytes, Refusal> {
     read_limited(body, limit, error_codes::REQUEST_ENTITY_TOO_LARGE).await
 }
 
 /// The same, for the body of a message.
-pub async fn read_message(body: Incoming, limit: usize) -> Result<Bytes, Refusal> {
+pub async fn read_message(body: RequestBody, limit: usize) -> Result<Bytes, Refusal> {
     read_limited(body, limit, error_codes::MESSAGE_TOO_LARGE).await
 }
 
-async fn read_limited(body: Incoming, limit: usize, larger: ErrorCode) -> Result<Bytes, Refusal> {
+async fn read_limited(
+    body: RequestBody,
+    limit: usize,
+    larger: ErrorCode,
+) -> Result<Bytes, Refusal> {
     let too_large = || {
         Refusal::new(
             larger,

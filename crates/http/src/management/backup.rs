@@ -15,8 +15,8 @@ use twinhub_core::access::OperatorPermit;
 use twinhub_core::time::Timestamp;
 
 use super::Answer;
+use crate::api::Services;
 use crate::error_codes;
-use crate::gateway::Services;
 use crate::refusal::Refusal;
 use crate::request::parse_document;
 use crate::response::json as json_response;

@@ -12,7 +12,7 @@ use twinhub_core::hubs::ChangeAuthorityError;
 
 use super::operation::{CertificateCall, ResourceGroup};
 use super::{Answer, date, hubs, list};
-use crate::gateway::Services;
+use crate::api::Services;
 use crate::refusal::Refusal;
 use crate::request::parse_document;
 use crate::response::{empty, json as json_response};

@@ -9,7 +9,7 @@ use twinhub_core::hubs::ChangeConsumerGroupError;
 
 use super::operation::{ConsumerGroupCall, ResourceGroup};
 use super::{Answer, date, hubs, list};
-use crate::gateway::Services;
+use crate::api::Services;
 use crate::refusal::Refusal;
 use crate::request::parse_document;
 use crate::response::{empty, json as json_response};

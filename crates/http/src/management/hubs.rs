@@ -11,8 +11,8 @@ use twinhub_core::keys::Key;
 use twinhub_core::policies::{Policy, PolicyName, Rights};
 
 use super::{ResourceGroup, routing};
+use crate::api::Services;
 use crate::error_codes;
-use crate::gateway::Services;
 use crate::refusal::Refusal;
 
 /// A hub as the resource provider shows it. Keys are not in it: `listkeys`.

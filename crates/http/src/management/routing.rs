@@ -19,8 +19,8 @@ use serde_json::Value;
 use twinhub_core::hubs::Hub;
 use twinhub_core::routing::{Dispatcher, Router};
 
+use crate::api::Services;
 use crate::error_codes;
-use crate::gateway::Services;
 use crate::refusal::Refusal;
 
 mod document;

@@ -9,8 +9,8 @@ use twinhub_core::transfer::{TransferId, TransferView};
 use http::StatusCode;
 
 use super::{Answer, date, hubs, list};
+use crate::api::Services;
 use crate::documents::transfer::{TransferInput, kind_name, status_of};
-use crate::gateway::Services;
 use crate::refusal::Refusal;
 use crate::request::parse_document;
 use crate::response::json as json_response;

@@ -32,7 +32,8 @@ use twinhub_core::transfer::Transfers;
 use twinhub_core::twins::Twins;
 use twinhub_embedded::{Engine, LocalSessions};
 use twinhub_http::{
-    EventStreams, Gateway, Health, MessageServices, NoBackups, RoutingServices, Services,
+    Api, EventStreams, Gateway, Health, MessageServices, NoBackups, RoutingServices, Served,
+    Services,
 };
 use twinhub_memory_log::MemoryBacklogs;
 use twinhub_sas::{SasToken, SigningKey};
@@ -196,7 +197,7 @@ impl TestHub {
             clock.clone(),
         ));
         let connections = Connections::new(sessions, presence.clone());
-        let gateway = Gateway::new(Services {
+        let api = Api::new(Services {
             hubs: hubs.clone(),
             access: access.clone(),
             registry: registry.clone(),
@@ -205,11 +206,15 @@ impl TestHub {
             methods: methods.clone(),
             transfers,
             clock,
-            health: Health::new(String::new),
-            websockets: Vec::new(),
             messages,
             backups: Arc::new(NoBackups),
             routing,
+        });
+        let gateway = Gateway::new(Served {
+            api: Arc::new(api),
+            health: Health::new(String::new),
+            websockets: Vec::new(),
+            pages: None,
         })
         .await;
         TestHub {

@@ -8,7 +8,9 @@ use tokio::task::JoinSet;
 use tokio_rustls::server::TlsStream;
 use tokio_util::sync::CancellationToken;
 use twinhub_core::access::{ClientCertificate, Peer};
-use twinhub_http::{EventStreams, Health, MessageServices, RoutingServices, WebSocketRoute};
+use twinhub_http::{
+    EventStreams, Health, MessageServices, RoutingServices, Served, WebSocketRoute,
+};
 use twinhub_transport::{Connection, Limits, StrangerCaps, Strangers, Tls};
 
 use super::amqp;
@@ -105,7 +107,7 @@ impl Gateways {
                 async move { amqp.serve(stream, peer, admitted, shutdown).await }
             })
         };
-        let http = twinhub_http::Gateway::new(twinhub_http::Services {
+        let api = twinhub_http::Api::new(twinhub_http::Services {
             hubs: core.hubs.clone(),
             access: core.access.clone(),
             registry: core.registry.clone(),
@@ -114,8 +116,6 @@ impl Gateways {
             methods: core.methods.clone(),
             transfers: core.transfers.clone(),
             clock: core.clock.clone(),
-            health,
-            websockets: vec![mqtt_over_websocket, amqp_over_websocket],
             messages: MessageServices {
                 telemetry: core.telemetry.clone(),
                 faults: core.faults.clone(),
@@ -132,6 +132,12 @@ impl Gateways {
                 router: core.routing.router.clone(),
                 dispatcher: core.routing.dispatcher.clone(),
             },
+        });
+        let http = twinhub_http::Gateway::new(Served {
+            api: Arc::new(api),
+            health,
+            websockets: vec![mqtt_over_websocket, amqp_over_websocket],
+            pages: None,
         })
         .await;
         Gateways { http, mqtt, amqp }

@@ -7,7 +7,7 @@ use twinhub_core::access::OperatorPermit;
 use twinhub_core::routing::EndpointHealth;
 use twinhub_core::time::Timestamp;
 
-use crate::gateway::Services;
+use crate::api::Services;
 use crate::management::{Answer, date, hubs, list};
 
 /// `GET .../routingEndpointsHealth`. What counts there are stands beside

@@ -13,8 +13,8 @@ use twinhub_core::routing::{
 };
 
 use super::document;
+use crate::api::Services;
 use crate::error_codes;
-use crate::gateway::Services;
 use crate::management::{Answer, hubs};
 use crate::refusal::Refusal;
 use crate::request::parse_document;
