@@ -27,7 +27,7 @@ pub use self::auth_method::{AuthKind, AuthMethod, AuthScope};
 pub use self::certificate::CertificateRefused;
 pub use self::permits::{
     Caller, DevicePermit, MissingRight, ModulesReadPermit, ModulesWritePermit, OperatorPermit,
-    RegistryReadPermit, RegistryWritePermit, ServicePermit,
+    RegistryReadPermit, RegistryWritePermit, ServicePermit, StatusPermit,
 };
 pub use self::proof::{ClientCertificate, Peer, Proof};
 pub use self::tokens::TokenFacts;

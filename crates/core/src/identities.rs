@@ -19,7 +19,7 @@ pub use self::bulk::{
 pub use self::device::{DeviceSpec, PutDeviceError};
 pub use self::module::{ModuleSpec, PutModuleError};
 pub use self::registry::{
-    DeleteError, HubFull, MAX_LISTED_DEVICES, ReadError, Registry, RegistryStatistics,
+    DeleteError, DeviceCounts, HubFull, MAX_LISTED_DEVICES, ReadError, Registry, RegistryStatistics,
 };
 pub use self::scope::InvalidScope;
 

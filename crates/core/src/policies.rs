@@ -49,6 +49,13 @@ impl Rights {
         Ok(rights)
     }
 
+    /// The names of all that is allowed; writing includes reading.
+    pub fn names(self) -> impl Iterator<Item = &'static str> {
+        let all = RIGHT_NAMES.into_iter();
+        all.filter(move |(right, _)| self.allow(*right))
+            .map(|(_, name)| name)
+    }
+
     /// Whether these rights include `right`; writing includes reading.
     pub fn allow(self, right: Rights) -> bool {
         let implied = if self.contains(Rights::REGISTRY_WRITE) {

@@ -5,16 +5,20 @@ use std::sync::Arc;
 use super::{AuthKind, AuthMethod, AuthScope, CertificateProof, Credential};
 use crate::hubs::Hub;
 use crate::ids::{DeviceId, IdentityId};
-use crate::policies::Rights;
+use crate::policies::{PolicyName, Rights};
 use crate::ports::Sponsor;
 use crate::time::Timestamp;
 
 /// The caller is known, but may not do this.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the caller does not have the right {needed}")]
+#[error("the caller does not have the right {}", either(*.needed))]
 pub struct MissingRight {
-    /// The right that is needed.
+    /// The right that is needed; of several, each would do.
     pub needed: Rights,
+}
+
+fn either(needed: Rights) -> String {
+    needed.to_string().replace(", ", " or ")
 }
 
 /// Somebody who proved who they are.
@@ -44,6 +48,35 @@ impl Caller {
     /// What let it in.
     pub(super) fn credential(&self) -> &Credential {
         &self.credential
+    }
+
+    /// The policy whose key it showed, unless it is a device or module.
+    pub fn policy(&self) -> Option<&PolicyName> {
+        match &self.credential {
+            Credential::Policy { name, .. } => Some(name),
+            Credential::Identity { .. } | Credential::Certificate { .. } => None,
+        }
+    }
+
+    /// Whom it is let in to.
+    pub fn hub(&self) -> &Arc<Hub> {
+        &self.hub
+    }
+
+    /// What it may do.
+    pub fn rights(&self) -> Rights {
+        self.rights
+    }
+
+    /// May see how the hub stands: whoever reads identities or is a back end.
+    pub fn status(&self) -> Result<StatusPermit, MissingRight> {
+        let either = Rights::REGISTRY_READ | Rights::SERVICE_CONNECT;
+        if either.iter().any(|right| self.rights.allow(right)) {
+            return Ok(StatusPermit {
+                hub: self.hub.clone(),
+            });
+        }
+        Err(MissingRight { needed: either })
     }
 
     /// May read all identities.
@@ -174,6 +207,10 @@ macro_rules! hub_permit {
     };
 }
 
+hub_permit!(
+    /// Permission to see how the hub stands: figures, of nobody in particular.
+    StatusPermit {}
+);
 hub_permit!(
     /// Permission to read all identities.
     RegistryReadPermit {}

@@ -6,7 +6,9 @@
 use std::sync::Arc;
 
 use super::{DeviceIdentity, Identity, ModuleIdentity, Standing};
-use crate::access::{DevicePermit, ModulesReadPermit, RegistryReadPermit, ServicePermit};
+use crate::access::{
+    DevicePermit, ModulesReadPermit, RegistryReadPermit, ServicePermit, StatusPermit,
+};
 use crate::hubs::{Hub, Sku};
 use crate::ids::{DeviceId, IdentityId, ModuleId};
 use crate::notifications::{NewEvent, Teller};
@@ -48,6 +50,15 @@ pub struct RegistryStatistics {
     pub enabled: u64,
     /// Those that may not.
     pub disabled: u64,
+}
+
+/// How many devices there are, and how many of them are connected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DeviceCounts {
+    /// Those that are registered.
+    pub registered: RegistryStatistics,
+    /// Those that are connected.
+    pub connected: u64,
 }
 
 /// Why an identity could not be read.
@@ -198,7 +209,21 @@ impl Registry {
         &self,
         permit: &RegistryReadPermit,
     ) -> Result<RegistryStatistics, StoreError> {
-        let counts = self.store.counts(permit.hub().name()).await?;
+        self.registered_devices(permit.hub()).await
+    }
+
+    /// How many devices are registered and how many are connected, as figures
+    /// for whoever sees how the hub stands.
+    pub async fn device_counts(&self, permit: &StatusPermit) -> Result<DeviceCounts, StoreError> {
+        let hub = permit.hub();
+        Ok(DeviceCounts {
+            registered: self.registered_devices(hub).await?,
+            connected: self.sessions.connected_devices(hub.name()),
+        })
+    }
+
+    async fn registered_devices(&self, hub: &Hub) -> Result<RegistryStatistics, StoreError> {
+        let counts = self.store.counts(hub.name()).await?;
         Ok(RegistryStatistics {
             total: counts.devices(),
             enabled: counts.enabled_devices,
