@@ -18,7 +18,9 @@ use crate::ports::{
     Announcement, Change, CommitError, Record, RecordKey, Revision, StateStore, StoreError, Stored,
     UnitOfWork,
 };
+use crate::readers::Readers;
 use crate::routing::{InvalidRouting, RoutingSettings, WantedRouting};
+use crate::traffic::Traffic;
 
 pub use self::authorities::ChangeAuthorityError;
 pub use self::consumer_groups::ChangeConsumerGroupError;
@@ -69,6 +71,15 @@ pub struct Hub {
     /// The stored routing's, if any was ever set.
     routing_revision: Option<Revision>,
     revision: Revision,
+    /// The same ones for as long as the process runs.
+    live: Live,
+}
+
+/// What goes on at a hub, which no change of its settings interrupts.
+#[derive(Debug, Clone, Default)]
+struct Live {
+    traffic: Arc<Traffic>,
+    readers: Arc<Readers>,
 }
 
 impl Hub {
@@ -83,6 +94,16 @@ impl Hub {
             .host_names
             .first()
             .map_or(self.record.name.as_str(), String::as_str)
+    }
+
+    /// What it has passed on since the process began.
+    pub fn traffic(&self) -> &Arc<Traffic> {
+        &self.live.traffic
+    }
+
+    /// Who reads its events now.
+    pub fn readers(&self) -> &Arc<Readers> {
+        &self.live.readers
     }
 
     /// Whether a client that dialled `host` means this hub.
@@ -352,6 +373,9 @@ impl Hubs {
                 .collect(),
             routing_revision: routing.as_ref().map(|routing| routing.revision),
             routing: routing.map_or_else(Arc::default, |routing| Arc::new(routing.value)),
+            live: self
+                .by_name(name.as_str())
+                .map_or_else(Live::default, |known| known.live.clone()),
         });
         self.by_name
             .write()

@@ -19,6 +19,7 @@
 //! | [`transfer`] | import and export of the identity registry |
 //! | [`c2d`] | messages to devices and modules, and feedback on them |
 //! | [`methods`] | calls of what devices and modules do |
+//! | [`readers`], [`traffic`] | who reads events now, and how much passes through |
 //! | [`connections`], [`presence`], [`stored_sessions`] | who is connected, and what outlives a connection |
 //! | [`connection_events`] | what readers are told of connections |
 //! | [`notifications`] | what readers are told of changes of identities and twins |
@@ -49,9 +50,11 @@ pub mod policies;
 pub mod ports;
 pub mod presence;
 pub mod query;
+pub mod readers;
 pub mod routing;
 pub mod stored_sessions;
 pub mod telemetry;
 pub mod time;
+pub mod traffic;
 pub mod transfer;
 pub mod twins;

@@ -14,6 +14,7 @@ use crate::messages::{MAX_DEVICE_TO_CLOUD, MessageRef};
 use crate::ports::{Busy, LogError};
 use crate::routing::{RoutedProducer, Router};
 use crate::time::{Clock, Timestamp};
+use crate::traffic::Traffic;
 
 /// Why a message was not taken.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -62,6 +63,8 @@ impl Telemetry {
             producer: self.router.producer(hub, &origin)?,
             clock: self.clock.clone(),
             taken_at: None,
+            taken: 0,
+            traffic: permit.hub().traffic().clone(),
         })
     }
 }
@@ -73,6 +76,9 @@ pub struct TelemetrySender {
     /// When the first message since the last hand-over was taken: so were the
     /// others, as far as anybody can tell.
     taken_at: Option<Timestamp>,
+    /// How many were taken since.
+    taken: u64,
+    traffic: Arc<Traffic>,
 }
 
 impl TelemetrySender {
@@ -83,12 +89,15 @@ impl TelemetrySender {
             return Err(SendError::TooLarge { size });
         }
         let now = *self.taken_at.get_or_insert_with(|| self.clock.now());
-        Ok(self.producer.append(message, now)?)
+        self.producer.append(message, now)?;
+        self.taken += 1;
+        Ok(())
     }
 
     /// Sends what was taken on its way to the disk.
     pub fn hand_over(&mut self) {
         self.taken_at = None;
+        self.traffic.came_in(std::mem::take(&mut self.taken));
         self.producer.hand_over();
     }
 

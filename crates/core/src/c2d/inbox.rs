@@ -32,6 +32,7 @@ impl CloudToDevice {
             };
             // Purged since: the next one, then.
             if let Some(delivery) = self.delivery(permit, entry).await? {
+                permit.hub().traffic().went_out(1);
                 return Ok(Some(delivery));
             }
         }
@@ -58,6 +59,7 @@ impl CloudToDevice {
         for entry in received {
             deliveries.extend(self.delivery(permit, entry).await?);
         }
+        permit.hub().traffic().went_out(deliveries.len() as u64);
         Ok(deliveries)
     }
 

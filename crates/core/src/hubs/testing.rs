@@ -34,6 +34,7 @@ impl Hub {
             routing: Arc::new(routing),
             routing_revision: None,
             revision: Revision(1),
+            live: super::Live::default(),
         })
     }
 }

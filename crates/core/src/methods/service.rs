@@ -98,6 +98,7 @@ impl Methods {
             payload: call.payload.unwrap_or(Bytes::from_static(b"null")),
         });
         let session = self.hand_over(hub, &id, request, deadline).await?;
+        permit.hub().traffic().method_called();
         expected.handed_to(session);
 
         let patience = Instant::now() + timeouts.response().saturating_sub(EARLY);

@@ -184,7 +184,11 @@ impl Twins {
             } else {
                 self.tell_written(hub, &registered, &twin, write, now)
             };
-            if twin == before || self.save(hub, &twin, revision, seen, events).await? {
+            let is_changed = twin != before;
+            if !is_changed || self.save(hub, &twin, revision, seen, events).await? {
+                if is_changed {
+                    hub.traffic().twin_written();
+                }
                 return Ok(TwinView {
                     standing: self.standing_of(hub, &registered),
                     identity: registered.identity.value,
@@ -229,6 +233,7 @@ impl Twins {
             let parts = [TwinPart::Reported(&patch.properties)];
             let events = self.teller.twin_updated(&about, &value, &parts);
             if self.save(hub, &value, revision, None, events).await? {
+                hub.traffic().twin_written();
                 return Ok(value.reported.version);
             }
         }
