@@ -80,6 +80,17 @@ impl Cursor {
         self.batch.get(self.at).is_some()
     }
 
+    /// The sequence number of the event that is given next.
+    pub(crate) fn position(&self) -> u64 {
+        let held = self.batch.get(self.at);
+        held.map_or(self.next, |event| event.sequence_number)
+    }
+
+    /// Where the events are.
+    pub(crate) fn partition(&self) -> PartitionId {
+        self.partition
+    }
+
     /// Lets go of the batch; what was not given of it is read again.
     pub(crate) fn let_go(&mut self) {
         if let Some(event) = self.batch.get(self.at) {

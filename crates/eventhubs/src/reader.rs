@@ -18,6 +18,7 @@ use twinhub_core::consumer_groups::ConsumerGroup;
 use twinhub_core::events::PartitionId;
 use twinhub_core::hubs::Hub;
 use twinhub_core::ports::LogError;
+use twinhub_core::readers::{self, NewReader, ReadThrough};
 
 use self::delivery::{Delivery, End};
 use crate::beginning::Beginning;
@@ -106,8 +107,11 @@ impl Opened {
         });
         let hub = self.watch.permit().hub().name().clone();
         let counted = OpenReader::count(&hub);
+        let listed = self.listed();
         let mut delivery = Delivery {
             counted: &counted,
+            listed: &listed,
+            traffic: self.watch.permit().hub().traffic().clone(),
             encoder: &self.shared.encoder,
             clock: &*self.connection.clock,
             cursor: &mut self.cursor,
@@ -138,6 +142,20 @@ impl Opened {
                 link.end(Some(self.connection.plain_error(HubError::from(&refusal))));
             }
         }
+    }
+}
+
+impl Opened {
+    /// Enters it among the hub's readers.
+    fn listed(&self) -> readers::OpenReader {
+        let reader = NewReader {
+            through: ReadThrough::EventHubs,
+            consumer_group: Some(self.group.name.as_str()),
+            name: Some(&self.name.name),
+            since: self.connection.clock.now(),
+        };
+        let place = (self.cursor.partition(), self.cursor.position());
+        self.watch.permit().hub().readers().enter(&reader, [place])
     }
 }
 

@@ -28,6 +28,7 @@ use twinhub_core::events::EventSource;
 use twinhub_core::hubs::Hubs;
 use twinhub_core::ids::HubName;
 use twinhub_core::ports::{EventLog, LogError};
+use twinhub_core::readers::{NewReader, OpenReader, ReadThrough};
 use twinhub_core::time::Clock;
 
 use self::query::Wanted;
@@ -97,9 +98,20 @@ impl EventStreams {
         })?;
         let reader =
             EventReader::open(self.log.clone(), &permit, &wanted.from, wanted.filter).await?;
-        let left = permit.expires().since(self.clock.now());
+        let now = self.clock.now();
+        let listed = permit.hub().readers().enter(
+            &NewReader {
+                through: ReadThrough::EventStream,
+                consumer_group: group.as_ref().map(|group| group.name.as_str()),
+                name: None,
+                since: now,
+            },
+            reader.positions(),
+        );
+        let left = permit.expires().since(now);
         let follower = Follower {
             reader,
+            listed,
             remaining: wanted.max,
             expires: Instant::now() + left.min(Duration::from_secs(365 * 24 * 3600)),
             heartbeat: ticking(HEARTBEAT),
@@ -149,6 +161,8 @@ enum State {
 /// One stream.
 struct Follower {
     reader: EventReader,
+    /// It among the hub's readers.
+    listed: OpenReader,
     /// How many events are given before the stream ends.
     remaining: Option<u64>,
     expires: Instant,
@@ -194,6 +208,8 @@ impl Follower {
                     if !self.access.service_still_holds(&self.permit) {
                         return Some(self.end(": the key is no longer good\n\n"));
                     }
+                    // It moves on also while no event passes the filter.
+                    self.tell_place();
                 }
                 _ = self.heartbeat.tick() => {
                     return Some(self.sign_of_life("still here"));
@@ -219,6 +235,7 @@ impl Follower {
             return self.end(&failure(&error));
         }
         let mut frame = String::new();
+        let mut given = 0;
         while frame.len() < FRAME_BYTES && self.remaining != Some(0) {
             let Some((partition, event)) = self.reader.next_ready() else {
                 break;
@@ -230,12 +247,21 @@ impl Follower {
                 Ok(data) => {
                     let id = query::last_event_id(&self.reader.positions());
                     frame.push_str(&format!("id: {id}\nevent: {name}\ndata: {data}\n\n"));
+                    given += 1;
                 }
                 Err(error) => tracing::error!(%error, "could not write an event as JSON"),
             }
         }
+        self.permit.hub().traffic().went_out(given);
+        self.tell_place();
         self.heartbeat.reset();
         frame.into()
+    }
+
+    fn tell_place(&self) {
+        for (partition, next) in self.reader.positions() {
+            self.listed.is_at(partition, next);
+        }
     }
 
     fn end(&mut self, last: &str) -> Bytes {

@@ -2,13 +2,16 @@
 
 use std::convert::Infallible;
 use std::future::poll_fn;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::select;
 use tokio::time::timeout;
 use twinhub_amqp_server::{Gone, NewDelivery, Outgoing};
 use twinhub_core::ports::LogError;
+use twinhub_core::readers;
 use twinhub_core::time::Clock;
+use twinhub_core::traffic::Traffic;
 
 use crate::cursor::Cursor;
 use crate::encoder::EventEncoder;
@@ -41,6 +44,8 @@ impl From<LogError> for End {
 /// The part of a reader that sends.
 pub(super) struct Delivery<'r> {
     pub counted: &'r OpenReader,
+    pub listed: &'r readers::OpenReader,
+    pub traffic: Arc<Traffic>,
     pub encoder: &'r EventEncoder,
     pub clock: &'r dyn Clock,
     pub cursor: &'r mut Cursor,
@@ -104,6 +109,11 @@ impl Delivery<'_> {
 
     async fn fill(&mut self) -> Result<bool, LogError> {
         let has_some = self.cursor.fill().await?;
+        if !has_some {
+            // Retention may have taken what it would have read.
+            self.listed
+                .is_at(self.cursor.partition(), self.cursor.position());
+        }
         if has_some && self.wants_runtime_info {
             let state = self.cursor.state().await?;
             let now = self.clock.now();
@@ -132,6 +142,9 @@ impl Delivery<'_> {
             count += 1;
         }
         self.counted.sent(count);
+        self.traffic.went_out(count);
+        self.listed
+            .is_at(self.cursor.partition(), self.cursor.position());
     }
 }
 
