@@ -86,6 +86,17 @@ impl LocalBacklogs {
         backlogs.find_map(|backlog| backlog.refusing())
     }
 
+    /// How many bytes all backlogs take on the disk that are open: those of
+    /// endpoints that there are.
+    pub fn bytes(&self) -> u64 {
+        let opened = self.0.opened();
+        opened
+            .backlogs
+            .values()
+            .map(|backlog| backlog.bytes())
+            .sum()
+    }
+
     /// Writes what was handed over; takes no events from then on. Progress can
     /// still be saved.
     pub async fn close(&self) {

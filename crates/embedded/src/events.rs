@@ -148,6 +148,12 @@ impl LocalEventLog {
         self.hubs.values().find_map(|hub| hub.log.refusing())
     }
 
+    /// How many bytes the events of all hubs take on the disk.
+    pub fn bytes(&self) -> u64 {
+        let hubs = self.hubs.values();
+        hubs.map(|hub| hub.log.log().bytes()).sum()
+    }
+
     /// The logs of all hubs as they are now; `None` while there is another
     /// snapshot.
     pub(crate) fn snapshot(&self) -> Option<Vec<(HubName, Snapshot)>> {

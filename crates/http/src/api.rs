@@ -31,6 +31,7 @@ use crate::refusal::Refusal;
 use crate::request::{Path, Query, RequestBody, host_of, method_of, precondition_of, read_body};
 use crate::response::Body;
 use crate::router::{Endpoint, Route};
+use crate::status::StatusServices;
 use crate::{error_codes, identities, management, metrics, query, transfers, twins};
 
 /// The largest body of a request about one identity.
@@ -64,6 +65,8 @@ pub struct Services {
     pub backups: SharedBackups,
     /// What routes events and delivers them.
     pub routing: RoutingServices,
+    /// What knows how the hub stands.
+    pub status: StatusServices,
 }
 
 /// The REST API and the management of the hubs.
@@ -125,6 +128,11 @@ impl Api {
                     Route::Messages(endpoint) => {
                         let asked = Asked::new(request, &segments, connection);
                         self.messages(endpoint, asked).instrument(span).await
+                    }
+                    Route::Status(endpoint) => {
+                        self.status(endpoint, request, &segments, connection)
+                            .instrument(span)
+                            .await
                     }
                     Route::Other(endpoint) => {
                         self.data_plane(endpoint, request, &segments, connection)

@@ -15,6 +15,7 @@
 //! | [`router`], [`request`], [`response`] | HTTP in and out, with the clients' habits |
 //! | [`identities`], [`twins`], [`query`], [`methods`], [`transfers`] | the operations, named as in core |
 //! | [`messages`], [`telemetry`], [`c2d`], [`events`] | what devices send and receive, and what followers read |
+//! | [`status`] | how the hub stands |
 //! | [`documents`] | JSON bodies, and messages as headers |
 //! | [`errors`], [`error_codes`], [`refusal`] | what is refused, and how it is said |
 //! | [`management`] | the resource provider's calls |
@@ -42,6 +43,7 @@ pub mod refusal;
 pub mod request;
 pub mod response;
 pub mod router;
+pub mod status;
 pub mod telemetry;
 pub mod transfers;
 pub mod twins;
@@ -53,7 +55,9 @@ pub use events::EventStreams;
 pub use gateway::{Gateway, Served};
 pub use health::Health;
 pub use management::backup::{BackupState, BackupStatus, Backups, CannotBackUp, NoBackups};
+pub use management::installation::{Installation, Logged, NoInstallation, Storage};
 pub use management::routing::RoutingServices;
 pub use messages::MessageServices;
 pub use pages::{Pages, Visitor};
+pub use status::StatusServices;
 pub use websocket::{ByteStream, WebSocketRoute};

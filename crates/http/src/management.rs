@@ -1,5 +1,6 @@
 //! Management: the resource provider's calls for hubs, their policies,
-//! certificates, consumer groups and routing, imports and exports, and backups.
+//! certificates, consumer groups and routing, imports and exports, backups, and
+//! what the operator is told of the process.
 //!
 //! `azure-mgmt-iothub` with its `base_url` set drives a hub; the command line
 //! uses the same calls. The caller shows the operator token. Subscription and
@@ -24,6 +25,7 @@ pub mod backup;
 mod certificates;
 mod consumer_groups;
 mod hubs;
+pub mod installation;
 mod operation;
 pub mod routing;
 mod transfers;
@@ -36,12 +38,16 @@ const MAX_BODY: usize = 2 * 1024 * 1024;
 
 type Answer = Result<Response<Body>, Refusal>;
 
-/// The one path that is not the resource provider's.
+/// The paths that are not the resource provider's.
 const BACKUP: [&str; 3] = ["twinhub", "v1", "backup"];
+const ERRORS: [&str; 3] = ["twinhub", "v1", "errors"];
+const SETTINGS: [&str; 3] = ["twinhub", "v1", "settings"];
 
 /// Whether a path belongs to management.
 pub fn is_path(segments: &[&str]) -> bool {
-    segments == BACKUP
+    [BACKUP, ERRORS, SETTINGS]
+        .iter()
+        .any(|ours| segments == ours)
         || matches!(segments, [first, _, ..]
         if first.eq_ignore_ascii_case("subscriptions") || first.eq_ignore_ascii_case("providers"))
 }
@@ -58,7 +64,10 @@ pub async fn answer(
     let permit = authorize(services, &head.headers)?;
     admitted();
     let query = Query::parse(head.uri.query());
-    let is_ours = matches!(operation, Operation::Backup(_));
+    let is_ours = matches!(
+        operation,
+        Operation::Backup(_) | Operation::Errors | Operation::Settings
+    );
     if !is_ours && !query.get("api-version").is_some_and(is_api_version) {
         return Err(Refusal::new(
             error_codes::INVALID_PROTOCOL_VERSION,
@@ -172,6 +181,8 @@ async fn act(
         Operation::TestAllRoutes(hub) => routing::test_all(services, permit, hub, body),
         Operation::EndpointHealth(hub) => routing::health(services, permit, hub).await,
         Operation::Backup(method) => backup::act(services, permit, &method, body).await,
+        Operation::Errors => installation::errors(services, permit),
+        Operation::Settings => installation::settings(services, permit),
         Operation::NotBuilt(feature) => Err(not_built(feature)),
     }
 }

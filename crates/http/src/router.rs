@@ -12,14 +12,18 @@ use crate::error_codes;
 use crate::refusal::Refusal;
 
 mod messages;
+mod status;
 
 pub use self::messages::MessageEndpoint;
+pub use self::status::StatusEndpoint;
 
 /// What a request asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Route {
     /// Messages or events, which devices and back ends have each their part in.
     Messages(MessageEndpoint),
+    /// How the hub stands, which is asked by policies.
+    Status(StatusEndpoint),
     /// Anything else, which is asked by policies and by devices for themselves.
     Other(Endpoint),
 }
@@ -27,16 +31,20 @@ pub enum Route {
 impl Route {
     /// Finds it; a wrong method and an unknown path are refused.
     pub fn find(method: &Method, segments: &[&str]) -> Result<Self, Refusal> {
-        match messages::route(method, segments) {
-            Some(endpoint) => endpoint.map(Route::Messages),
-            None => route(method, segments).map(Route::Other),
+        if let Some(endpoint) = messages::route(method, segments) {
+            return endpoint.map(Route::Messages);
         }
+        if let Some(endpoint) = status::route(method, segments) {
+            return endpoint.map(Route::Status);
+        }
+        route(method, segments).map(Route::Other)
     }
 
     /// The operation's name in metrics and logs.
     pub fn name(&self) -> &'static str {
         match self {
             Route::Messages(endpoint) => endpoint.name(),
+            Route::Status(endpoint) => endpoint.name(),
             Route::Other(endpoint) => endpoint.name(),
         }
     }

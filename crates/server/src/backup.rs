@@ -26,6 +26,7 @@ pub mod manifest;
 pub mod restore;
 pub mod take;
 
+pub use copy::free_space;
 pub use manifest::Manifest;
 pub use restore::{RestoreError, restore};
 pub use take::HubBackups;

@@ -13,21 +13,26 @@ use anyhow::Context as _;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use twinhub_http::Health;
+use twinhub_portal::Portal;
 
 use crate::certificates::{CertificateSource, ServerCertificate};
 use crate::config::Config;
 use crate::data_dir::DataDir;
+use crate::logging::Recent;
 use crate::operator_token::OperatorToken;
 use crate::running::{RunningHub, reachable};
 use crate::{clock, welcome};
 
 use self::core::{Core, Logs};
-use self::gateways::{Gateways, Sockets};
+use self::gateways::{Gateways, Sockets, Upkeep};
+use self::installation::LocalInstallation;
 
 mod amqp;
 mod core;
 mod gateways;
+mod installation;
 mod metrics;
+mod portal;
 mod shutdown;
 
 /// How long a stop may take before what still runs is dropped.
@@ -39,23 +44,31 @@ const USUAL_OPEN_FILES: u64 = 1024;
 /// With fewer open files, a middling fleet does not fit.
 const ENOUGH_OPEN_FILES: u64 = 4096;
 
-/// Starts the hub and returns when it has drained.
-pub fn run(config: Config, data_dir: DataDir) -> anyhow::Result<()> {
+/// Starts the hub and returns when it has drained. `recent` keeps what is
+/// logged.
+pub fn run(config: Config, data_dir: DataDir, recent: &'static Recent) -> anyhow::Result<()> {
     let _lock = data_dir.open_for_serving()?;
     let open_files = raise_open_files_limit();
     tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .context("could not start the runtime")?
-        .block_on(serve(&config, &data_dir, open_files))
+        .block_on(serve(&config, &data_dir, recent, open_files))
 }
 
-async fn serve(config: &Config, data_dir: &DataDir, open_files: u64) -> anyhow::Result<()> {
+async fn serve(
+    config: &Config,
+    data_dir: &DataDir,
+    recent: &'static Recent,
+    open_files: u64,
+) -> anyhow::Result<()> {
     let signals = shutdown::Signals::listen()?;
     let operator_token = OperatorToken::of(data_dir);
     operator_token.create_if_missing()?;
+    let token = operator_token.read()?.unwrap_or_default();
     let source = CertificateSource::of(config, data_dir);
     let trusted = source.trusted_by_clients();
+    let has_authority = source.is_local();
     let certificate = ServerCertificate::prepare(source, clock::now())?;
     let sockets = Sockets::bind(config)?;
     let ports = sockets.ports();
@@ -80,11 +93,28 @@ async fn serve(config: &Config, data_dir: &DataDir, open_files: u64) -> anyhow::
     let logs = core.logs.clone();
     tasks.spawn(logs.drop_old_events(core.clock.clone(), shutdown.clone()));
     core.routing.spawn(&mut tasks, &shutdown);
+    tasks.spawn(core.history.clone().run(shutdown.clone()));
+    let installation = LocalInstallation::new(&core, config, ports, data_dir, recent)?;
     let backups = core.backups(&config.hub.name, data_dir);
     tasks.spawn(backups.clone().run(shutdown.clone()));
-    Gateways::new(&core, ports, health.clone(), backups, &shutdown)
-        .await
-        .spawn(sockets, open_files, certificate, &shutdown, &mut tasks)?;
+    let upkeep = Upkeep {
+        backups,
+        installation: Arc::new(installation),
+    };
+    let authority = match has_authority {
+        true => std::fs::read_to_string(&trusted).ok(),
+        false => None,
+    };
+    let portal = twinhub_portal::Settings {
+        hub: config.hub.name.clone(),
+        host: config.hostname[0].clone(),
+        https_port: ports.https,
+        authority,
+        clock: core.clock.clone(),
+    };
+    let gateways = Gateways::new(&core, ports, health.clone(), upkeep, portal, &shutdown).await;
+    let portal = gateways.portal();
+    gateways.spawn(sockets, open_files, certificate, &shutdown, &mut tasks)?;
 
     let hub = RunningHub {
         pid: std::process::id(),
@@ -96,7 +126,7 @@ async fn serve(config: &Config, data_dir: &DataDir, open_files: u64) -> anyhow::
     };
     let notice = hub.announce(data_dir)?;
     health.set_ready(true);
-    say_welcome(&core, &hub, data_dir);
+    say_welcome(&core, &portal, &token, &hub, data_dir);
 
     signals.stop_requested().await;
     tracing::info!("stopping");
@@ -123,17 +153,20 @@ async fn drain(tasks: &mut JoinSet<()>) {
     }
 }
 
-fn say_welcome(core: &Core, hub: &RunningHub, data_dir: &DataDir) {
+/// Standard error is also the log: secrets are shown on a terminal alone.
+fn say_welcome(core: &Core, portal: &Portal, token: &str, hub: &RunningHub, data_dir: &DataDir) {
+    let is_terminal = std::io::stderr().is_terminal();
+    let link = is_terminal.then(|| portal.link(token).ok()).flatten();
+    let link = link.as_ref().map(twinhub_portal::Link::expose);
     if !core.is_new {
-        eprint!("{}", welcome::later_start(hub));
+        eprint!("{}", welcome::later_start(hub, link, data_dir.root()));
         return;
     }
-    let owner = if std::io::stderr().is_terminal() {
-        core.owner_connection_string(hub)
-    } else {
-        None
+    let owner = match is_terminal {
+        true => core.owner_connection_string(hub),
+        false => None,
     };
-    let text = welcome::first_start(hub, owner.as_deref(), data_dir.root());
+    let text = welcome::first_start(hub, owner.as_deref(), link, data_dir.root());
     eprint!("{text}");
 }
 

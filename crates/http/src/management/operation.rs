@@ -55,6 +55,10 @@ pub enum Operation<'a> {
     CheckName,
     /// `POST`, `GET`, `DELETE /twinhub/v1/backup`
     Backup(Method),
+    /// `GET /twinhub/v1/errors`
+    Errors,
+    /// `GET /twinhub/v1/settings`
+    Settings,
     /// A call that this version does not have.
     NotBuilt(&'static str),
 }
@@ -105,6 +109,12 @@ pub fn route<'a>(method: &Method, segments: &[&'a str]) -> Result<Operation<'a>,
             } else {
                 Err(wrong_method("POST, GET, DELETE"))
             };
+        }
+        segments if *segments == super::ERRORS => {
+            return only(method, &Method::GET, "GET", Operation::Errors);
+        }
+        segments if *segments == super::SETTINGS => {
+            return only(method, &Method::GET, "GET", Operation::Settings);
         }
         [subscriptions, subscription, rest @ ..] if is(subscriptions, "subscriptions") => {
             (*subscription, rest)

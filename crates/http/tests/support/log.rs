@@ -64,9 +64,16 @@ impl EventLog for MemoryLog {
     async fn partition(
         &self,
         _: &HubName,
-        _: PartitionId,
+        partition: PartitionId,
     ) -> Result<Option<PartitionState>, LogError> {
-        Ok(None)
+        let state = self.state();
+        let events = state.partitions.get(usize::from(partition.0));
+        Ok(events.map(|events| PartitionState {
+            first: 0,
+            next: events.len() as u64,
+            last_offset: events.last().map(|event| event.offset),
+            last_enqueued: events.last().map(|event| event.enqueued),
+        }))
     }
 
     async fn find(

@@ -28,12 +28,13 @@ use twinhub_core::query::Queries;
 use twinhub_core::routing::{Dispatcher, Endpoint, Router};
 use twinhub_core::telemetry::Telemetry;
 use twinhub_core::time::{Clock, Timestamp};
+use twinhub_core::traffic::History;
 use twinhub_core::transfer::Transfers;
 use twinhub_core::twins::Twins;
 use twinhub_embedded::{Engine, LocalSessions};
 use twinhub_http::{
-    Api, EventStreams, Gateway, Health, MessageServices, NoBackups, RoutingServices, Served,
-    Services,
+    Api, EventStreams, Gateway, Health, MessageServices, NoBackups, NoInstallation,
+    RoutingServices, Served, Services, StatusServices,
 };
 use twinhub_memory_log::MemoryBacklogs;
 use twinhub_sas::{SasToken, SigningKey};
@@ -71,6 +72,7 @@ pub struct TestHub {
     pub shutdown: CancellationToken,
     pub hubs: Arc<Hubs>,
     pub methods: Arc<Methods>,
+    pub history: Arc<History>,
     registry: Arc<Registry>,
     access: Arc<Access>,
     connections: Connections,
@@ -196,6 +198,7 @@ impl TestHub {
             registry.clone(),
             clock.clone(),
         ));
+        let history = Arc::new(History::new(hubs.clone(), sessions.clone(), clock.clone()));
         let connections = Connections::new(sessions, presence.clone());
         let api = Api::new(Services {
             hubs: hubs.clone(),
@@ -209,6 +212,13 @@ impl TestHub {
             messages,
             backups: Arc::new(NoBackups),
             routing,
+            status: StatusServices {
+                history: history.clone(),
+                log: Arc::new(log.clone()),
+                installation: Arc::new(NoInstallation),
+                version: "1.2.3",
+                started: Timestamp::from_unix_seconds(NOW),
+            },
         });
         let gateway = Gateway::new(Served {
             api: Arc::new(api),
@@ -224,6 +234,7 @@ impl TestHub {
             shutdown: CancellationToken::new(),
             hubs,
             methods,
+            history,
             registry,
             access,
             connections,

@@ -78,7 +78,7 @@ pub fn run(args: Args, access: Access) -> Result<Answer, Failure> {
     for notice in &loaded.notices {
         eprintln!("note: {notice}");
     }
-    crate::logging::start(&loaded.config.log)?;
-    crate::serve::run(loaded.config, data_dir)?;
+    let recent = crate::logging::start(&loaded.config.log)?;
+    crate::serve::run(loaded.config, data_dir, recent)?;
     Ok(Answer::Nothing)
 }

@@ -19,7 +19,8 @@ use twinhub_core::presence::PresenceBook;
 use twinhub_core::query::Queries;
 use twinhub_core::stored_sessions::StoredSessions;
 use twinhub_core::telemetry::Telemetry;
-use twinhub_core::time::{Clock, SystemClock};
+use twinhub_core::time::{Clock, SystemClock, Timestamp};
+use twinhub_core::traffic::History;
 use twinhub_core::transfer::Transfers;
 use twinhub_core::twins::Twins;
 use twinhub_embedded::{Engine, LocalSessions};
@@ -58,6 +59,8 @@ pub struct Core {
     pub logs: Logs,
     pub routing: Routing,
     pub telemetry: Arc<Telemetry>,
+    pub history: Arc<History>,
+    pub started: Timestamp,
     pub clock: Arc<dyn Clock>,
     presence: Arc<PresenceBook>,
     sessions: Arc<dyn Sessions>,
@@ -143,6 +146,8 @@ impl Core {
             faults: Arc::new(Faults::new(config.fault_injection, clock.clone())),
             connection_events: Arc::new(connection_events.naming(naming(config))),
             stored_sessions: Arc::new(StoredSessions::new(store.clone())),
+            history: Arc::new(History::new(hubs.clone(), sessions.clone(), clock.clone())),
+            started: clock.now(),
             logs,
             routing,
             hubs,

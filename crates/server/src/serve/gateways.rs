@@ -9,12 +9,13 @@ use tokio_rustls::server::TlsStream;
 use tokio_util::sync::CancellationToken;
 use twinhub_core::access::{ClientCertificate, Peer};
 use twinhub_http::{
-    EventStreams, Health, MessageServices, RoutingServices, Served, WebSocketRoute,
+    EventStreams, Health, MessageServices, RoutingServices, Served, StatusServices, WebSocketRoute,
 };
 use twinhub_transport::{Connection, Limits, StrangerCaps, Strangers, Tls};
 
 use super::amqp;
 use super::core::Core;
+use super::installation::LocalInstallation;
 use crate::backup::HubBackups;
 use crate::certificates::{ClientCertificates, ServerCertificate, may_be_a_browser, server_config};
 use crate::config::{Config, Ports};
@@ -59,6 +60,12 @@ fn tell_passed_over(addresses: &[IpAddr], port: &'static str) {
     }
 }
 
+/// What the operator asks of the data folder and the process.
+pub struct Upkeep {
+    pub backups: Arc<HubBackups>,
+    pub installation: Arc<LocalInstallation>,
+}
+
 /// The gateways over core. None of them knows another.
 pub struct Gateways {
     http: Arc<twinhub_http::Gateway>,
@@ -73,7 +80,7 @@ impl Gateways {
         core: &Core,
         ports: Ports,
         health: Health,
-        backups: Arc<HubBackups>,
+        upkeep: Upkeep,
         shutdown: &CancellationToken,
     ) -> Self {
         let mqtt = Arc::new(twinhub_mqtt::Gateway::new(
@@ -127,10 +134,17 @@ impl Gateways {
                     core.clock.clone(),
                 ),
             },
-            backups,
+            backups: upkeep.backups,
             routing: RoutingServices {
                 router: core.routing.router.clone(),
                 dispatcher: core.routing.dispatcher.clone(),
+            },
+            status: StatusServices {
+                history: core.history.clone(),
+                log: core.logs.events.clone(),
+                installation: upkeep.installation,
+                version: env!("CARGO_PKG_VERSION"),
+                started: core.started,
             },
         });
         let http = twinhub_http::Gateway::new(Served {
