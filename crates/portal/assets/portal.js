@@ -1,0 +1,119 @@
+// What makes every page handier. All of it works without: times are UTC then,
+// numbers plain, texts are copied by hand, and a page is loaded anew.
+
+/** Writes times and numbers as the reader does. */
+export function localise(root) {
+  for (const time of root.querySelectorAll("time[datetime]:not([data-local])")) {
+    const moment = new Date(time.dateTime);
+    if (Number.isNaN(moment.getTime())) continue;
+    time.dataset.local = "";
+    time.title = time.dateTime;
+    time.textContent = moment.toLocaleString(undefined, {
+      dateStyle: "medium",
+      timeStyle: "medium",
+    });
+  }
+  for (const data of root.querySelectorAll("data[value]:not([data-local])")) {
+    const value = Number(data.value);
+    if (Number.isNaN(value)) continue;
+    data.dataset.local = "";
+    data.textContent = data.dataset.unit === "byte" ? bytes(value) : value.toLocaleString();
+  }
+}
+
+/** A size in the largest unit that leaves at least one. */
+export function bytes(value) {
+  const units = ["byte", "kilobyte", "megabyte", "gigabyte", "terabyte"];
+  const power = Math.min(Math.floor(Math.log10(Math.max(value, 1)) / 3), units.length - 1);
+  return (value / 1000 ** power).toLocaleString(undefined, {
+    style: "unit",
+    unit: units[power],
+    unitDisplay: power === 0 ? "long" : "short",
+    maximumFractionDigits: power === 0 ? 0 : 1,
+  });
+}
+
+/** Says something to who does not see the page. */
+export function announce(text) {
+  let place = document.getElementById("announcements");
+  if (!place) {
+    place = document.createElement("p");
+    place.id = "announcements";
+    place.className = "visually-hidden";
+    place.setAttribute("role", "status");
+    document.body.append(place);
+  }
+  place.textContent = text;
+}
+
+/** Asks the portal for something, as a page of it. */
+export function ask(address, options = {}) {
+  const csrf = document.querySelector('meta[name="csrf-token"]')?.content ?? "";
+  return fetch(address, { ...options, headers: { ...options.headers, "x-csrf-token": csrf } });
+}
+
+// <button data-copy="#id"> copies what an element says, or what a field holds.
+function copying() {
+  for (const button of document.querySelectorAll("button[data-copy]")) button.hidden = false;
+  document.addEventListener("click", async (click) => {
+    const button = click.target.closest?.("button[data-copy]");
+    if (!button) return;
+    const source = document.querySelector(button.dataset.copy);
+    const text = source?.value ?? source?.textContent ?? "";
+    const before = button.textContent;
+    try {
+      await navigator.clipboard.writeText(text);
+      button.textContent = "Copied";
+      announce("Copied");
+    } catch {
+      button.textContent = "Copy by hand";
+      const selection = getSelection();
+      if (source) selection.selectAllChildren(source);
+    }
+    setTimeout(() => { button.textContent = before; }, 1500);
+  });
+}
+
+// <section id="x" data-live="/portal/..." data-every="5"> is replaced by the
+// element of the same id in that page, so many seconds after the last time,
+// while somebody looks.
+function refreshing() {
+  for (const { id } of document.querySelectorAll("[data-live][id]")) refresh(id);
+}
+
+async function refresh(id) {
+  const old = document.getElementById(id);
+  if (!old) return;
+  const seconds = Number(old.dataset.every) || 5;
+  await new Promise((done) => setTimeout(done, seconds * 1000));
+  const busy = document.hidden || old.contains(document.activeElement);
+  if (!busy) {
+    try {
+      const answer = await ask(old.dataset.live, { headers: { accept: "text/html" } });
+      if (answer.redirected || answer.status === 401) return location.reload();
+      const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+      const fresh = answer.ok ? page.getElementById(id) : null;
+      if (fresh) {
+        document.getElementById(id)?.replaceWith(fresh);
+        localise(fresh);
+      }
+    } catch {
+      // The hub is away for a moment: what is shown stays, and is asked for again.
+    }
+  }
+  refresh(id);
+}
+
+// A box in the head of a table ticks all below it.
+function ticking() {
+  document.addEventListener("change", (change) => {
+    const all = change.target.closest?.("input[data-all]");
+    if (!all) return;
+    for (const box of document.querySelectorAll(`input[name="${all.dataset.all}"]`)) box.checked = all.checked;
+  });
+}
+
+localise(document);
+copying();
+refreshing();
+ticking();

@@ -1,0 +1,18 @@
+//! The port to the hub's API.
+
+use async_trait::async_trait;
+pub use axum::body::Body;
+use bytes::Bytes;
+use http::{Request, Response};
+use twinhub_core::access::Peer;
+
+/// The hub's HTTPS API, asked from within.
+///
+/// It answers exactly as it answers a client with the same request: the
+/// credential in the header `Authorization` decides, limits hold, and what is
+/// acknowledged is on disk. The header `Host` names the hub.
+#[async_trait]
+pub trait Api: Send + Sync {
+    /// Answers a request that was asked for by `peer`.
+    async fn call(&self, request: Request<Bytes>, peer: &Peer) -> Response<Body>;
+}

@@ -1,0 +1,210 @@
+//! What stands before every page: who is not signed in is led to the sign-in,
+//! and a change must come from a page of ours.
+
+use axum::body::{Body, to_bytes};
+use axum::extract::{Request, State};
+use axum::middleware::Next;
+use axum::response::{IntoResponse as _, Redirect, Response};
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use tokio::time::{Duration, timeout};
+
+use crate::client::{Client, encoded};
+use crate::cookie;
+use crate::fields::Fields;
+use crate::portal::{Inner, Visitor};
+use crate::sessions::Session;
+use crate::visit::Visit;
+
+/// The largest form: a twin, or the routes of a hub, and some room.
+const MAX_FORM: usize = 1024 * 1024;
+/// How long a form may take to arrive.
+const FORM_DEADLINE: Duration = Duration::from_secs(30);
+/// Where scripts show the number that forms have as the field `csrf`.
+const CSRF_HEADER: &str = "x-csrf-token";
+
+/// Nothing but our own files and calls; no frame around a page of ours.
+const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
+     img-src 'self' data:; connect-src 'self'; form-action 'self'; base-uri 'none'; \
+     frame-ancestors 'none'";
+
+/// Lets in who is signed in, with their [`Visit`].
+pub async fn admit(State(portal): State<Inner>, mut request: Request, next: Next) -> Response {
+    let session = cookie::of(request.headers()).and_then(|id| portal.sessions.find(id));
+    let Some(session) = session else {
+        return led_to_sign_in(&request, "");
+    };
+    let Some(visitor) = request.extensions().get::<Visitor>().cloned() else {
+        return StatusCode::INTERNAL_SERVER_ERROR.into_response();
+    };
+    let client = Client::new(
+        portal.hub.clone(),
+        session.credential.clone(),
+        session.host.clone(),
+        visitor.peer().clone(),
+    );
+    let visit = match Visit::begin(session.clone(), client).await {
+        Ok(visit) => visit,
+        Err(error) if error.status() == StatusCode::UNAUTHORIZED => {
+            portal.sessions.end(&session);
+            let mut led = led_to_sign_in(&request, "ended");
+            led.headers_mut()
+                .insert(header::SET_COOKIE, cookie::removed());
+            return led;
+        }
+        Err(error) => return (error.status(), error.to_string()).into_response(),
+    };
+    visitor.admitted();
+    request.extensions_mut().insert(visit);
+    if request.method() == Method::GET || request.method() == Method::HEAD {
+        return next.run(request).await;
+    }
+    match from_a_page_of_ours(request, &session).await {
+        Ok(request) => next.run(request).await,
+        Err(refusal) => refusal,
+    }
+}
+
+/// Pages lead to the sign-in and back; what scripts ask for is refused.
+fn led_to_sign_in(request: &Request, why: &str) -> Response {
+    let is_page = request
+        .headers()
+        .get(header::ACCEPT)
+        .and_then(|accept| accept.to_str().ok())
+        .is_some_and(|accept| accept.contains("text/html"));
+    if !is_page {
+        return StatusCode::UNAUTHORIZED.into_response();
+    }
+    // A change is not repeated after the sign-in.
+    let to = match *request.method() {
+        Method::GET => request.uri().path_and_query().map_or("", |to| to.as_str()),
+        _ => "",
+    };
+    let address = format!("/portal/sign-in?to={}&why={why}", encoded(to));
+    Redirect::to(&address).into_response()
+}
+
+/// Reads the form, and looks for the session's number in it or beside it.
+async fn from_a_page_of_ours(request: Request, session: &Session) -> Result<Request, Response> {
+    if !is_same_origin(request.headers()) {
+        return Err(forged());
+    }
+    let (head, body) = request.into_parts();
+    let body = read(body).await?;
+    let shown = head.headers.get(CSRF_HEADER);
+    let is_ours = match shown.and_then(|shown| shown.to_str().ok()) {
+        Some(shown) => session.csrf.is(shown),
+        None => session.csrf.is(Fields::parse(&body).get("csrf")),
+    };
+    match is_ours {
+        true => Ok(Request::from_parts(head, Body::from(body))),
+        false => Err(forged()),
+    }
+}
+
+/// A form's body, within its bounds.
+pub async fn read(body: Body) -> Result<Bytes, Response> {
+    let too_large = || {
+        let sentence = format!("A form has at most {MAX_FORM} bytes. Send less at once.");
+        (StatusCode::PAYLOAD_TOO_LARGE, sentence).into_response()
+    };
+    match timeout(FORM_DEADLINE, to_bytes(body, MAX_FORM)).await {
+        Ok(Ok(body)) => Ok(body),
+        Ok(Err(_)) => Err(too_large()),
+        Err(_) => Err(StatusCode::REQUEST_TIMEOUT.into_response()),
+    }
+}
+
+/// Whether a browser says that another site is behind the request.
+pub fn is_same_origin(headers: &HeaderMap) -> bool {
+    let text = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
+    if text(HeaderName::from_static("sec-fetch-site"))
+        .is_some_and(|site| !matches!(site, "same-origin" | "none"))
+    {
+        return false;
+    }
+    match (text(header::ORIGIN), text(header::HOST)) {
+        (Some(origin), Some(host)) => origin
+            .strip_prefix("https://")
+            .is_some_and(|origin| origin.eq_ignore_ascii_case(host)),
+        (Some(_), None) => false,
+        (None, _) => true,
+    }
+}
+
+fn forged() -> Response {
+    let sentence = "This form is not from a page of your session. \
+                    Go back, load the page anew and send it again.";
+    (StatusCode::FORBIDDEN, sentence).into_response()
+}
+
+/// What every answer of the portal carries.
+pub async fn secure(request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    let headers = response.headers_mut();
+    let mut set = |name, value| headers.insert(name, HeaderValue::from_static(value));
+    set(header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY);
+    set(header::X_FRAME_OPTIONS, "DENY");
+    set(header::X_CONTENT_TYPE_OPTIONS, "nosniff");
+    set(header::REFERRER_POLICY, "same-origin");
+    set(
+        HeaderName::from_static("cross-origin-opener-policy"),
+        "same-origin",
+    );
+    set(
+        HeaderName::from_static("cross-origin-resource-policy"),
+        "same-origin",
+    );
+    // Pages have keys in them, and go with the session.
+    headers
+        .entry(header::CACHE_CONTROL)
+        .or_insert(HeaderValue::from_static("no-store"));
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
+        pairs
+            .iter()
+            .map(|(name, value)| {
+                let name = HeaderName::from_static(name);
+                (name, HeaderValue::from_static(value))
+            })
+            .collect()
+    }
+
+    #[test]
+    fn a_request_of_another_site_is_told_by_what_browsers_say() {
+        for (sent, is_ours) in [
+            (headers(&[("host", "hub")]), true),
+            (headers(&[("host", "hub"), ("origin", "https://hub")]), true),
+            (
+                headers(&[("host", "hub:8443"), ("origin", "https://HUB:8443")]),
+                true,
+            ),
+            (headers(&[("host", "hub"), ("origin", "http://hub")]), false),
+            (headers(&[("host", "hub"), ("origin", "null")]), false),
+            (
+                headers(&[("host", "hub"), ("origin", "https://evil.example")]),
+                false,
+            ),
+            (
+                headers(&[("host", "hub"), ("sec-fetch-site", "same-origin")]),
+                true,
+            ),
+            (
+                headers(&[("host", "hub"), ("sec-fetch-site", "same-site")]),
+                false,
+            ),
+            (
+                headers(&[("host", "hub"), ("sec-fetch-site", "cross-site")]),
+                false,
+            ),
+        ] {
+            assert_eq!(is_same_origin(&sent), is_ours, "{sent:?}");
+        }
+    }
+}

@@ -1,0 +1,40 @@
+//! The portal: pages on the hub's HTTPS port that people look at.
+//!
+//! It is a client of the hub's own API that runs in the hub's process: a page
+//! asks the REST API or the resource provider, with the credential of whoever
+//! signed in, and shows what comes back. So nothing is possible here that the
+//! API would refuse, and a refusal reads here as it does there.
+//!
+//! Pages are links and forms and work without script; the modules in `assets/`
+//! make them live. Nothing is loaded from elsewhere. What is shown may be
+//! hostile (device IDs, twins, messages): templates escape everything, and the
+//! content-security policy lets nothing run but the portal's own files.
+//!
+//! | Module | What it holds |
+//! |---|---|
+//! | [`api`], `client` | the port to the hub's API, and calls with a visit's credential |
+//! | `sessions`, `links`, `attempts`, `cookie` | who is signed in, one-time links, how often one may try |
+//! | `visit`, `guard` | a request that is let in, and what is refused before a page sees it |
+//! | `page`, `failure`, `assets` | the frame around a page, the page of a refusal, files |
+//! | `sign_in`, `overview`, ... | the pages, named as in the portal's addresses |
+
+pub mod api;
+mod assets;
+mod attempts;
+mod client;
+mod cookie;
+mod failure;
+mod fields;
+mod guard;
+mod links;
+mod overview;
+mod page;
+mod portal;
+mod secret;
+mod sessions;
+mod sign_in;
+mod visit;
+
+pub use api::{Api, Body};
+pub use links::Link;
+pub use portal::{Portal, Settings, Visitor};
