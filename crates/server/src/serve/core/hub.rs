@@ -27,8 +27,13 @@ pub async fn refuse_other_hubs(store: &dyn StateStore, config: &Config) -> anyho
 pub fn hub_of(config: &Config) -> anyhow::Result<(HubName, HubSettings)> {
     let name = HubName::parse(&config.hub.name)?;
     let mut host_names = config.hostname.clone();
-    host_names.extend(["localhost", "127.0.0.1", "::1"].map(str::to_owned));
-    host_names.extend(config.listen.iter().map(ToString::to_string));
+    let local = ["localhost", "127.0.0.1", "::1"].map(str::to_owned);
+    let listening = config.listen.iter().map(ToString::to_string);
+    for name in local.into_iter().chain(listening) {
+        if !host_names.contains(&name) {
+            host_names.push(name);
+        }
+    }
     let settings = HubSettings {
         host_names,
         tier: Tier {
