@@ -89,6 +89,11 @@ impl CertificateSource {
         }
     }
 
+    /// Whether it is of the local authority, which nobody knows but who is told.
+    pub fn is_local(&self) -> bool {
+        matches!(self, Self::Local { .. })
+    }
+
     /// Makes or signs anew what the local authority has to offer. The
     /// operator's own pair is left alone.
     fn ensure(&self, now: SystemTime) -> anyhow::Result<()> {

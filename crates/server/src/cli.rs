@@ -35,6 +35,7 @@ mod module_identity;
 mod monitor_events;
 mod operator_token;
 mod policy;
+mod portal_link;
 mod properties;
 mod query;
 mod refusal;
@@ -157,6 +158,8 @@ enum ClientCommand {
     Simulate(simulate::Args),
     /// Print a shared access signature token
     GenerateSasToken(sas_token::Args),
+    /// Print a link that signs in to the portal once
+    PortalLink(portal_link::Args),
     /// Copy everything that the running hub keeps, at one moment
     Backup(backup::Args),
     /// Make a data folder of a backup
@@ -222,6 +225,7 @@ impl ClientCommand {
             Self::MonitorEvents(args) => monitor_events::run(&args, access, form).await,
             Self::Simulate(args) => simulate::run(&args, access).await,
             Self::GenerateSasToken(args) => sas_token::run(&args, access).await,
+            Self::PortalLink(args) => portal_link::run(&args, access).await,
             Self::Backup(args) => backup::run(&args, access).await,
             Self::Restore(args) => restore::run(&args, access).await,
             Self::OperatorToken(command) => operator_token::run(&command, access).await,

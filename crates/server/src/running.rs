@@ -41,6 +41,14 @@ impl RunningHub {
         self.hostnames.first().map_or("localhost", String::as_str)
     }
 
+    /// The address of the portal.
+    pub fn portal(&self) -> String {
+        match self.ports.https {
+            443 => format!("https://{}/portal", self.hostname()),
+            port => format!("https://{}:{port}/portal", self.hostname()),
+        }
+    }
+
     /// Tells commands about the hub until the returned notice is dropped.
     pub fn announce(&self, data_dir: &DataDir) -> anyhow::Result<RunningNotice> {
         let file = data_dir.running_file();

@@ -8,8 +8,14 @@ use std::path::Path;
 use crate::{config::Ports, running::RunningHub};
 
 /// The text of a first start, with `owner`, the connection string of
-/// `iothubowner`, or without it the command that prints it.
-pub fn first_start(hub: &RunningHub, owner: Option<&str>, data_dir: &Path) -> String {
+/// `iothubowner`, and `link`, a one-time link to the portal; or without them
+/// the commands that print them.
+pub fn first_start(
+    hub: &RunningHub,
+    owner: Option<&str>,
+    link: Option<&str>,
+    data_dir: &Path,
+) -> String {
     let folder = option(data_dir);
     let owner = match owner {
         Some(owner) => format!("Connection string (iothubowner):\n    {owner}"),
@@ -23,6 +29,7 @@ pub fn first_start(hub: &RunningHub, owner: Option<&str>, data_dir: &Path) -> St
 The hub `{name}` is ready, and new in {data_dir}.
 
   {listening}
+  {portal}
   {owner}
   Clients must trust its CA, {ca}.
     Shells, Python and Node:  eval \"$(twinhub{folder} env)\"
@@ -37,12 +44,32 @@ The hub `{name}` is ready, and new in {data_dir}.
         name = hub.hub,
         data_dir = data_dir.display(),
         listening = listening(hub),
+        portal = portal(hub, link, data_dir),
     )
 }
 
-/// The line of every later start.
-pub fn later_start(hub: &RunningHub) -> String {
-    format!("The hub `{}` is ready. {}\n", hub.hub, listening(hub))
+/// The lines of every later start.
+pub fn later_start(hub: &RunningHub, link: Option<&str>, data_dir: &Path) -> String {
+    format!(
+        "The hub `{}` is ready. {}\n{}\n",
+        hub.hub,
+        listening(hub),
+        portal(hub, link, data_dir)
+    )
+}
+
+/// Where people look at the hub, and how they get in.
+fn portal(hub: &RunningHub, link: Option<&str>, data_dir: &Path) -> String {
+    match link {
+        Some(link) => {
+            format!("Portal, by a link that counts once and for 15 minutes:\n    {link}")
+        }
+        None => format!(
+            "Portal: {}, by a link that this prints:\n    twinhub{} portal-link",
+            hub.portal(),
+            option(data_dir)
+        ),
+    }
 }
 
 fn listening(hub: &RunningHub) -> String {
@@ -69,6 +96,8 @@ fn option(data_dir: &Path) -> String {
 mod tests {
     use super::*;
 
+    const LINK: &str = "https://localhost/portal/sign-in?code=abc";
+
     fn hub() -> RunningHub {
         RunningHub {
             pid: 1,
@@ -84,10 +113,11 @@ mod tests {
     fn a_first_start_shows_what_a_person_needs_next() {
         let owner = Some("HostName=localhost;...");
 
-        let text = first_start(&hub(), owner, Path::new("/my data"));
+        let text = first_start(&hub(), owner, Some(LINK), Path::new("/my data"));
 
         for needed in [
             "HostName=localhost;...",
+            LINK,
             "/data/tls/ca.pem",
             "eval \"$(twinhub --data-dir '/my data' env)\"",
             "twinhub --data-dir '/my data' connection-string --default-eventhub\n",
@@ -99,9 +129,28 @@ mod tests {
 
     #[test]
     fn without_the_secret_the_command_that_prints_it_is_shown() {
-        let text = first_start(&hub(), None, Path::new("/my data"));
+        let text = first_start(&hub(), None, None, Path::new("/my data"));
 
-        let command = "twinhub --data-dir '/my data' connection-string\n";
-        assert!(text.contains(command), "{text}");
+        for command in [
+            "twinhub --data-dir '/my data' connection-string\n",
+            "twinhub --data-dir '/my data' portal-link\n",
+        ] {
+            assert!(text.contains(command), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_later_start_says_how_to_get_into_the_portal() {
+        let folder = Path::new("/data");
+
+        let with_link = later_start(&hub(), Some(LINK), folder);
+        let without = later_start(&hub(), None, folder);
+
+        assert!(with_link.contains(LINK), "{with_link}");
+        assert!(without.contains("https://localhost/portal,"), "{without}");
+        assert!(
+            without.contains("twinhub --data-dir /data portal-link"),
+            "{without}"
+        );
     }
 }

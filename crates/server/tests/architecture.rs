@@ -43,6 +43,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ),
     ("twinhub-http", &["twinhub-core"]),
     ("twinhub-mqtt", &["twinhub-core", "twinhub-mqtt-codec"]),
+    // A client of the API that runs in the hub's process.
+    ("twinhub-portal", &["twinhub-core", "twinhub-sas"]),
     // The one place that names both sides.
     (
         "twinhub",
@@ -58,6 +60,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "twinhub-mqtt",
             // For the devices that `simulate` runs.
             "twinhub-mqtt-codec",
+            "twinhub-portal",
             "twinhub-sas",
             "twinhub-transport",
         ],

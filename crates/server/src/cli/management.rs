@@ -179,9 +179,28 @@ impl Management {
 
     /// A call about the backup that is under way, or was.
     pub async fn backup(&self, method: Method, body: Option<&Value>) -> Result<Value, Failure> {
+        self.our_own(method, "/twinhub/v1/backup", body).await
+    }
+
+    /// A one-time link to the portal.
+    pub async fn portal_link(&self) -> Result<String, Failure> {
+        let made = self
+            .our_own(Method::POST, "/twinhub/v1/portal-links", None)
+            .await?;
+        let url = made["url"].as_str().map(str::to_owned);
+        url.ok_or_else(|| anyhow::anyhow!("the hub's answer has no url").into())
+    }
+
+    /// A call that the resource provider does not have.
+    async fn our_own(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&Value>,
+    ) -> Result<Value, Failure> {
         let request = Request::builder()
             .method(method)
-            .uri("/twinhub/v1/backup")
+            .uri(path)
             .header(header::AUTHORIZATION, format!("Bearer {}", self.token));
         let sent = self.client.send(with_document(request, body)?).await;
         document(&self.explained(sent)?)

@@ -11,11 +11,13 @@ use twinhub_core::access::{ClientCertificate, Peer};
 use twinhub_http::{
     EventStreams, Health, MessageServices, RoutingServices, Served, StatusServices, WebSocketRoute,
 };
+use twinhub_portal::Portal;
 use twinhub_transport::{Connection, Limits, StrangerCaps, Strangers, Tls};
 
 use super::amqp;
 use super::core::Core;
 use super::installation::LocalInstallation;
+use super::portal::{PortalPages, WithinProcess};
 use crate::backup::HubBackups;
 use crate::certificates::{ClientCertificates, ServerCertificate, may_be_a_browser, server_config};
 use crate::config::{Config, Ports};
@@ -71,6 +73,7 @@ pub struct Gateways {
     http: Arc<twinhub_http::Gateway>,
     mqtt: Arc<twinhub_mqtt::Gateway>,
     amqp: Arc<twinhub_amqp_server::Server>,
+    portal: Arc<Portal>,
 }
 
 impl Gateways {
@@ -81,6 +84,7 @@ impl Gateways {
         ports: Ports,
         health: Health,
         upkeep: Upkeep,
+        portal: twinhub_portal::Settings,
         shutdown: &CancellationToken,
     ) -> Self {
         let mqtt = Arc::new(twinhub_mqtt::Gateway::new(
@@ -147,14 +151,30 @@ impl Gateways {
                 started: core.started,
             },
         });
+        let api = Arc::new(api);
+        let within_process = WithinProcess {
+            api: api.clone(),
+            shutdown: shutdown.clone(),
+        };
+        let portal = Arc::new(Portal::new(Arc::new(within_process), portal));
         let http = twinhub_http::Gateway::new(Served {
-            api: Arc::new(api),
+            api,
             health,
             websockets: vec![mqtt_over_websocket, amqp_over_websocket],
-            pages: None,
+            pages: Some(Arc::new(PortalPages(portal.clone()))),
         })
         .await;
-        Gateways { http, mqtt, amqp }
+        Gateways {
+            http,
+            mqtt,
+            amqp,
+            portal,
+        }
+    }
+
+    /// The portal, which makes one-time links to itself.
+    pub fn portal(&self) -> Arc<Portal> {
+        self.portal.clone()
     }
 
     /// Serves every socket in a task of its own, until `shutdown`. Peers that
