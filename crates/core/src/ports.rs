@@ -22,7 +22,9 @@ pub use containers::{
 pub use event_log::{Busy, EventLog, LogError, PartitionState, Producer, StartPosition};
 pub use mailbox::{MAILBOX_CAPACITY, Mailbox, MailboxFull, Place, Postbox, SessionNumber};
 pub use outbox::{OutboxEvent, OutboxStore};
-pub use query::{Parts, QueryStore, Scan, SectionRow, Slice, TwinRow, Wanted};
+pub use query::{
+    Fold, FoldPart, Parts, QueryStore, Scan, SectionRow, Slice, TwinRow, Wanted, fold_slices,
+};
 pub use queues::{DueQueue, FeedbackStock, OwnedQueue, QueueStore};
 pub use sessions::{
     Announcement, EndReason, Interests, MethodInterest, NotDelivered, Notice, Sessions, Sponsor,

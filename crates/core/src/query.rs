@@ -21,6 +21,7 @@
 pub use self::error::{InvalidQuery, QueryError};
 pub use self::expression::{Arithmetic, Comparison, Constant, Expr};
 pub use self::path::{Path, Root};
+pub use self::scalar::Scalar;
 pub use self::service::{MAX_PAGE, Page, Paging, Queries, Rows};
 pub use self::syntax::{Aggregate, Column, Item, MAX_QUERY, Query, Select, Source};
 
@@ -28,6 +29,7 @@ mod continuation;
 mod error;
 mod evaluate;
 mod expression;
+mod folding;
 mod groups;
 mod lexer;
 mod parser;
@@ -36,4 +38,5 @@ mod row;
 mod scalar;
 mod select;
 mod service;
+mod sum;
 mod syntax;

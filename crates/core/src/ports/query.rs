@@ -9,8 +9,11 @@ use serde_json::{Map, Value};
 use super::{Registered, StoreError};
 use crate::identities::Identity;
 use crate::ids::{HubName, IdentityId};
-use crate::query::{Expr, Path, Source};
+use crate::query::{Expr, Path, Scalar, Source};
 use crate::twins::{Metadata, Section, Twin};
+
+/// Rows of a slice that is folded.
+const ROWS_AT_ONCE: usize = 1_000;
 
 bitflags! {
     /// Parts of a twin that cost something to read.
@@ -90,6 +93,13 @@ impl Scan {
             }),
         }
     }
+
+    /// Whether values that can be compared are enough where these conditions
+    /// are left open.
+    pub fn values_suffice(&self, rest: &[usize]) -> bool {
+        let mut open = rest.iter().map(|index| &self.conditions[*index]);
+        self.wanted.paths.is_some() && !open.any(Expr::looks_into_arrays)
+    }
 }
 
 /// One section of a twin as read.
@@ -166,6 +176,30 @@ pub struct Slice {
     pub next: Option<IdentityId>,
 }
 
+/// What many twins are folded into, in no particular order.
+///
+/// Each place that reads has a part of its own, for a stretch of twins. If a
+/// part is dropped before it is finished, the fold has failed.
+pub trait Fold: Send + Sync + 'static {
+    /// A part for twins of which these conditions may be untrue.
+    fn part(self: Arc<Self>, rest: &[usize]) -> Box<dyn FoldPart>;
+}
+
+/// What a stretch of twins is folded into.
+pub trait FoldPart: Send {
+    /// Takes a twin as read.
+    fn row(&mut self, row: &TwinRow);
+
+    /// Takes a twin of which this is at the paths of
+    /// [`wanted_with`](Scan::wanted_with) the open conditions; where a path is
+    /// listed twice, at the first. Only where
+    /// [values suffice](Scan::values_suffice).
+    fn values(&mut self, values: &[Scalar<'_>]);
+
+    /// Adds what it has to the whole.
+    fn finish(self: Box<Self>);
+}
+
 /// Reads of many twins.
 ///
 /// **Conditions** mean what [`query`](crate::query) says. An engine applies
@@ -180,7 +214,8 @@ pub struct Slice {
 /// for the conditions that it is asked for; what it answers does not depend on
 /// them.
 /// **Visibility.** A slice is of one moment; what was committed before it was
-/// asked for is in it.
+/// asked for is in it. Slices of one fold are of moments between its beginning
+/// and its end: a twin that is there all the time is in it once.
 #[async_trait]
 pub trait QueryStore: Send + Sync + 'static {
     /// The next twins after `after`.
@@ -191,4 +226,39 @@ pub trait QueryStore: Send + Sync + 'static {
         after: Option<&IdentityId>,
         limit: usize,
     ) -> Result<Slice, StoreError>;
+
+    /// Folds all twins, on the threads that read them if the engine can: in
+    /// slices, of which several may be read at once as long as that keeps
+    /// nobody else from reading. Dropped, it reads no further than the slices
+    /// that are being read.
+    async fn fold(
+        &self,
+        hub: &HubName,
+        scan: &Scan,
+        fold: Arc<dyn Fold>,
+    ) -> Result<(), StoreError> {
+        fold_slices(self, hub, scan, fold).await
+    }
+}
+
+/// Folds slice after slice.
+pub async fn fold_slices<S: QueryStore + ?Sized>(
+    store: &S,
+    hub: &HubName,
+    scan: &Scan,
+    fold: Arc<dyn Fold>,
+) -> Result<(), StoreError> {
+    let mut after = None;
+    loop {
+        let slice = store.scan(hub, scan, after.as_ref(), ROWS_AT_ONCE).await?;
+        let mut part = fold.clone().part(&slice.rest);
+        for row in &slice.rows {
+            part.row(row);
+        }
+        part.finish();
+        after = slice.next;
+        if after.is_none() {
+            return Ok(());
+        }
+    }
 }

@@ -5,18 +5,18 @@ use std::cmp::Ordering;
 use serde_json::Value;
 
 use super::expression::{Arithmetic, Comparison, Constant, Expr};
-use super::row::Row;
+use super::row::Cells;
 use super::scalar::Scalar;
 
 /// Whether the condition is true of the row.
-pub(super) fn holds(condition: &Expr, row: &Row<'_>) -> bool {
+pub(super) fn holds(condition: &Expr, row: &impl Cells) -> bool {
     evaluate(condition, row).truth() == Some(true)
 }
 
-fn evaluate<'v>(expr: &'v Expr, row: &Row<'v>) -> Scalar<'v> {
+fn evaluate<'v>(expr: &'v Expr, row: &'v impl Cells) -> Scalar<'v> {
     match expr {
         Expr::Constant(constant) => Scalar::of_constant(constant),
-        Expr::Path(path) => Scalar::of(row.get(path)),
+        Expr::Path(path) => row.scalar(path),
         Expr::Not(inner) => Scalar::of_truth(evaluate(inner, row).truth().map(|truth| !truth)),
         // False outweighs undefined in AND, true does in OR.
         Expr::And(parts) => Scalar::of_truth(fold(parts, row, false)),
@@ -34,14 +34,14 @@ fn evaluate<'v>(expr: &'v Expr, row: &Row<'v>) -> Scalar<'v> {
             Scalar::Number(number) => Scalar::Number(-number),
             _ => Scalar::Undefined,
         },
-        Expr::IsDefined(path) => Scalar::Bool(row.get(path).is_some()),
+        Expr::IsDefined(path) => Scalar::Bool(row.scalar(path) != Scalar::Undefined),
         Expr::StartsWith(text, start) => {
             of_texts(text, start, row, |text, start| text.starts_with(start))
         }
         Expr::EndsWith(text, end) => of_texts(text, end, row, |text, end| text.ends_with(end)),
         Expr::ArrayContains(path, value) => {
             let value = evaluate(value, row);
-            let array = row.get(path);
+            let array = row.array(path);
             Scalar::of_truth(match array.as_deref() {
                 Some(Value::Array(elements)) => contains(elements, &value),
                 _ => None,
@@ -51,7 +51,7 @@ fn evaluate<'v>(expr: &'v Expr, row: &Row<'v>) -> Scalar<'v> {
 }
 
 /// The first part that is `decisive` decides; else an undefined one does.
-fn fold(parts: &[Expr], row: &Row<'_>, decisive: bool) -> Option<bool> {
+fn fold(parts: &[Expr], row: &impl Cells, decisive: bool) -> Option<bool> {
     let mut folded = Some(!decisive);
     for part in parts {
         match evaluate(part, row).truth() {
@@ -86,7 +86,7 @@ fn is_in(value: &Scalar<'_>, list: &[Constant]) -> Option<bool> {
     )
 }
 
-fn chain<'v>(first: &'v Expr, rest: &'v [(Arithmetic, Expr)], row: &Row<'v>) -> Scalar<'v> {
+fn chain<'v>(first: &'v Expr, rest: &'v [(Arithmetic, Expr)], row: &'v impl Cells) -> Scalar<'v> {
     let mut result = evaluate(first, row).number();
     for (operator, operand) in rest {
         let operand = evaluate(operand, row).number();
@@ -104,7 +104,7 @@ fn chain<'v>(first: &'v Expr, rest: &'v [(Arithmetic, Expr)], row: &Row<'v>) -> 
 fn of_texts<'v>(
     left: &'v Expr,
     right: &'v Expr,
-    row: &Row<'v>,
+    row: &'v impl Cells,
     test: fn(&str, &str) -> bool,
 ) -> Scalar<'v> {
     match (evaluate(left, row), evaluate(right, row)) {

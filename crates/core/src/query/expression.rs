@@ -98,33 +98,45 @@ pub enum Expr {
 impl Expr {
     /// Calls `visit` with every path in it.
     pub fn for_each_path(&self, visit: &mut impl FnMut(&Path)) {
+        self.for_each(&mut |part| match part {
+            Expr::Path(path) | Expr::IsDefined(path) | Expr::ArrayContains(path, _) => visit(path),
+            _ => {}
+        });
+    }
+
+    /// Whether it is about what is in an array.
+    pub fn looks_into_arrays(&self) -> bool {
+        let mut looks = false;
+        self.for_each(&mut |part| looks |= matches!(part, Expr::ArrayContains(..)));
+        looks
+    }
+
+    /// Calls `visit` with it and all its parts.
+    fn for_each(&self, visit: &mut dyn FnMut(&Expr)) {
+        visit(self);
         match self {
-            Expr::Constant(_) => {}
-            Expr::Path(path) | Expr::IsDefined(path) => visit(path),
+            Expr::Constant(_) | Expr::Path(_) | Expr::IsDefined(_) => {}
             Expr::Not(inner)
             | Expr::Negative(inner)
             | Expr::In(inner, _)
-            | Expr::NotIn(inner, _) => inner.for_each_path(visit),
+            | Expr::NotIn(inner, _)
+            | Expr::ArrayContains(_, inner) => inner.for_each(visit),
             Expr::And(parts) | Expr::Or(parts) => {
                 for part in parts {
-                    part.for_each_path(visit);
+                    part.for_each(visit);
                 }
             }
             Expr::Compare(left, _, right)
             | Expr::StartsWith(left, right)
             | Expr::EndsWith(left, right) => {
-                left.for_each_path(visit);
-                right.for_each_path(visit);
+                left.for_each(visit);
+                right.for_each(visit);
             }
             Expr::Chain(first, rest) => {
-                first.for_each_path(visit);
+                first.for_each(visit);
                 for (_, operand) in rest {
-                    operand.for_each_path(visit);
+                    operand.for_each(visit);
                 }
-            }
-            Expr::ArrayContains(path, value) => {
-                visit(path);
-                value.for_each_path(visit);
             }
         }
     }

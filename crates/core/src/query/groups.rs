@@ -3,27 +3,41 @@
 //! A page of groups holds no more of them in memory than it shows: groups have
 //! an order that depends on their keys alone, and what comes too late in it is
 //! dropped at once. The next page folds all rows again.
+//!
+//! The order of rows does not matter, and rows may be folded in several places
+//! whose groups are merged.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
+use super::continuation::Hash;
 use super::expression::Constant;
 use super::path::Path;
-use super::row::Row;
+use super::row::Cells;
 use super::scalar::{Scalar, json_number};
+use super::sum::Sum;
 use super::syntax::{Aggregate, Column, Item};
 
 /// Where a group stands among all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct GroupOrder(pub u128);
 
+/// Which groups rows are folded into.
+pub(super) struct Grouping {
+    pub items: Vec<Item>,
+    /// Without any there is one group, also of no rows.
+    pub keys: Vec<Path>,
+    /// Only groups after this place.
+    pub after: Option<GroupOrder>,
+    /// Only so many, the first.
+    pub limit: usize,
+}
+
 /// The first groups after a place, as rows are folded into them.
-pub(super) struct Groups<'q> {
-    items: &'q [Item],
-    keys: &'q [Path],
-    after: Option<GroupOrder>,
-    limit: usize,
+pub(super) struct Groups {
+    grouping: Arc<Grouping>,
     first: BTreeMap<GroupOrder, Group>,
     /// Whether some were dropped.
     more: bool,
@@ -37,74 +51,98 @@ struct Group {
     folds: Vec<Fold>,
 }
 
-impl<'q> Groups<'q> {
-    /// The first `limit` groups after `after`. Without keys there is one
-    /// group, also of no rows.
-    pub(super) fn new(
-        items: &'q [Item],
-        keys: &'q [Path],
-        after: Option<GroupOrder>,
-        limit: usize,
-    ) -> Self {
+impl Groups {
+    pub(super) fn new(grouping: Arc<Grouping>) -> Self {
         let mut groups = Groups {
-            items,
-            keys,
-            after,
-            limit,
+            grouping,
             first: BTreeMap::new(),
             more: false,
         };
-        if keys.is_empty() {
-            groups.group(Vec::new());
+        let order = order_of(std::iter::empty());
+        if groups.grouping.keys.is_empty() && groups.makes_room(order) {
+            let group = Group::new(Vec::new(), &groups.grouping.items);
+            groups.first.insert(order, group);
         }
         groups
     }
 
     /// Folds a row into its group.
-    pub(super) fn add(&mut self, row: &Row<'_>) {
-        let keys = self.keys.iter();
-        let keys = keys.map(|key| key_of(Scalar::of(row.get(key)))).collect();
-        let Some(group) = self.group(keys) else {
+    pub(super) fn add(&mut self, row: &impl Cells) {
+        let keys = || self.grouping.keys.iter().map(|key| key_of(row.scalar(key)));
+        let order = order_of(keys());
+        if let Some(group) = self.first.get_mut(&order) {
+            group.add(row);
             return;
-        };
-        for fold in &mut group.folds {
-            fold.add(row);
+        }
+        let keys = keys().map(constant_of).collect();
+        if self.makes_room(order) {
+            let mut group = Group::new(keys, &self.grouping.items);
+            group.add(row);
+            self.first.insert(order, group);
+        }
+    }
+
+    /// Adds what was folded elsewhere.
+    pub(super) fn merge(&mut self, other: Groups) {
+        self.more |= other.more;
+        for (order, group) in other.first {
+            if let Some(there) = self.first.get_mut(&order) {
+                there.merge(group);
+            } else if self.makes_room(order) {
+                self.first.insert(order, group);
+            }
         }
     }
 
     /// The groups as rows, each with its place, and whether there are more.
     pub(super) fn finish(self) -> (Vec<PlacedRow>, bool) {
-        let (items, paths) = (self.items, self.keys);
+        let grouping = self.grouping;
         let rows = self.first.into_iter().map(|(order, group)| {
-            let row = group.into_row(items, paths);
+            let row = group.into_row(&grouping.items, &grouping.keys);
             (order, row)
         });
         (rows.collect(), self.more)
     }
 
-    /// The group of these keys; nothing if it is not on this page.
-    fn group(&mut self, keys: Vec<Constant>) -> Option<&mut Group> {
-        let order = order_of(&keys);
-        if self.after.is_some_and(|after| order <= after) {
-            return None;
+    /// Whether a group that is not there is on this page; if so, there is room
+    /// for it.
+    fn makes_room(&mut self, order: GroupOrder) -> bool {
+        if self.grouping.after.is_some_and(|after| order <= after) {
+            return false;
         }
-        if !self.first.contains_key(&order) {
-            let last = self.first.last_key_value().map(|(order, _)| *order);
-            if self.first.len() >= self.limit {
-                self.more = true;
-                if last.is_none_or(|last| order > last) {
-                    return None;
-                }
-                self.first.pop_last();
+        if self.first.len() < self.grouping.limit {
+            return true;
+        }
+        self.more = true;
+        match self.first.last_entry() {
+            Some(last) if *last.key() > order => {
+                last.remove();
+                true
             }
-            let folds = self.items.iter().filter_map(Fold::of).collect();
-            self.first.insert(order, Group { keys, folds });
+            _ => false,
         }
-        self.first.get_mut(&order)
     }
 }
 
 impl Group {
+    fn new(keys: Vec<Constant>, items: &[Item]) -> Self {
+        let folds = items.iter().filter_map(Fold::of).collect();
+        Group { keys, folds }
+    }
+
+    fn add(&mut self, row: &impl Cells) {
+        for fold in &mut self.folds {
+            fold.add(row);
+        }
+    }
+
+    /// The same group, folded elsewhere.
+    fn merge(&mut self, other: Group) {
+        for (fold, other) in self.folds.iter_mut().zip(other.folds) {
+            fold.merge(other);
+        }
+    }
+
     /// Keys that are undefined, and what nothing was folded into, are left out.
     fn into_row(self, items: &[Item], paths: &[Path]) -> Map<String, Value> {
         let mut folds = self.folds.into_iter();
@@ -124,13 +162,21 @@ impl Group {
 }
 
 /// Objects and arrays are no keys.
-fn key_of(scalar: Scalar<'_>) -> Constant {
+fn key_of(scalar: Scalar<'_>) -> Scalar<'_> {
     match scalar {
+        Scalar::Structure => Scalar::Undefined,
+        // There are two zeros, which are equal.
+        Scalar::Number(number) => Scalar::Number(number + 0.0),
+        other => other,
+    }
+}
+
+fn constant_of(key: Scalar<'_>) -> Constant {
+    match key {
         Scalar::Undefined | Scalar::Structure => Constant::Undefined,
         Scalar::Null => Constant::Null,
         Scalar::Bool(bool) => Constant::Bool(bool),
-        // There are two zeros, which are equal.
-        Scalar::Number(number) => Constant::Number(number + 0.0),
+        Scalar::Number(number) => Constant::Number(number),
         Scalar::Text(text) => Constant::Text(text.into_owned()),
     }
 }
@@ -146,18 +192,18 @@ fn value_of(key: &Constant) -> Option<Value> {
 }
 
 /// The same in every build, for tokens outlive it.
-fn order_of(keys: &[Constant]) -> GroupOrder {
-    let mut hash = super::continuation::Hash::default();
+fn order_of<'v>(keys: impl Iterator<Item = Scalar<'v>>) -> GroupOrder {
+    let mut hash = Hash::default();
     for key in keys {
         match key {
-            Constant::Undefined => hash.add(&[0]),
-            Constant::Null => hash.add(&[1]),
-            Constant::Bool(bool) => hash.add(&[2, u8::from(*bool)]),
-            Constant::Number(number) => {
+            Scalar::Undefined | Scalar::Structure => hash.add(&[0]),
+            Scalar::Null => hash.add(&[1]),
+            Scalar::Bool(bool) => hash.add(&[2, u8::from(bool)]),
+            Scalar::Number(number) => {
                 hash.add(&[3]);
                 hash.add(&number.to_bits().to_be_bytes());
             }
-            Constant::Text(text) => {
+            Scalar::Text(text) => {
                 hash.add(&[4]);
                 hash.add(&text.len().to_be_bytes());
                 hash.add(text.as_bytes());
@@ -174,14 +220,6 @@ enum Fold {
     Average(Path, Sum),
     Minimum(Path, Extremes),
     Maximum(Path, Extremes),
-}
-
-/// A sum that is exact while the numbers are whole.
-#[derive(Default)]
-struct Sum {
-    count: u32,
-    whole: i128,
-    broken: f64,
 }
 
 /// The least or greatest number and text.
@@ -205,16 +243,27 @@ impl Fold {
         })
     }
 
-    fn add(&mut self, row: &Row<'_>) {
+    fn add(&mut self, row: &impl Cells) {
         match self {
             Fold::Count(count) => *count += 1,
             Fold::Sum(path, sum) | Fold::Average(path, sum) => {
-                if let Scalar::Number(number) = Scalar::of(row.get(path)) {
+                if let Scalar::Number(number) = row.scalar(path) {
                     sum.add(number);
                 }
             }
-            Fold::Minimum(path, extremes) => extremes.add(Scalar::of(row.get(path)), true),
-            Fold::Maximum(path, extremes) => extremes.add(Scalar::of(row.get(path)), false),
+            Fold::Minimum(path, extremes) => extremes.add(row.scalar(path), true),
+            Fold::Maximum(path, extremes) => extremes.add(row.scalar(path), false),
+        }
+    }
+
+    fn merge(&mut self, other: Fold) {
+        match (self, other) {
+            (Fold::Count(count), Fold::Count(other)) => *count += other,
+            (Fold::Sum(_, sum), Fold::Sum(_, other))
+            | (Fold::Average(_, sum), Fold::Average(_, other)) => sum.merge(other),
+            (Fold::Minimum(_, extremes), Fold::Minimum(_, other)) => extremes.merge(other, true),
+            (Fold::Maximum(_, extremes), Fold::Maximum(_, other)) => extremes.merge(other, false),
+            _ => unreachable!("both are of the same item"),
         }
     }
 
@@ -222,10 +271,7 @@ impl Fold {
         match self {
             Fold::Count(count) => Some(Value::from(count)),
             Fold::Sum(_, sum) => sum.total().and_then(json_number),
-            Fold::Average(_, sum) => {
-                let total = sum.total()?;
-                json_number(total / f64::from(sum.count))
-            }
+            Fold::Average(_, sum) => sum.mean().and_then(json_number),
             Fold::Minimum(_, extremes) | Fold::Maximum(_, extremes) => match extremes.number {
                 Some(number) => json_number(number),
                 None => extremes.text.map(Value::String),
@@ -234,31 +280,16 @@ impl Fold {
     }
 }
 
-impl Sum {
-    fn add(&mut self, number: f64) {
-        const EXACT: f64 = 9_007_199_254_740_992.0;
-        self.count = self.count.saturating_add(1);
-        if number.fract() == 0.0 && number.abs() <= EXACT {
-            #[expect(
-                clippy::cast_possible_truncation,
-                reason = "it was just seen to be a whole number that fits"
-            )]
-            let whole = number as i128;
-            self.whole += whole;
-        } else {
-            self.broken += number;
+impl Extremes {
+    fn merge(&mut self, other: Extremes, least: bool) {
+        if let Some(number) = other.number {
+            self.add(Scalar::Number(number), least);
+        }
+        if let Some(text) = other.text {
+            self.add(Scalar::Text(text.into()), least);
         }
     }
 
-    /// Nothing if there was no number.
-    fn total(&self) -> Option<f64> {
-        #[expect(clippy::cast_precision_loss, reason = "numbers are doubles")]
-        let whole = self.whole as f64;
-        (self.count > 0).then_some(whole + self.broken)
-    }
-}
-
-impl Extremes {
     fn add(&mut self, value: Scalar<'_>, least: bool) {
         match value {
             Scalar::Number(number) => {
@@ -282,3 +313,6 @@ impl Extremes {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

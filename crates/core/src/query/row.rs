@@ -7,12 +7,53 @@ use std::borrow::Cow;
 use serde_json::{Map, Value, json};
 
 use super::path::{Path, Root};
+use super::scalar::Scalar;
 use crate::etag::Etag;
 use crate::identities::{
     Authentication, AuthenticationKind, DeviceIdentity, Identity, Standing, Status,
 };
+use crate::ids::HubName;
 use crate::ports::{SectionRow, TwinRow};
+use crate::presence::PresenceBook;
 use crate::twins::Metadata;
+
+/// What is at the paths of a twin.
+pub(super) trait Cells {
+    /// What conditions and folds see there.
+    fn scalar(&self, path: &Path) -> Scalar<'_>;
+
+    /// The elements, if an array is there.
+    fn array(&self, path: &Path) -> Option<Cow<'_, Value>>;
+}
+
+/// A row of which nothing is known but what is at these paths, one for each.
+pub(super) struct ValuesRow<'r> {
+    pub paths: &'r [Path],
+    pub values: &'r [Scalar<'r>],
+}
+
+impl Cells for ValuesRow<'_> {
+    fn scalar(&self, path: &Path) -> Scalar<'_> {
+        let place = self.paths.iter().position(|known| known.is_same_as(path));
+        let value = place.and_then(|place| self.values.get(place));
+        value.map_or(Scalar::Undefined, Scalar::borrowed)
+    }
+
+    /// Who looks into arrays is given whole rows.
+    fn array(&self, _: &Path) -> Option<Cow<'_, Value>> {
+        None
+    }
+}
+
+impl Cells for Row<'_> {
+    fn scalar(&self, path: &Path) -> Scalar<'_> {
+        Scalar::of(self.get(path))
+    }
+
+    fn array(&self, path: &Path) -> Option<Cow<'_, Value>> {
+        self.get(path).filter(|value| value.is_array())
+    }
+}
 
 /// A row that is being looked at.
 pub(super) struct Row<'r> {
@@ -97,6 +138,21 @@ impl<'r> Row<'r> {
             Identity::Module(_) => None,
         }
     }
+}
+
+/// What is known of whether the twin's owner is connected; nothing if the
+/// query has no use for it.
+pub(super) fn standing_of(
+    presence: &PresenceBook,
+    hub: &HubName,
+    row: &TwinRow,
+) -> Option<Standing> {
+    let registered = row.identity.as_ref()?;
+    let generation = registered.identity.value.generation();
+    Some(Standing {
+        presence: presence.of(hub, &row.id, generation, registered.activity),
+        queued_messages: registered.queued_messages,
+    })
 }
 
 fn thumbprints(authentication: &Authentication) -> Value {

@@ -9,13 +9,16 @@ use super::expression::Constant;
 
 /// A value in a condition.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Scalar<'v> {
+pub enum Scalar<'v> {
     /// Nothing is there, or it makes no sense.
     Undefined,
+    /// `null`
     Null,
+    /// `true` or `false`
     Bool(bool),
     /// Never NaN, which is undefined.
     Number(f64),
+    /// A text.
     Text(Cow<'v, str>),
     /// An object or an array: it exists, and can't be compared.
     Structure,
@@ -33,6 +36,14 @@ impl<'v> Scalar<'v> {
                 Scalar::Number(number) => Scalar::Number(number),
                 _ => Scalar::Structure,
             },
+        }
+    }
+
+    /// The same value.
+    pub(super) fn borrowed(&'v self) -> Self {
+        match self {
+            Scalar::Text(text) => Scalar::Text(Cow::Borrowed(text)),
+            other => other.clone(),
         }
     }
 

@@ -1,8 +1,6 @@
 //! Answering queries, page by page.
 
-use std::future::{Future as _, poll_fn};
-use std::sync::Arc;
-use std::task::Poll;
+use std::sync::{Arc, Mutex};
 
 use serde_json::{Map, Value};
 
@@ -10,9 +8,10 @@ use super::continuation::{Continuation, Last};
 use super::error::QueryError;
 use super::evaluate::holds;
 use super::expression::Expr;
-use super::groups::{GroupOrder, Groups};
+use super::folding::Folding;
+use super::groups::{GroupOrder, Grouping};
 use super::path::Path;
-use super::row::Row;
+use super::row::{Row, standing_of};
 use super::select::columns;
 use super::syntax::{Item, Query, Select};
 use crate::access::ServicePermit;
@@ -106,7 +105,7 @@ impl Queries {
                     Some(Last::Group(order)) => Some(order),
                     Some(Last::Twin(_)) => return Err(QueryError::Continuation),
                 };
-                reading.groups(&items, &keys, after).await?
+                reading.groups(items, keys, after).await?
             }
             select => {
                 let after = match last {
@@ -171,7 +170,7 @@ impl Reading<'_> {
             let slice = self.slice(after.as_ref(), limit).await?;
             let (next, rest) = (slice.next, slice.rest);
             for stored in slice.rows {
-                let standing = self.standing_of(&stored);
+                let standing = standing_of(&self.queries.presence, self.hub.name(), &stored);
                 let row = Row {
                     stored: &stored,
                     standing,
@@ -207,35 +206,27 @@ impl Reading<'_> {
     /// A page of groups, and its last if there are more.
     async fn groups(
         &self,
-        items: &[Item],
-        keys: &[Path],
+        items: Vec<Item>,
+        keys: Vec<Path>,
         after: Option<GroupOrder>,
     ) -> Result<(Rows, Option<Last>), QueryError> {
-        let mut groups = Groups::new(items, keys, after, self.wanted());
-        let mut slice = self.slice(None, ROWS_AT_ONCE).await?;
-        loop {
-            // The next one is read while this one is folded.
-            let next = slice.next.take();
-            let mut ahead = next.map(|next| Box::pin(self.slice_after(next, ROWS_AT_ONCE)));
-            let early = poll_fn(|context| {
-                let ahead = ahead.as_mut().map(|ahead| ahead.as_mut().poll(context));
-                Poll::Ready(ahead.unwrap_or(Poll::Pending))
-            });
-            let early = early.await;
-            for stored in &slice.rows {
-                let standing = self.standing_of(stored);
-                let row = Row { stored, standing };
-                if self.keeps(&slice.rest, &row) {
-                    groups.add(&row);
-                }
-            }
-            slice = match (early, ahead) {
-                (Poll::Ready(slice), _) => slice?,
-                (Poll::Pending, Some(ahead)) => ahead.await?,
-                (Poll::Pending, None) => break,
-            };
-        }
-        let (rows, more) = groups.finish();
+        let folding = Arc::new(Folding {
+            hub: self.hub.name().clone(),
+            scan: self.scan.clone(),
+            presence: self.queries.presence.clone(),
+            grouping: Arc::new(Grouping {
+                items,
+                keys,
+                after,
+                limit: self.wanted(),
+            }),
+            finished: Mutex::default(),
+        });
+        let store = &self.queries.store;
+        store
+            .fold(self.hub.name(), &self.scan, folding.clone())
+            .await?;
+        let (rows, more) = folding.finish();
         let last = rows.last().map(|(order, _)| Last::Group(*order));
         let rows = rows.into_iter().map(|(_, row)| row).collect();
         Ok((Rows::Raw(rows), last.filter(|_| more)))
@@ -246,27 +237,10 @@ impl Reading<'_> {
         store.scan(self.hub.name(), &self.scan, after, limit).await
     }
 
-    async fn slice_after(&self, after: IdentityId, limit: usize) -> Result<Slice, StoreError> {
-        self.slice(Some(&after), limit).await
-    }
-
     /// Whether what the engine left open is true of the row.
     fn keeps(&self, rest: &[usize], row: &Row<'_>) -> bool {
         let conditions: &[Expr] = &self.scan.conditions;
         rest.iter().all(|index| holds(&conditions[*index], row))
-    }
-
-    fn standing_of(&self, row: &TwinRow) -> Option<Standing> {
-        let registered = row.identity.as_ref()?;
-        Some(Standing {
-            presence: self.queries.presence.of(
-                self.hub.name(),
-                &row.id,
-                registered.identity.value.generation(),
-                registered.activity,
-            ),
-            queued_messages: registered.queued_messages,
-        })
     }
 }
 

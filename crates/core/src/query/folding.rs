@@ -1,0 +1,90 @@
+//! Groups that are folded in several places at once.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::evaluate::holds;
+use super::groups::{Grouping, Groups, PlacedRow};
+use super::path::Path;
+use super::row::{Cells, Row, ValuesRow, standing_of};
+use super::scalar::Scalar;
+use crate::ids::HubName;
+use crate::ports::{Fold, FoldPart, Scan, TwinRow};
+use crate::presence::PresenceBook;
+
+/// The rows of a scan, folded into groups.
+pub(super) struct Folding {
+    pub hub: HubName,
+    pub scan: Scan,
+    pub presence: Arc<PresenceBook>,
+    pub grouping: Arc<Grouping>,
+    /// What finished parts have come to. There are as many as parts were under
+    /// way at once, for the next part goes on with one of them.
+    pub finished: Mutex<Vec<Groups>>,
+}
+
+impl Folding {
+    /// The groups as rows, each with its place, and whether there are more.
+    pub(super) fn finish(&self) -> (Vec<PlacedRow>, bool) {
+        let mut whole = Groups::new(self.grouping.clone());
+        for groups in self.lock().drain(..) {
+            whole.merge(groups);
+        }
+        whole.finish()
+    }
+
+    fn lock(&self) -> impl std::ops::DerefMut<Target = Vec<Groups>> {
+        self.finished.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Fold for Folding {
+    fn part(self: Arc<Self>, rest: &[usize]) -> Box<dyn FoldPart> {
+        let finished = self.lock().pop();
+        Box::new(Part {
+            groups: finished.unwrap_or_else(|| Groups::new(self.grouping.clone())),
+            rest: rest.to_vec(),
+            paths: self.scan.wanted_with(rest).paths.unwrap_or_default(),
+            folding: self,
+        })
+    }
+}
+
+struct Part {
+    folding: Arc<Folding>,
+    groups: Groups,
+    rest: Vec<usize>,
+    paths: Arc<[Path]>,
+}
+
+impl FoldPart for Part {
+    fn row(&mut self, stored: &TwinRow) {
+        let standing = standing_of(&self.folding.presence, &self.folding.hub, stored);
+        let row = Row { stored, standing };
+        if self.keeps(&row) {
+            self.groups.add(&row);
+        }
+    }
+
+    fn values(&mut self, values: &[Scalar<'_>]) {
+        let row = ValuesRow {
+            paths: &self.paths,
+            values,
+        };
+        if self.keeps(&row) {
+            self.groups.add(&row);
+        }
+    }
+
+    fn finish(self: Box<Self>) {
+        self.folding.lock().push(self.groups);
+    }
+}
+
+impl Part {
+    /// Whether what the engine left open is true of the row.
+    fn keeps(&self, row: &impl Cells) -> bool {
+        let conditions = &self.folding.scan.conditions;
+        let mut rest = self.rest.iter();
+        rest.all(|index| holds(&conditions[*index], row))
+    }
+}
