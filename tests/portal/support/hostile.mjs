@@ -9,8 +9,11 @@ export const ENDINGS = "</textarea></title></pre>' onfocus='window.hostile = 1' 
 /** All of them in one text. */
 export const HOSTILE = `${SCRIPT} ${IMAGE} ${LINK} ${ENDINGS}`;
 
-/** Hostile as far as an ID may be: the rule for IDs refuses `<`, `>`, `"` and spaces. */
-export const HOSTILE_ID = "javascript:alert(1)'=%3Cscript%3E&amp;..";
+/** The same without what a twin's names may not have: dots, dollars and spaces. */
+export const HOSTILE_NAME = '"><img/src=x/onerror=hostile=1><script>hostile=1</script>';
+
+/** Hostile as far as an ID may be: `<`, `>`, `"`, `&` and spaces are refused. */
+export const HOSTILE_ID = "javascript:alert(1)'=%3Cscript%3E%22..";
 
 /** Fails if anything of a hostile text has become more than text. */
 export async function assertInert(page) {

@@ -6,5 +6,6 @@ export * from './hostile.mjs';
 export { Hub, startHub } from './hub.mjs';
 export * from './keyboard.mjs';
 export { assertAccessible, assertFits, checkLooks, screenshot } from './looks.mjs';
+export { pages, writingForms } from './pages.mjs';
 export { portalLink, signIn, signInWith } from './sessions.mjs';
 export { eventually, nextEvent, within } from '../../node/support/waiting.js';

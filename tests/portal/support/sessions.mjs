@@ -14,7 +14,7 @@ export async function signIn(page, hub, as = 'operator') {
 export async function signInWith(page, connectionString) {
   await page.goto('/portal/sign-in');
   await page.locator('[name="connection-string"]').fill(connectionString);
-  await page.locator('form:has([name="connection-string"]) [type="submit"]').click();
+  await page.getByRole('button', { name: 'Sign in' }).click();
 }
 
 /** A one-time link, as the operator gets it. */
