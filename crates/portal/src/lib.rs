@@ -16,11 +16,13 @@
 //! | `sessions`, `links`, `attempts`, `cookie` | who is signed in, one-time links, how often one may try |
 //! | `visit`, `guard` | a request that is let in, and what is refused before a page sees it |
 //! | `page`, `failure`, `assets` | the frame around a page, the page of a refusal, files |
+//! | `fields`, `chart`, `samples` | what forms hold, lines over time, programs to paste |
 //! | `sign_in`, `overview`, ... | the pages, named as in the portal's addresses |
 
 pub mod api;
 mod assets;
 mod attempts;
+mod chart;
 mod client;
 mod cookie;
 mod failure;
@@ -30,6 +32,7 @@ mod links;
 mod overview;
 mod page;
 mod portal;
+mod samples;
 mod secret;
 mod sessions;
 mod sign_in;

@@ -162,6 +162,7 @@ fn router(inner: Inner) -> Router {
         .route("/", get(async || Redirect::to("/portal")))
         .route("/portal/sign-in", get(sign_in::show).post(sign_in::sign_in))
         .route("/portal/assets/{name}", get(assets::get))
+        .route("/portal/ca.pem", get(overview::authority))
         .route(LINKS, post(sign_in::make_link));
     open.merge(pages)
         .layer(from_fn(guard::secure))
