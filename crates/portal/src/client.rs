@@ -130,7 +130,7 @@ impl Call {
     }
 }
 
-/// What the API answered, if it did what it was asked to.
+/// What the API answered.
 #[derive(Debug, Clone)]
 pub struct Reply {
     /// The status.
@@ -150,6 +150,15 @@ impl Reply {
     /// The body as a document.
     pub fn read<T: DeserializeOwned>(&self) -> Result<T, ApiError> {
         serde_json::from_slice(&self.body).map_err(ApiError::Unexpected)
+    }
+
+    /// The same, if the API did what it was asked to.
+    pub fn accepted(self) -> Result<Self, ApiError> {
+        if self.status.is_success() {
+            return Ok(self);
+        }
+        let named = self.header("iothub-errorcode");
+        Err(refused(self.status, named, &self.body))
     }
 
     /// A header's text.
@@ -238,8 +247,13 @@ impl Client {
 
     /// Does a call.
     pub async fn call(&self, call: Call) -> Result<Reply, ApiError> {
+        self.answer(call).await?.accepted()
+    }
+
+    /// Does a call whose refusal tells more than one sentence: the page reads it.
+    pub async fn answer(&self, call: Call) -> Result<Reply, ApiError> {
         let token = self.authorization(call.plane, CALL_SECONDS).await?;
-        reply(self.send(call, &token).await).await
+        read(self.send(call, &token).await).await
     }
 
     /// Does a call whose answer goes on for long, and hands the answer over.
@@ -345,22 +359,21 @@ impl Client {
 }
 
 async fn reply(response: Response<Body>) -> Result<Reply, ApiError> {
+    read(response).await?.accepted()
+}
+
+async fn read(response: Response<Body>) -> Result<Reply, ApiError> {
     let (head, body) = response.into_parts();
     let body = match Limited::new(body, MAX_ANSWER).collect().await {
         Ok(body) => body.to_bytes(),
         Err(error) if error.is::<LengthLimitError>() => return Err(ApiError::TooLarge),
         Err(_) => Bytes::new(),
     };
-    if head.status.is_success() {
-        return Ok(Reply {
-            status: head.status,
-            headers: head.headers,
-            body,
-        });
-    }
-    let named = head.headers.get("iothub-errorcode");
-    let named = named.and_then(|code| code.to_str().ok());
-    Err(refused(head.status, named, &body))
+    Ok(Reply {
+        status: head.status,
+        headers: head.headers,
+        body,
+    })
 }
 
 /// What the API says of a refusal, which stands in one of three envelopes.
