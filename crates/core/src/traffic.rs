@@ -27,8 +27,8 @@ pub struct Traffic {
 pub struct Counts {
     /// Telemetry that was taken from devices and modules.
     pub messages_in: u64,
-    /// Events that were given to readers of the built-in endpoint, and
-    /// messages to devices and modules.
+    /// Events that were given to readers of the built-in endpoint and to custom
+    /// endpoints, and messages to devices and modules.
     pub messages_out: u64,
     /// Methods that were called.
     pub methods: u64,
@@ -42,7 +42,8 @@ impl Traffic {
         add(&self.messages_in, messages);
     }
 
-    /// Events were given to a reader, or messages to a device or module.
+    /// Events were given to a reader or an endpoint, or messages to a device or
+    /// module.
     pub fn went_out(&self, messages: u64) {
         add(&self.messages_out, messages);
     }

@@ -12,6 +12,7 @@ use crate::metrics::DeliveryMetrics;
 use crate::ports::{Backlog, DeliveryFailure, LogError, Progress};
 use crate::routing::Endpoint;
 use crate::time::{Clock, Timestamp};
+use crate::traffic::Traffic;
 
 /// What is left out is told of this often.
 const TOLD_EVERY: Duration = Duration::from_secs(60);
@@ -22,6 +23,7 @@ pub(super) struct Ledger {
     endpoint: Endpoint,
     clock: Arc<dyn Clock>,
     metrics: DeliveryMetrics,
+    traffic: Arc<Traffic>,
     state: Mutex<State>,
 }
 
@@ -59,10 +61,16 @@ impl Tally {
 }
 
 impl Ledger {
-    pub(super) fn new(hub: HubName, endpoint: Endpoint, clock: Arc<dyn Clock>) -> Self {
+    pub(super) fn new(
+        hub: HubName,
+        traffic: Arc<Traffic>,
+        endpoint: Endpoint,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
         Ledger {
             metrics: DeliveryMetrics::of(&hub, &endpoint),
             hub,
+            traffic,
             endpoint,
             clock,
             state: Mutex::default(),
@@ -95,6 +103,7 @@ impl Ledger {
         drop(state);
         let latency = oldest.map_or(Duration::ZERO, |oldest| now.since(oldest));
         self.metrics.delivered(count, latency);
+        self.traffic.went_out(count);
         self.tell_turn(turn, None);
     }
 

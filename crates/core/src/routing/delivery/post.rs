@@ -96,7 +96,9 @@ impl Post {
     ) -> Served {
         let (hub, endpoint) = (errand.hub.name().clone(), errand.endpoint.clone());
         let id = endpoint.id;
-        let ledger = Arc::new(Ledger::new(hub.clone(), endpoint, self.clock.clone()));
+        let traffic = errand.hub.traffic().clone();
+        let ledger = Ledger::new(hub.clone(), traffic, endpoint, self.clock.clone());
+        let ledger = Arc::new(ledger);
         let (sender, errands) = watch::channel(Some(errand));
         let (post, books, shutdown) = (self.clone(), ledger.clone(), shutdown.clone());
         couriers.spawn(async move {

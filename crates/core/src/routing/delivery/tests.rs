@@ -19,6 +19,7 @@ use crate::routing::{
     WebhookTarget,
 };
 use crate::time::{Clock, Timestamp};
+use crate::traffic::Traffic;
 
 use self::backlog::TestBacklog;
 use self::target::{Receiver, ScriptedTarget};
@@ -68,6 +69,7 @@ fn nats(name: &str) -> EndpointTarget {
 /// A worker at work.
 struct Running {
     ledger: Arc<Ledger>,
+    traffic: Arc<Traffic>,
     stop: CancellationToken,
     task: JoinHandle<()>,
 }
@@ -75,7 +77,9 @@ struct Running {
 impl Running {
     /// Delivers a backlog from where its progress is saved.
     async fn over(backlog: &Arc<TestBacklog>, receiver: &Receiver) -> Self {
-        let ledger = Arc::new(Ledger::new(hub(), webhook("hook"), TokioClock::start()));
+        let traffic: Arc<Traffic> = Arc::default();
+        let ledger = Ledger::new(hub(), traffic.clone(), webhook("hook"), TokioClock::start());
+        let ledger = Arc::new(ledger);
         let progress = backlog.progress().await.unwrap();
         ledger.begin(backlog.clone(), &progress);
         let stop = CancellationToken::new();
@@ -90,6 +94,7 @@ impl Running {
         );
         Running {
             ledger,
+            traffic,
             stop,
             task: tokio::spawn(worker.run()),
         }

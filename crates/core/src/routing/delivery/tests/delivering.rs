@@ -31,6 +31,7 @@ async fn what_waits_and_what_comes_arrives_in_order() {
     let health = worker.ledger.health().await;
     assert_eq!(health.status, EndpointStatus::Healthy);
     assert_eq!((health.delivered, health.waiting), (9, 0));
+    assert_eq!(worker.traffic.counts().messages_out, 9);
     worker.stop().await;
     assert_eq!(backlog.saved().next, 9);
 }
