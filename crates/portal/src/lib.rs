@@ -17,6 +17,7 @@
 //! | `visit`, `guard` | a request that is let in, and what is refused before a page sees it |
 //! | `page`, `failure`, `assets` | the frame around a page, the page of a refusal, files |
 //! | `fields`, `chart`, `samples` | what forms hold, lines over time, programs to paste |
+//! | `refused`, `moment`, `connection_strings` | why a form was not done, dates, what clients connect with |
 //! | `sign_in`, `overview`, ... | the pages, named as in the portal's addresses |
 
 pub mod api;
@@ -24,14 +25,18 @@ mod assets;
 mod attempts;
 mod chart;
 mod client;
+mod connection_strings;
 mod cookie;
 mod failure;
 mod fields;
 mod guard;
 mod links;
+mod moment;
 mod overview;
 mod page;
+mod policies;
 mod portal;
+mod refused;
 mod samples;
 mod secret;
 mod sessions;
