@@ -97,12 +97,16 @@ pub enum ReadFrom {
     /// and of those that are not there yet: such numbers are from a log that
     /// was replaced, and waiting for them would be silence.
     Positions(Vec<(PartitionId, u64)>),
+    /// So many events before the tail of each partition, counted before the
+    /// filter.
+    Last(u64),
 }
 
 impl ReadFrom {
     fn of(&self, partition: PartitionId) -> StartPosition {
         match self {
             ReadFrom::Everywhere(position) => *position,
+            ReadFrom::Last(_) => StartPosition::Latest,
             ReadFrom::Positions(positions) => positions
                 .iter()
                 .find(|(named, _)| *named == partition)
@@ -124,6 +128,8 @@ struct Place {
     at: usize,
     /// The event before `at`, if it was let through and not given yet.
     ready: Option<Ready>,
+    /// The sequence number that is given no more, if it ends.
+    end: Option<u64>,
 }
 
 /// An event that is given next of its partition.
@@ -141,7 +147,13 @@ impl Place {
             batch: EventBatch::empty(),
             at: 0,
             ready: None,
+            end: None,
         }
+    }
+
+    /// Where a reader would have to begin to give what this one gives next.
+    fn position(&self) -> u64 {
+        self.ready.map_or(self.next, |event| event.sequence_number)
     }
 
     /// Takes what was read; tells whether it is anything.
@@ -206,9 +218,16 @@ impl EventReader {
         let mut places = Vec::new();
         for partition in filter.partitions(count)? {
             let mut next = log.find(&hub, partition, from.of(partition)).await?;
-            if let ReadFrom::Positions(_) = from {
-                let tail = log.find(&hub, partition, StartPosition::Latest).await?;
-                next = next.min(tail);
+            match from {
+                ReadFrom::Everywhere(_) => {}
+                ReadFrom::Positions(_) => {
+                    let tail = log.find(&hub, partition, StartPosition::Latest).await?;
+                    next = next.min(tail);
+                }
+                ReadFrom::Last(count) => {
+                    let first = StartPosition::SequenceNumber(next.saturating_sub(*count));
+                    next = log.find(&hub, partition, first).await?;
+                }
             }
             places.push(Place::new(partition, next));
         }
@@ -221,15 +240,32 @@ impl EventReader {
         })
     }
 
+    /// Lets the reader end behind what is in the log now.
+    pub async fn end_at_tail(&mut self) -> Result<(), LogError> {
+        for place in &mut self.places {
+            let tail = StartPosition::Latest;
+            place.end = Some(self.log.find(&self.hub, place.partition, tail).await?);
+        }
+        Ok(())
+    }
+
+    /// Whether all was given up to where the reader ends. It is never so unless
+    /// [`end_at_tail`](Self::end_at_tail) said where.
+    pub fn has_ended(&self) -> bool {
+        self.places
+            .iter()
+            .all(|place| place.end.is_some_and(|end| place.position() >= end))
+    }
+
     /// Returns once there is an event, which [`next_ready`](Self::next_ready)
-    /// gives. Safe to cancel.
+    /// gives, or the reader [has ended](Self::has_ended). Safe to cancel.
     pub async fn ready(&mut self) -> Result<(), LogError> {
         loop {
             let has_moved = match self.needs_fill {
                 true => self.fill().await?,
                 false => false,
             };
-            if self.places.iter().any(|place| place.ready.is_some()) {
+            if self.has_ended() || self.places.iter().any(|place| place.ready.is_some()) {
                 return Ok(());
             }
             if !has_moved {
@@ -255,10 +291,7 @@ impl EventReader {
 
     /// Where a reader would have to begin to give what this one gives next.
     pub fn positions(&self) -> Vec<(PartitionId, u64)> {
-        let position = |place: &Place| {
-            let ready = place.ready.map(|event| event.sequence_number);
-            (place.partition, ready.unwrap_or(place.next))
-        };
+        let position = |place: &Place| (place.partition, place.position());
         self.places.iter().map(position).collect()
     }
 

@@ -96,8 +96,11 @@ impl EventStreams {
                 format!("{MAX_STREAMS} streams of events are open: close one, or read the built-in endpoint"),
             )
         })?;
-        let reader =
+        let mut reader =
             EventReader::open(self.log.clone(), &permit, &wanted.from, wanted.filter).await?;
+        if wanted.ends_at_tail {
+            reader.end_at_tail().await?;
+        }
         let now = self.clock.now();
         let listed = permit.hub().readers().enter(
             &NewReader {
@@ -184,7 +187,7 @@ impl Follower {
         match self.state {
             State::Opened => {
                 self.state = State::Following;
-                return Some(self.sign_of_life("ready"));
+                return Some(self.sign_of_life("ready").into());
             }
             State::Ended => return None,
             State::Following => {}
@@ -212,7 +215,7 @@ impl Follower {
                     self.tell_place();
                 }
                 _ = self.heartbeat.tick() => {
-                    return Some(self.sign_of_life("still here"));
+                    return Some(self.sign_of_life("still here").into());
                 }
                 read = self.reader.ready() => return Some(self.frame(read)),
             }
@@ -221,9 +224,9 @@ impl Follower {
 
     /// A comment, with the place to resume at: it is told also while no event
     /// passes the filter.
-    fn sign_of_life(&self, word: &str) -> Bytes {
+    fn sign_of_life(&self, word: &str) -> String {
         let id = query::last_event_id(&self.reader.positions());
-        format!(": {word}\nid: {id}\n\n").into()
+        format!(": {word}\nid: {id}\n\n")
     }
 
     /// The events that are at hand, as many as fit.
@@ -237,6 +240,11 @@ impl Follower {
         let mut frame = String::new();
         let mut given = 0;
         while frame.len() < FRAME_BYTES && self.remaining != Some(0) {
+            if self.reader.has_ended() {
+                frame.push_str(&self.sign_of_life("that is all"));
+                self.state = State::Ended;
+                break;
+            }
             let Some((partition, event)) = self.reader.next_ready() else {
                 break;
             };

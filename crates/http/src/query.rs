@@ -3,7 +3,7 @@
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use serde::Deserialize;
 use twinhub_core::access::ServicePermit;
-use twinhub_core::query::{MAX_QUERY, Page, Paging, Queries, Rows};
+use twinhub_core::query::{MAX_QUERY, Page, Paging, Queries, Query, QueryError, Rows, Select};
 
 use crate::documents::twin::TwinDocument;
 use crate::error_codes;
@@ -18,6 +18,9 @@ pub const MAX_BODY: usize = 12 * MAX_QUERY + 4 * 1024;
 const PAGE_SIZE: HeaderName = HeaderName::from_static("x-ms-max-item-count");
 const CONTINUATION: HeaderName = HeaderName::from_static("x-ms-continuation");
 const ITEM_TYPE: HeaderName = HeaderName::from_static("x-ms-item-type");
+
+/// Of our own: a client that sends it gets the names of the columns in it.
+const COLUMNS: HeaderName = HeaderName::from_static("x-twinhub-columns");
 
 #[derive(Debug, Deserialize)]
 struct Question {
@@ -44,7 +47,42 @@ pub async fn answer(
         ended = ends.either() => return Err(ended),
         page = queries.page(permit, &question.query, paging) => page?,
     };
-    response(page)
+    let mut response = response(page)?;
+    if headers.contains_key(COLUMNS)
+        && let Some(columns) = columns(&question.query)?
+    {
+        response.headers_mut().insert(COLUMNS, columns);
+    }
+    Ok(response)
+}
+
+/// The names of a query's columns as JSON; nothing for whole twins. A row
+/// leaves out what is undefined, so rows don't tell them.
+fn columns(text: &str) -> Result<Option<HeaderValue>, QueryError> {
+    let names: Vec<String> = match Query::parse(text)?.select {
+        Select::All => return Ok(None),
+        Select::Columns(items) | Select::Groups { items, .. } => {
+            items.into_iter().map(|item| item.name).collect()
+        }
+    };
+    let json = serde_json::Value::from(names).to_string();
+    Ok(HeaderValue::try_from(ascii(&json)).ok())
+}
+
+/// JSON of which only ASCII is left: headers have no other letters.
+fn ascii(json: &str) -> String {
+    let mut units = [0; 2];
+    let mut ascii = String::with_capacity(json.len());
+    for letter in json.chars() {
+        if matches!(letter, ' '..='~') {
+            ascii.push(letter);
+            continue;
+        }
+        for unit in letter.encode_utf16(&mut units) {
+            ascii.push_str(&format!("\\u{unit:04x}"));
+        }
+    }
+    ascii
 }
 
 /// What is below 1 stands for the usual size, as clients have it.
@@ -91,4 +129,23 @@ fn response(page: Page) -> Result<Response<Body>, Refusal> {
         headers.insert(CONTINUATION, token);
     }
     Ok(response)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn named(text: &str) -> Option<Vec<String>> {
+        let header = columns(text).unwrap()?;
+        Some(serde_json::from_slice(header.as_bytes()).unwrap())
+    }
+
+    #[test]
+    fn columns_are_named_in_their_order_whatever_their_letters() {
+        let query = "SELECT tags.hall AS h\u{f6}he, deviceId FROM devices";
+
+        assert_eq!(named(query).unwrap(), ["h\u{f6}he", "deviceId"]);
+        assert_eq!(named("SELECT * FROM devices"), None);
+        assert_eq!(ascii("\u{f6} \u{1f321}"), r"\u00f6 \ud83c\udf21");
+    }
 }

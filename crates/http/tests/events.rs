@@ -65,6 +65,29 @@ async fn filters_and_max_choose_what_is_seen_and_end_the_stream() {
     assert!(!follower.end().await.contains("data:"));
 }
 
+#[tokio::test]
+async fn what_is_stored_is_read_from_a_place_to_the_end() {
+    let hub = TestHub::new().await;
+    let token = hub.with_device("pump-7").await;
+    let service = hub.policy_token("service");
+    let headers = [("authorization", service.as_str())];
+    for number in 0..5 {
+        send(&hub, "pump-7", &token, &format!("number {number}")).await;
+    }
+
+    let query = "deviceId=pump-7&last=2&until=latest";
+    let mut last = Follower::begin(&hub, query, &headers).await;
+    let fourth = last.next().await;
+    let rest = last.end().await;
+    let query = format!("partition={}&sequenceNumber=1&max=1", fourth["partition"]);
+    let mut one = Follower::begin(&hub, &query, &headers).await;
+
+    assert_eq!(fourth["body"], "number 3");
+    assert_eq!(rest.matches("data:").count(), 1, "{rest}");
+    assert!(rest.contains(": that is all\n"), "{rest}");
+    assert_eq!(one.next().await["body"], "number 1");
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_silent_stream_beats_every_fifteen_seconds_and_lives_on() {
     let hub = TestHub::new().await;

@@ -236,6 +236,58 @@ async fn positions_of_a_log_that_had_more_go_on_at_the_tail() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_last_events_of_each_partition_are_counted_from_its_tail() {
+    let log = MemoryLog::with_partitions(2);
+    for (partition, body, ticks) in [(0, "a", 1), (0, "b", 2), (0, "c", 3), (1, "d", 4)] {
+        log.put(partition, "pump", body, ticks);
+    }
+
+    let mut reader = reader(&log, ReadFrom::Last(2), EventFilter::default()).await;
+
+    assert_eq!(bodies(&mut reader, 3).await, ["b", "c", "d"]);
+    assert!(waits(&mut reader).await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reader_that_ends_at_the_tail_gives_nothing_that_came_later() {
+    let log = MemoryLog::with_partitions(2);
+    log.put(0, "pump", "a", 1);
+    log.put(0, "valve", "b", 2);
+    log.put(0, "pump", "c", 3);
+    let only_pump = EventFilter {
+        device: Some(DeviceId::parse("pump").unwrap()),
+        partition: Some(PartitionId(0)),
+        ..EventFilter::default()
+    };
+    let mut reader = reader(&log, earliest(), only_pump).await;
+
+    reader.end_at_tail().await.unwrap();
+    log.put(0, "pump", "late", 4);
+
+    assert!(!reader.has_ended());
+    assert_eq!(bodies(&mut reader, 2).await, ["a", "c"]);
+    assert!(!waits(&mut reader).await);
+    assert!(reader.has_ended());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reader_of_which_the_filter_leaves_nothing_ends_too() {
+    let log = MemoryLog::with_partitions(1);
+    log.put(0, "pump", "a", 1);
+    let hot = EventFilter {
+        content: Some("hot".to_owned()),
+        ..EventFilter::default()
+    };
+    let mut reader = reader(&log, earliest(), hot).await;
+
+    reader.end_at_tail().await.unwrap();
+
+    assert!(!waits(&mut reader).await);
+    assert!(reader.has_ended());
+    assert!(reader.next_ready().is_none());
+}
+
+#[tokio::test(start_paused = true)]
 async fn filters_let_through_what_fits_all_of_them() {
     let log = MemoryLog::with_partitions(1);
     log.put(0, "pump", "hot", 1);

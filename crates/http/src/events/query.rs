@@ -46,6 +46,8 @@ pub struct Wanted {
     pub from: ReadFrom,
     pub filter: EventFilter,
     pub max: Option<u64>,
+    /// Whether the stream ends behind what is stored already.
+    pub ends_at_tail: bool,
 }
 
 impl Wanted {
@@ -55,6 +57,7 @@ impl Wanted {
             from: from(query, headers)?,
             filter: filter(query)?,
             max: number(query, "max")?,
+            ends_at_tail: ends_at_tail(query)?,
         })
     }
 }
@@ -70,6 +73,14 @@ fn from(query: &Query, headers: &HeaderMap) -> Result<ReadFrom, Refusal> {
                 Refusal::invalid("header Last-Event-ID must be an id that this stream gave")
             });
     }
+    if let Some(count) = number(query, "last")? {
+        return Ok(ReadFrom::Last(count));
+    }
+    if let Some(first) = number(query, "sequenceNumber")? {
+        let partition = number(query, "partition")?
+            .ok_or_else(|| Refusal::invalid("sequenceNumber needs partition beside it"))?;
+        return Ok(ReadFrom::Positions(vec![(PartitionId(partition), first)]));
+    }
     let position = match query.get("since") {
         None | Some("latest") => StartPosition::Latest,
         Some("earliest") => StartPosition::Earliest,
@@ -82,6 +93,16 @@ fn from(query: &Query, headers: &HeaderMap) -> Result<ReadFrom, Refusal> {
             })?,
     };
     Ok(ReadFrom::Everywhere(position))
+}
+
+fn ends_at_tail(query: &Query) -> Result<bool, Refusal> {
+    match query.get("until") {
+        None => Ok(false),
+        Some("latest") => Ok(true),
+        Some(_) => Err(Refusal::invalid(
+            "until must be latest, or left out to follow what comes",
+        )),
+    }
 }
 
 fn filter(query: &Query) -> Result<EventFilter, Refusal> {
@@ -166,6 +187,7 @@ mod tests {
             from: ReadFrom::Everywhere(StartPosition::Latest),
             filter: EventFilter::default(),
             max: None,
+            ends_at_tail: false,
         };
 
         assert_eq!(read("api-version=2021-04-12").unwrap(), expected);
@@ -197,8 +219,20 @@ mod tests {
                     partition: Some(PartitionId(3)),
                 },
                 max: Some(5),
+                ends_at_tail: false,
             }
         );
+    }
+
+    #[test]
+    fn a_stream_may_begin_before_the_tail_or_at_an_event_and_end() {
+        let last = read("last=100&until=latest").unwrap();
+        let one = read("partition=3&sequenceNumber=12").unwrap();
+
+        assert_eq!(last.from, ReadFrom::Last(100));
+        assert!(last.ends_at_tail);
+        assert_eq!(one.from, ReadFrom::Positions(vec![(PartitionId(3), 12)]));
+        assert!(!one.ends_at_tail);
     }
 
     #[test]
@@ -211,6 +245,9 @@ mod tests {
             ("partition=-1", error_codes::ARGUMENT_INVALID),
             ("partition=70000", error_codes::ARGUMENT_INVALID),
             ("max=many", error_codes::ARGUMENT_INVALID),
+            ("last=-1", error_codes::ARGUMENT_INVALID),
+            ("sequenceNumber=12", error_codes::ARGUMENT_INVALID),
+            ("until=tomorrow", error_codes::ARGUMENT_INVALID),
         ] {
             assert_eq!(read(query).unwrap_err().code, code, "{query}");
         }
