@@ -3,10 +3,12 @@
 //! A twin's document has hundreds of bytes of which a query names a few. What
 //! is not named is only passed over.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
+use twinhub_core::query::Scalar;
 
 use self::Kind::{Bool, Null, Number, Structure, Text};
 
@@ -20,11 +22,11 @@ pub(crate) struct Paths {
 
 /// A value in a document, as far as values can be compared.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Kind {
+pub(crate) enum Kind<'d> {
     Null,
     Bool(bool),
     Number(f64),
-    Text(String),
+    Text(Cow<'d, str>),
     /// An object or an array.
     Structure,
 }
@@ -44,13 +46,20 @@ impl Paths {
         self.below[place].1.add(rest, number);
     }
 
-    /// What is at each of the paths, by their numbers. Nothing is told of a
-    /// text that is not JSON.
-    pub(crate) fn values(&self, document: &str, each: &mut impl FnMut(usize, Kind)) {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.ends.is_none() && self.below.is_empty()
+    }
+
+    /// What is at each of the paths, by their numbers; false if the text is
+    /// not JSON.
+    pub(crate) fn values<'d>(
+        &self,
+        document: &'d str,
+        each: &mut impl FnMut(usize, Kind<'d>),
+    ) -> bool {
         let mut json = serde_json::Deserializer::from_str(document);
-        // What was told before an error is thrown away with the document,
-        // which this hub has written itself.
-        let _ = (&mut json).deserialize_any(Values { paths: self, each });
+        let read = (&mut json).deserialize_any(Values { paths: self, each });
+        read.is_ok()
     }
 
     /// The document with nothing but what the paths lead to.
@@ -97,15 +106,18 @@ struct Values<'p, F> {
     each: &'p mut F,
 }
 
-impl<F: FnMut(usize, Kind)> Values<'_, F> {
-    fn found(self, kind: Kind) {
+impl<F> Values<'_, F> {
+    fn found<'d>(self, kind: Kind<'d>)
+    where
+        F: FnMut(usize, Kind<'d>),
+    {
         if let Some(number) = self.paths.ends {
             (self.each)(number, kind);
         }
     }
 }
 
-impl<'de, F: FnMut(usize, Kind)> DeserializeSeed<'de> for Values<'_, F> {
+impl<'de, F: FnMut(usize, Kind<'de>)> DeserializeSeed<'de> for Values<'_, F> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<(), D::Error> {
@@ -113,7 +125,7 @@ impl<'de, F: FnMut(usize, Kind)> DeserializeSeed<'de> for Values<'_, F> {
     }
 }
 
-impl<'de, F: FnMut(usize, Kind)> Visitor<'de> for Values<'_, F> {
+impl<'de, F: FnMut(usize, Kind<'de>)> Visitor<'de> for Values<'_, F> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -145,9 +157,14 @@ impl<'de, F: FnMut(usize, Kind)> Visitor<'de> for Values<'_, F> {
         Ok(())
     }
 
+    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<(), E> {
+        self.found(Text(Cow::Borrowed(text)));
+        Ok(())
+    }
+
     fn visit_str<E>(self, text: &str) -> Result<(), E> {
         if self.paths.ends.is_some() {
-            self.found(Text(text.to_owned()));
+            self.found(Text(Cow::Owned(text.to_owned())));
         }
         Ok(())
     }
@@ -175,8 +192,20 @@ impl<'de, F: FnMut(usize, Kind)> Visitor<'de> for Values<'_, F> {
     }
 }
 
+impl<'d> From<Kind<'d>> for Scalar<'d> {
+    fn from(kind: Kind<'d>) -> Self {
+        match kind {
+            Null => Scalar::Null,
+            Bool(bool) => Scalar::Bool(bool),
+            Number(number) => Scalar::Number(number),
+            Text(text) => Scalar::Text(text),
+            Structure => Scalar::Structure,
+        }
+    }
+}
+
 /// As conditions see it.
-fn number_of(number: serde_json::Number) -> Kind {
+fn number_of(number: serde_json::Number) -> Kind<'static> {
     Number(number.as_f64().unwrap_or_default())
 }
 
@@ -284,7 +313,7 @@ mod tests {
 
         found.sort_by_key(|(number, _)| *number);
         let expected = [
-            (0, Text("x".to_owned())),
+            (0, Text("x".into())),
             (1, Structure),
             (3, Null),
             (4, Number(-1.5)),
@@ -294,6 +323,14 @@ mod tests {
             (9, Structure),
         ];
         assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn a_text_that_is_not_json_is_told_from_one_without_the_paths() {
+        let read = |document| paths(&[&["a"]]).values(document, &mut |_, _| {});
+
+        assert!(read("{}") && read(DOCUMENT));
+        assert!(!read("{\"a\":1") && !read(""));
     }
 
     #[test]

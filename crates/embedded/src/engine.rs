@@ -135,6 +135,11 @@ impl Engine {
         self.readers.read(read).await
     }
 
+    /// The connections that have a thread of their own.
+    pub(crate) fn readers(&self) -> &Readers {
+        &self.readers
+    }
+
     /// Writes a unit, durably, or none of it.
     pub(crate) async fn write(&self, unit: Unit) -> Result<(), CommitError> {
         self.writer.commit(unit).await

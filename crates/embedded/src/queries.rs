@@ -1,13 +1,18 @@
 //! The query port: many twins, narrowed down by SQLite or found by an index.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use twinhub_core::ids::{HubName, IdentityId};
-use twinhub_core::ports::{QueryStore, Scan, Slice, StoreError};
+use twinhub_core::ports::{Fold, QueryStore, Scan, Slice, StoreError, fold_slices};
 
+use self::folding::Folding;
 use crate::engine::Engine;
 use crate::indexes::lookup::lookup;
 use crate::indexes::metrics;
 use crate::tables::scan::{self, Asked};
+
+mod folding;
 
 #[async_trait]
 impl QueryStore for Engine {
@@ -36,5 +41,19 @@ impl QueryStore for Engine {
             Ok(slice)
         })
         .await
+    }
+    /// By stretches, unless a few twins can be looked up.
+    async fn fold(
+        &self,
+        hub: &HubName,
+        scan: &Scan,
+        fold: Arc<dyn Fold>,
+    ) -> Result<(), StoreError> {
+        let folding = Folding::new(hub, scan, fold.clone(), self.demand());
+        let folding = Arc::new(folding);
+        if folding.finds_few(self.readers()).await? {
+            return fold_slices(self, hub, scan, fold).await;
+        }
+        folding.run(self.readers()).await
     }
 }

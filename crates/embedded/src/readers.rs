@@ -9,7 +9,8 @@
 //! many point reads, and twice as many beside a busy writer.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 
 use rusqlite::Connection;
@@ -27,6 +28,10 @@ type Read = Box<dyn FnOnce(&Connection) + Send>;
 /// The way to the threads that read. Dropping it waits for them.
 pub(crate) struct Readers {
     queue: async_channel::Sender<Read>,
+    /// How many are reading.
+    busy: Arc<AtomicUsize>,
+    /// How many can read at once without waiting for a processor.
+    processors: usize,
     threads: Mutex<Vec<JoinHandle<()>>>,
 }
 
@@ -34,18 +39,21 @@ impl Readers {
     /// Opens the connections and starts their threads.
     pub(crate) fn start(file: &StateFile) -> Result<Self, OpenError> {
         let (queue, queued) = async_channel::bounded(QUEUE_CAPACITY);
+        let busy = Arc::<AtomicUsize>::default();
         let mut threads = Vec::with_capacity(CONNECTIONS);
         for _ in 0..CONNECTIONS {
             let connection = file.reader().map_err(|error| file.refused(error))?;
-            let queued = queued.clone();
+            let (queued, busy) = (queued.clone(), busy.clone());
             let thread = thread::Builder::new()
                 .name("state-reader".to_owned())
-                .spawn(move || run(&connection, &queued))
+                .spawn(move || run(&connection, &queued, &busy))
                 .map_err(OpenError::Thread)?;
             threads.push(thread);
         }
         Ok(Readers {
             queue,
+            busy,
+            processors: thread::available_parallelism().map_or(1, usize::from),
             threads: Mutex::new(threads),
         })
     }
@@ -58,13 +66,22 @@ impl Readers {
         let (reply, replied) = oneshot::channel();
         let read: Read = Box::new(move |connection| {
             // A caller that went away does not care.
-            let _ = reply.send(read(connection));
+            if !reply.is_closed() {
+                let _ = reply.send(read(connection));
+            }
         });
         let queued = self.queue.send(read).await;
         queued.map_err(|_| StoreError::closed())?;
         replied
             .await
             .unwrap_or_else(|gone| Err(StoreError::not_written("a read was cut off", gone)))
+    }
+
+    /// Whether a reader more is free for who has so many already: others still
+    /// find a free one then, at once.
+    pub(crate) fn has_spare(&self, taken: usize) -> bool {
+        let busy = self.busy.load(Ordering::Relaxed).max(taken);
+        taken < self.processors && busy + 1 < CONNECTIONS && self.queue.is_empty()
     }
 
     /// Takes no more reads, and returns when the last one has ended.
@@ -97,10 +114,12 @@ fn join(threads: Vec<JoinHandle<()>>) {
     }
 }
 
-fn run(connection: &Connection, queued: &async_channel::Receiver<Read>) {
+fn run(connection: &Connection, queued: &async_channel::Receiver<Read>, busy: &AtomicUsize) {
     while let Ok(read) = queued.recv_blocking() {
+        busy.fetch_add(1, Ordering::Relaxed);
         // A fault in one read must not take the others' connection away; its
         // caller is told that it was cut off.
         let _ = catch_unwind(AssertUnwindSafe(|| read(connection)));
+        busy.fetch_sub(1, Ordering::Relaxed);
     }
 }

@@ -17,7 +17,7 @@ use twinhub_core::routing::RoutingSettings;
 use twinhub_core::transfer::TransferBook;
 use twinhub_core::twins::Twin;
 
-use crate::documents::Paths;
+use crate::documents::{Kind, Paths};
 use crate::errors::unreadable;
 
 mod outbox;
@@ -83,6 +83,23 @@ pub(crate) struct TwinPartsRow<'r> {
     pub tags: Option<&'r str>,
     pub desired: Option<SectionPartRow<'r>>,
     pub reported: Option<SectionPartRow<'r>>,
+}
+
+/// A twin's documents, those that were wanted.
+#[derive(Debug, Clone)]
+pub(crate) struct TwinDocumentsRow<'r> {
+    pub format: i64,
+    pub tags: Option<&'r str>,
+    pub desired: Option<&'r str>,
+    pub reported: Option<&'r str>,
+}
+
+/// Paths into a twin's documents.
+#[derive(Debug, Default)]
+pub(crate) struct DocumentPaths {
+    pub tags: Paths,
+    pub desired: Paths,
+    pub reported: Paths,
 }
 
 /// The columns of one section of a twin, with metadata if they were wanted.
@@ -232,6 +249,21 @@ pub(crate) struct OnlyPaths {
     pub tags: Option<Paths>,
     pub desired: Option<Paths>,
     pub reported: Option<Paths>,
+}
+
+impl<'r> TwinDocumentsRow<'r> {
+    /// What is at each of the paths, by their numbers; nothing if it can't be
+    /// read.
+    pub(crate) fn values(
+        &self,
+        paths: &DocumentPaths,
+        each: &mut impl FnMut(usize, Kind<'r>),
+    ) -> Option<()> {
+        match self.format {
+            v1::FORMAT => v1::values(self, paths, each),
+            _ => None,
+        }
+    }
 }
 
 impl TwinPartsRow<'_> {

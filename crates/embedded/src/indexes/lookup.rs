@@ -45,18 +45,16 @@ pub(crate) enum To {
 pub(crate) type Lookup = Vec<(IndexPath, Range)>;
 
 /// A value as it is indexed: of a stored value and of one in a query alike.
-pub(crate) fn indexed(kind: Kind) -> Value {
+pub(crate) fn indexed(kind: Kind<'_>) -> Value {
     match kind {
         Kind::Null => Value::Blob(vec![NULL]),
         Kind::Bool(false) => Value::Blob(vec![FALSE]),
         Kind::Bool(true) => Value::Blob(vec![TRUE]),
         // There are two zeros, which are equal.
         Kind::Number(number) => Value::Real(number + 0.0),
-        Kind::Text(mut text) => {
-            if let Some((end, _)) = text.char_indices().nth(MAX_TEXT) {
-                text.truncate(end);
-            }
-            Value::Text(text)
+        Kind::Text(text) => {
+            let end = text.char_indices().nth(MAX_TEXT).map(|(end, _)| end);
+            Value::Text(text[..end.unwrap_or(text.len())].to_owned())
         }
         Kind::Structure => Value::Blob(vec![STRUCTURE]),
     }
@@ -129,7 +127,7 @@ fn compared(comparison: Comparison, constant: &Constant) -> Option<Range> {
     }
 }
 
-fn equal(kind: Kind) -> Range {
+fn equal(kind: Kind<'_>) -> Range {
     let value = indexed(kind);
     Range {
         from: value.clone(),
@@ -146,7 +144,7 @@ fn everything() -> Range {
 
 /// From the prefix up to what comes after all that begin with it.
 fn starting_with(start: &str) -> Range {
-    let from = indexed(Kind::Text(start.to_owned()));
+    let from = indexed(Kind::Text(start.into()));
     let end = match &from {
         Value::Text(start) => successor(start),
         _ => None,
@@ -159,12 +157,12 @@ fn starting_with(start: &str) -> Range {
 }
 
 /// What is undefined equals nothing.
-fn kind_of(constant: &Constant) -> Option<Kind> {
+fn kind_of(constant: &Constant) -> Option<Kind<'_>> {
     Some(match constant {
         Constant::Undefined => return None,
         Constant::Null => Kind::Null,
         Constant::Bool(bool) => Kind::Bool(*bool),
         Constant::Number(number) => Kind::Number(*number),
-        Constant::Text(text) => Kind::Text(text.clone()),
+        Constant::Text(text) => Kind::Text(text.into()),
     })
 }

@@ -14,10 +14,10 @@ use twinhub_core::time::Timestamp;
 use twinhub_core::twins;
 
 use super::{
-    DocumentRow, HubRow, IdentityRow, OnlyPaths, SectionPartRow, SectionRow, TwinPartsRow, TwinRow,
-    from_json, to_json,
+    DocumentPaths, DocumentRow, HubRow, IdentityRow, OnlyPaths, SectionPartRow, SectionRow,
+    TwinDocumentsRow, TwinPartsRow, TwinRow, from_json, to_json,
 };
-use crate::documents::Paths;
+use crate::documents::{Kind, Paths};
 
 pub(super) mod certificates;
 pub(super) mod consumer_groups;
@@ -266,6 +266,22 @@ pub(super) fn decode_twin_parts(
         reported: section(&row.reported, &only.reported)?,
         bytes: row.bytes(),
     })
+}
+
+pub(super) fn values<'r>(
+    row: &TwinDocumentsRow<'r>,
+    paths: &DocumentPaths,
+    each: &mut impl FnMut(usize, Kind<'r>),
+) -> Option<()> {
+    for (document, paths) in [
+        (row.tags, &paths.tags),
+        (row.desired, &paths.desired),
+        (row.reported, &paths.reported),
+    ] {
+        let read = document.is_none_or(|document| paths.values(document, each));
+        read.then_some(())?;
+    }
+    Some(())
 }
 
 fn decode_document(document: &str, only: Option<&Paths>) -> Option<Map<String, Value>> {

@@ -11,8 +11,10 @@ use twinhub_core::ports::{Scan, Slice, StoreError};
 
 use self::candidates::{Candidate, Rarest};
 use self::condition::Pushed;
-pub(crate) use self::condition::{successor, with_path_first};
-use self::reading::{Place, Reading};
+pub(crate) use self::condition::{names_devices, successor, with_path_first};
+pub(crate) use self::folding::{Stretch, fold};
+use self::reading::Reading;
+use self::statement::Place;
 use super::columns_of;
 use crate::errors::{read_failed, unreadable};
 use crate::indexes::IndexSettings;
@@ -21,10 +23,12 @@ use crate::indexes::lookup::Lookup;
 
 mod candidates;
 mod condition;
+mod folding;
 mod reading;
+mod statement;
 
 /// Identities that one read with conditions looks at.
-const STRETCH: i64 = 5_000;
+const STRETCH: u32 = 5_000;
 /// Candidates that one read looks at, which are all over the file.
 const CANDIDATES: usize = 2_000;
 
@@ -67,6 +71,18 @@ pub(crate) fn read(
     Ok((slice, Account::Used(rarest.indexes())))
 }
 
+/// Whether an index leads to few twins among which the others are not.
+pub(crate) fn is_narrow(
+    connection: &Connection,
+    hub: &HubName,
+    lookups: &[Lookup],
+    settings: &IndexSettings,
+) -> rusqlite::Result<bool> {
+    let identities = identities_of(connection, hub)?;
+    let rarest = Rarest::of(connection, hub, lookups, identities, settings)?;
+    Ok(rarest.is_some())
+}
+
 /// Reads a stretch of all twins; how many identities it looked at, in full
 /// stretches.
 fn search(
@@ -77,22 +93,24 @@ fn search(
     let end = if pushed.is_empty() || pushed.finds_few {
         None
     } else {
-        end_of_stretch(connection, asked.hub, asked.after).map_err(read_failed)?
+        let after = asked.after.map_or(("", ""), columns_of);
+        end_of_stretch(connection, asked.hub, after, STRETCH).map_err(read_failed)?
     };
     let place = Place::Stretch {
         after: asked.after.map_or(("", ""), columns_of),
         end: end.as_ref(),
+        limit: asked.limit,
     };
     let mut reading = Reading::of(asked, pushed);
     if reading.read(connection, [place])? {
         return Ok((reading.slice, 0));
     }
     let mut slice = reading.slice;
-    let looked_at = if end.is_some() { STRETCH } else { 0 };
+    let looked_at = if end.is_some() { STRETCH.into() } else { 0 };
     slice.next = end
         .map(|(device, module)| identity_of(&device, &module))
         .transpose()?;
-    Ok((slice, looked_at.unsigned_abs()))
+    Ok((slice, looked_at))
 }
 
 /// Reads those of the candidates that fulfil the conditions.
@@ -115,9 +133,10 @@ fn look_at(
     Ok(slice)
 }
 
-type Columns = (String, String);
+/// Of an identity: its device and its module, which may be empty.
+pub(crate) type Columns = (String, String);
 
-fn identities_of(connection: &Connection, hub: &HubName) -> rusqlite::Result<u64> {
+pub(crate) fn identities_of(connection: &Connection, hub: &HubName) -> rusqlite::Result<u64> {
     let counted: Option<i64> = connection
         .prepare_cached(
             "SELECT enabled_devices + disabled_devices + modules FROM hubs WHERE name = ?1",
@@ -128,21 +147,22 @@ fn identities_of(connection: &Connection, hub: &HubName) -> rusqlite::Result<u64
 }
 
 /// The last identity of the stretch after `after`; nothing if it is the last.
-fn end_of_stretch(
+pub(crate) fn end_of_stretch(
     connection: &Connection,
     hub: &HubName,
-    after: Option<&IdentityId>,
+    (device, module): (&str, &str),
+    identities: u32,
 ) -> rusqlite::Result<Option<Columns>> {
-    let (device, module) = after.map_or(("", ""), columns_of);
     connection
         .prepare_cached(
             "SELECT device, module FROM identities
              WHERE hub = (SELECT id FROM hubs WHERE name = ?1) AND (device, module) > (?2, ?3)
              ORDER BY device, module LIMIT 1 OFFSET ?4",
         )?
-        .query_row(params![hub.as_str(), device, module, STRETCH - 1], |row| {
-            Ok((row.get(0)?, row.get(1)?))
-        })
+        .query_row(
+            params![hub.as_str(), device, module, identities - 1],
+            |row| Ok((row.get(0)?, row.get(1)?)),
+        )
         .optional()
 }
 

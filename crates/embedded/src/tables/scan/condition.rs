@@ -60,7 +60,7 @@ impl Pushed {
 }
 
 /// Whether a condition lists the devices there can be.
-fn names_devices(condition: &Expr) -> bool {
+pub(crate) fn names_devices(condition: &Expr) -> bool {
     let value = match condition {
         Expr::Compare(left, Comparison::Equal, right) => match (&**left, &**right) {
             (Expr::Constant(Constant::Text(_)), path) => path,

@@ -1,50 +1,45 @@
-//! The statement that reads twins, and its rows.
+//! Rows of a scan that become twins.
 
-use rusqlite::types::Value;
-use rusqlite::{Connection, Row, params_from_iter};
+use rusqlite::{Connection, Row};
+use twinhub_core::ids::HubName;
 use twinhub_core::ports::{Parts, Slice, StoreError, TwinRow, Wanted};
 use twinhub_core::query::{Root, Source};
 
 use super::condition::{Pushed, Sql};
-use super::{Asked, Columns, identity_of};
+use super::statement::{Place, Statement};
+use super::{Asked, identity_of};
 use crate::documents::Paths;
 use crate::errors::read_failed;
 use crate::indexes::path::{IndexPath, Section};
 use crate::records::{OnlyPaths, SectionPartRow, TwinPartsRow};
-use crate::tables::IdentityNumber;
 use crate::tables::identities::Found;
 
 /// A read ends early when its twins were stored in as many bytes.
 const MAX_BYTES: usize = 2 * 1024 * 1024;
 
-/// Where a statement looks.
-pub(super) enum Place<'p> {
-    Stretch {
-        after: (&'p str, &'p str),
-        end: Option<&'p Columns>,
-    },
-    One(IdentityNumber),
-}
-
-/// A read under way.
+/// A read under way, of rows that are kept.
 pub(super) struct Reading<'a> {
     asked: &'a Asked<'a>,
-    conditions: Vec<Sql>,
-    wanted: Wanted,
-    only: OnlyPaths,
+    statement: Statement<'a>,
+    rows: Rows,
     bytes: usize,
     /// What was read.
     pub slice: Slice,
 }
 
+/// How rows become twins.
+pub(super) struct Rows {
+    wanted: Wanted,
+    only: OnlyPaths,
+}
+
 impl<'a> Reading<'a> {
     pub(super) fn of(asked: &'a Asked<'a>, pushed: Pushed) -> Self {
-        let wanted = asked.scan.wanted_with(&pushed.rest);
+        let rows = Rows::of(asked.scan.wanted_with(&pushed.rest));
         Reading {
             asked,
-            conditions: pushed.sql,
-            only: only(&wanted),
-            wanted,
+            statement: rows.statement(asked.hub, asked.scan.source, pushed.sql),
+            rows,
             bytes: 0,
             slice: Slice {
                 rows: Vec::new(),
@@ -61,38 +56,34 @@ impl<'a> Reading<'a> {
         connection: &Connection,
         places: impl IntoIterator<Item = Place<'p>>,
     ) -> Result<bool, StoreError> {
-        let mut places = places.into_iter().peekable();
-        let Some(first) = places.peek() else {
-            return Ok(false);
-        };
-        let sql = self.statement(first);
-        let mut statement = connection.prepare_cached(&sql).map_err(read_failed)?;
-        for place in places {
-            let parameters = params_from_iter(self.parameters(&place));
-            let mut found = statement.query(parameters).map_err(read_failed)?;
-            while let Some(row) = found.next().map_err(read_failed)? {
-                if self.take(row)? {
-                    return Ok(true);
-                }
+        let (rows, slice, bytes) = (&self.rows, &mut self.slice, &mut self.bytes);
+        let limit = self.asked.limit;
+        self.statement.read(connection, places, |row| {
+            let row = rows.twin_of(row)?;
+            *bytes += row.bytes;
+            let is_full = slice.rows.len() + 1 >= limit || *bytes > MAX_BYTES;
+            if is_full {
+                slice.next = Some(row.id.clone());
             }
-        }
-        Ok(false)
+            slice.rows.push(row);
+            Ok(is_full)
+        })
+    }
+}
+
+impl Rows {
+    pub(super) fn of(wanted: Wanted) -> Self {
+        let only = only(&wanted);
+        Rows { wanted, only }
     }
 
-    /// True if there is no room for more.
-    fn take(&mut self, row: &Row<'_>) -> Result<bool, StoreError> {
-        let row = self.twin_of(row)?;
-        self.bytes += row.bytes;
-        let is_full = self.slice.rows.len() + 1 >= self.asked.limit || self.bytes > MAX_BYTES;
-        if is_full {
-            self.slice.next = Some(row.id.clone());
-        }
-        self.slice.rows.push(row);
-        Ok(is_full)
-    }
-
-    /// It depends on the scan and on the kind of place alone.
-    fn statement(&self, place: &Place<'_>) -> String {
+    /// The statement whose rows these are.
+    pub(super) fn statement<'a>(
+        &self,
+        hub: &'a HubName,
+        source: Source,
+        conditions: Vec<Sql>,
+    ) -> Statement<'a> {
         let if_wanted = |part: Parts, sql: &'static str, otherwise: &'static str| {
             if self.wanted.parts.contains(part) {
                 sql
@@ -100,10 +91,9 @@ impl<'a> Reading<'a> {
                 otherwise
             }
         };
-        let mut sql = format!(
-            "SELECT i.device, i.module, {}, t.format, t.etag, t.version, t.model_id, \
-             {}, {}, {}, {}, {} FROM identities i CROSS JOIN twins t {} \
-             WHERE t.identity = i.id AND i.hub = (SELECT id FROM hubs WHERE name = ?)",
+        let columns = format!(
+            "i.device, i.module, {}, t.format, t.etag, t.version, t.model_id, \
+             {}, {}, {}, {}, {}",
             if_wanted(
                 Parts::IDENTITY,
                 "i.revision, i.format, i.generation, i.version, i.enabled, i.edge, i.doc, \
@@ -119,58 +109,21 @@ impl<'a> Reading<'a> {
                 "NULL, NULL"
             ),
             if_wanted(Parts::REPORTED_METADATA, "t.reported_metadata", "NULL"),
-            if_wanted(
+        );
+        Statement {
+            hub,
+            source,
+            conditions,
+            columns,
+            joined: if_wanted(
                 Parts::IDENTITY,
                 "LEFT JOIN activity a ON a.identity = i.id LEFT JOIN queues q ON q.identity = i.id",
                 "",
             ),
-        );
-        sql.push_str(match place {
-            Place::One(_) => " AND i.id = ?",
-            Place::Stretch { end: None, .. } => " AND (i.device, i.module) > (?, ?)",
-            Place::Stretch { end: Some(_), .. } => {
-                " AND (i.device, i.module) > (?, ?) AND (i.device, i.module) <= (?, ?)"
-            }
-        });
-        sql.push_str(match self.asked.scan.source {
-            Source::Devices => " AND i.module = ''",
-            Source::Modules => " AND i.module > ''",
-        });
-        for condition in &self.conditions {
-            sql.push_str(" AND ");
-            sql.push_str(&condition.text);
         }
-        sql.push_str(match place {
-            Place::One(_) => "",
-            Place::Stretch { .. } => " ORDER BY i.device, i.module LIMIT ?",
-        });
-        sql
     }
 
-    /// What is bound to the statement.
-    fn parameters(&self, place: &Place<'_>) -> Vec<Value> {
-        let text = |text: &str| Value::Text(text.to_owned());
-        let mut parameters = vec![text(self.asked.hub.as_str())];
-        match place {
-            Place::One(number) => parameters.push(Value::Integer(number.0)),
-            Place::Stretch { after, end } => {
-                parameters.extend([text(after.0), text(after.1)]);
-                if let Some((device, module)) = end {
-                    parameters.extend([text(device), text(module)]);
-                }
-            }
-        }
-        for condition in &self.conditions {
-            parameters.extend(condition.parameters.iter().cloned());
-        }
-        if let Place::Stretch { .. } = place {
-            let limit = i64::try_from(self.asked.limit).unwrap_or(i64::MAX);
-            parameters.push(Value::Integer(limit));
-        }
-        parameters
-    }
-
-    fn twin_of(&self, row: &Row<'_>) -> Result<TwinRow, StoreError> {
+    pub(super) fn twin_of(&self, row: &Row<'_>) -> Result<TwinRow, StoreError> {
         let read = || -> rusqlite::Result<_> {
             let wanted = self.wanted.parts.contains(Parts::IDENTITY);
             let identity = wanted.then(|| Found::from_row(row)).transpose()?;
