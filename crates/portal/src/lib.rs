@@ -23,10 +23,13 @@
 pub mod api;
 mod assets;
 mod attempts;
+mod authentication;
 mod chart;
 mod client;
 mod connection_strings;
 mod cookie;
+mod devices;
+mod endpoint;
 mod failure;
 mod fields;
 mod guard;

@@ -20,7 +20,7 @@ use crate::client::Hub;
 use crate::links::{self, Link, Links};
 use crate::secret::{NoRandomness, Secret};
 use crate::sessions::Sessions;
-use crate::{assets, failure, guard, overview, policies, sign_in};
+use crate::{assets, devices, endpoint, failure, guard, overview, policies, sign_in};
 
 /// Where one-time links are made.
 const LINKS: &str = "/twinhub/v1/portal-links";
@@ -156,7 +156,9 @@ fn router(inner: Inner) -> Router {
         .route("/portal", get(overview::show))
         .route("/portal/", get(async || Redirect::permanent("/portal")))
         .route("/portal/sign-out", post(sign_in::sign_out))
+        .merge(devices::routes())
         .merge(policies::routes())
+        .merge(endpoint::routes())
         .fallback(failure::not_found)
         .layer(from_fn_with_state(inner.clone(), guard::admit));
     let open = Router::new()
