@@ -1,0 +1,221 @@
+//! The form of a new device: what was typed, and the items of a bulk call that
+//! it makes.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value, json};
+
+use super::bulk::Failed;
+use super::names;
+use crate::authentication::AuthenticationForm;
+use crate::fields::Fields;
+
+/// What is wrong, by the field that it stands at; an empty name is the form.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Problems(BTreeMap<&'static str, String>);
+
+impl Problems {
+    /// One problem.
+    pub fn at(field: &'static str, sentence: impl Into<String>) -> Self {
+        let mut problems = Problems::default();
+        problems.add(field, sentence);
+        problems
+    }
+
+    fn add(&mut self, field: &'static str, sentence: impl Into<String>) {
+        self.0.insert(field, sentence.into());
+    }
+
+    /// What is wrong with a field.
+    pub fn of(&self, field: &str) -> Option<&str> {
+        self.0.get(field).map(String::as_str)
+    }
+
+    /// Whether something is wrong with one of these.
+    pub fn any_of(&self, fields: &[&str]) -> bool {
+        fields.iter().any(|field| self.0.contains_key(field))
+    }
+}
+
+/// A form as it was typed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewDevice {
+    /// The ID, or a pattern of IDs.
+    pub id: String,
+    /// How many devices.
+    pub count: String,
+    /// The number of the first.
+    pub first: String,
+    /// What they prove themselves with.
+    pub authentication: AuthenticationForm,
+    /// `enabled` or `disabled`.
+    pub status: String,
+    /// Why.
+    pub reason: String,
+    /// Whether it runs the edge runtime.
+    pub edge: bool,
+    /// The edge device between it and the hub.
+    pub parent: String,
+    /// Tags, as JSON.
+    pub tags: String,
+    /// Desired properties, as JSON.
+    pub desired: String,
+}
+
+impl NewDevice {
+    /// What was typed.
+    pub fn of(fields: &Fields) -> Self {
+        let text = |name: &str| fields.get(name).trim().to_owned();
+        let chosen = |name: &str, usual: &str| fields.given(name).unwrap_or(usual).to_owned();
+        NewDevice {
+            id: text("id"),
+            count: text("count"),
+            first: text("first"),
+            authentication: AuthenticationForm::read(fields, true),
+            status: chosen("status", "enabled"),
+            reason: text("reason"),
+            edge: fields.is_ticked("edge"),
+            parent: text("parent"),
+            tags: fields.get("tags").to_owned(),
+            desired: fields.get("desired").to_owned(),
+        }
+    }
+
+    /// The devices that it asks for; whose parent it is, who called for them
+    /// finds out. All problems are told at once.
+    pub fn plan(&self) -> Result<Plan, Problems> {
+        let mut problems = Problems::default();
+        let ids = match names::expand(&self.id, &self.count, &self.first) {
+            Ok(ids) => ids,
+            Err(error) => {
+                problems.add(field_of(&error), error.to_string());
+                Vec::new()
+            }
+        };
+        if self.id.is_empty() {
+            problems.add("id", "Give the device an ID.");
+        }
+        if self.shares_secrets(ids.len()) {
+            problems.add(
+                "authentication",
+                "Each device needs keys or a certificate of its own. Let the hub make the keys, \
+                 or add the devices one by one.",
+            );
+        }
+        let mut object = |field, text: &str| match parse_object(text) {
+            Ok(object) => object,
+            Err(sentence) => {
+                problems.add(field, sentence);
+                None
+            }
+        };
+        let (tags, desired) = (object("tags", &self.tags), object("desired", &self.desired));
+        if problems != Problems::default() {
+            return Err(problems);
+        }
+        let mut item = json!({
+            "importMode": "create",
+            "status": self.status,
+            "authentication": self.authentication.to_json(),
+            "capabilities": { "iotEdge": self.edge },
+        });
+        if !self.reason.is_empty() {
+            item["statusReason"] = Value::from(self.reason.as_str());
+        }
+        if let Some(tags) = tags {
+            item["tags"] = Value::from(tags);
+        }
+        if let Some(desired) = desired {
+            item["properties"] = json!({ "desired": desired });
+        }
+        Ok(Plan {
+            ids,
+            item,
+            edge: self.edge,
+        })
+    }
+
+    /// Whether keys or a certificate would be those of several devices.
+    fn shares_secrets(&self, devices: usize) -> bool {
+        let AuthenticationForm {
+            kind,
+            primary_key,
+            secondary_key,
+            ..
+        } = &self.authentication;
+        let own_keys = kind == "sas" && !(primary_key.is_empty() && secondary_key.is_empty());
+        devices > 1 && (own_keys || kind == "selfSigned")
+    }
+}
+
+/// An object, or nothing if nothing is written.
+fn parse_object(text: &str) -> Result<Option<Map<String, Value>>, String> {
+    if text.trim().is_empty() {
+        return Ok(None);
+    }
+    match serde_json::from_str(text) {
+        Ok(Value::Object(object)) => Ok(Some(object)),
+        Ok(_) => Err("Write an object: { \"name\": value }.".to_owned()),
+        Err(error) => Err(format!("This is not JSON: {error}.")),
+    }
+}
+
+fn field_of(error: &names::InvalidNames) -> &'static str {
+    use names::InvalidNames::{Count, First, ManyPlaces, NoPlace, TooLong};
+    match error {
+        NoPlace | ManyPlaces | TooLong(_) => "id",
+        Count => "count",
+        First => "first",
+    }
+}
+
+/// The devices of a form.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Plan {
+    /// Their IDs.
+    pub ids: Vec<String>,
+    item: Value,
+    edge: bool,
+}
+
+impl Plan {
+    /// Puts an edge device between the devices and the hub.
+    pub fn below(&mut self, scope: &str) {
+        match self.edge {
+            true => self.item["parentScopes"] = json!([scope]),
+            false => self.item["deviceScope"] = Value::from(scope),
+        }
+    }
+
+    /// The items of the bulk call.
+    pub fn items(&self) -> Vec<Value> {
+        let with_id = |id: &String| {
+            let mut item = self.item.clone();
+            item["id"] = Value::from(id.as_str());
+            item
+        };
+        self.ids.iter().map(with_id).collect()
+    }
+}
+
+/// Where a refusal of the hub belongs.
+pub fn place_of(failed: &Failed) -> Problems {
+    let sentence = failed.sentence();
+    let about = |text: &str| sentence.to_lowercase().contains(text);
+    let field = match failed.code.as_str() {
+        "DeviceAlreadyExists" => "id",
+        _ if about("device id can't be taken") => "id",
+        _ if about("thumbprint") || about("a key must") || about("both keys") => "authentication",
+        _ if sentence.starts_with("Tags") => "tags",
+        _ if sentence.starts_with("Properties.desired") || sentence.starts_with("Desired") => {
+            "desired"
+        }
+        _ if about("status reason") => "reason",
+        _ if about("scope") || about("parent") => "parent",
+        _ => "",
+    };
+    Problems::at(field, sentence)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,130 @@
+use super::*;
+
+fn typed(form: &str) -> NewDevice {
+    NewDevice::of(&Fields::parse(form.as_bytes()))
+}
+
+fn items(form: &str) -> Vec<Value> {
+    typed(form).plan().unwrap().items()
+}
+
+#[test]
+fn an_id_is_enough() {
+    let keys = json!({"primaryKey": null, "secondaryKey": null});
+    assert_eq!(
+        items("id=pump-7"),
+        [json!({
+            "id": "pump-7", "importMode": "create", "status": "enabled",
+            "authentication": {"type": "sas", "symmetricKey": keys},
+            "capabilities": {"iotEdge": false},
+        })]
+    );
+}
+
+#[test]
+fn all_that_is_typed_is_in_the_item() {
+    let form = "id=+gate+&authentication-type=selfSigned&primary-thumbprint=AB:CD+EF\
+                &status=disabled&reason=spare&edge=on\
+                &tags=%7B%22a%22:1%7D&desired=%7B%22b%22:%7B%22c%22:2%7D%7D";
+
+    assert_eq!(
+        items(form),
+        [json!({
+            "id": "gate", "importMode": "create", "status": "disabled", "statusReason": "spare",
+            "authentication": {
+                "type": "selfSigned",
+                "x509Thumbprint": {"primaryThumbprint": "ABCDEF", "secondaryThumbprint": null},
+            },
+            "capabilities": {"iotEdge": true},
+            "tags": {"a": 1}, "properties": {"desired": {"b": {"c": 2}}},
+        })]
+    );
+}
+
+#[test]
+fn a_pattern_makes_several_devices_that_share_no_secret() {
+    let several = items("id=pump-##&count=3");
+
+    let ids: Vec<_> = several.iter().map(|item| item["id"].as_str()).collect();
+    assert_eq!(ids, [Some("pump-01"), Some("pump-02"), Some("pump-03")]);
+    for shared in [
+        "primary-key=x",
+        "authentication-type=selfSigned&primary-thumbprint=ab",
+    ] {
+        let problems = typed(&format!("id=pump-##&count=3&{shared}")).plan();
+        assert!(problems.unwrap_err().of("authentication").is_some());
+    }
+}
+
+#[test]
+fn all_problems_are_told_at_once_each_at_its_field() {
+    let problems = typed("id=a&count=x%23&tags=%7B&desired=7").plan();
+
+    let problems = problems.unwrap_err();
+    for field in ["id", "tags", "desired"] {
+        assert!(problems.of(field).is_some(), "{field}: {problems:?}");
+    }
+    assert!(problems.any_of(&["tags", "reason"]));
+    assert!(!problems.any_of(&["reason"]));
+}
+
+#[test]
+fn a_leaf_is_put_below_its_parent_otherwise_than_an_edge_device() {
+    let mut leaf = typed("id=a").plan().unwrap();
+    let mut edge = typed("id=a&edge=on").plan().unwrap();
+
+    leaf.below("scope");
+    edge.below("scope");
+
+    assert_eq!(leaf.items()[0]["deviceScope"], "scope");
+    assert_eq!(edge.items()[0]["parentScopes"], json!(["scope"]));
+    assert!(edge.items()[0].get("deviceScope").is_none());
+}
+
+#[test]
+fn a_refusal_stands_at_the_field_that_it_is_about() {
+    for (code, message, field) in [
+        ("DeviceAlreadyExists", "device a exists already", "id"),
+        (
+            "ArgumentInvalid",
+            "the device id can't be taken: the id has the character U+0020",
+            "id",
+        ),
+        (
+            "ArgumentInvalid",
+            "a thumbprint must be 40 (SHA-1) or 64 (SHA-256) hex digits without separators",
+            "authentication",
+        ),
+        (
+            "ArgumentInvalid",
+            "a key must be base64 of 16 to 64 bytes",
+            "authentication",
+        ),
+        (
+            "ArgumentInvalid",
+            "tags.a: a key can't have '$'; control characters, blank and . $ # are not allowed",
+            "tags",
+        ),
+        (
+            "ArgumentInvalid",
+            "properties.desired.a: an array can't hold null",
+            "desired",
+        ),
+        (
+            "ArgumentInvalid",
+            "a status reason has at most 128 characters",
+            "reason",
+        ),
+        (
+            "InvalidDeviceScope",
+            "a device can't be its own parent",
+            "parent",
+        ),
+        ("ThrottlingException", "too much at once", ""),
+    ] {
+        let told = json!({"deviceId": "a", "errorCode": code, "errorStatus": message});
+        let failed: Failed = serde_json::from_value(told).unwrap();
+
+        assert!(place_of(&failed).of(field).is_some(), "{message}");
+    }
+}
