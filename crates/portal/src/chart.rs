@@ -3,14 +3,15 @@
 //! Drawn here rather than by a library: those write colours into the picture,
 //! which then is wrong in the dark and refused by the content-security policy.
 
-/// The picture's size, in its own units.
-const WIDTH: f64 = 640.0;
-const HEIGHT: f64 = 170.0;
-/// Where the lines are.
-const LEFT: f64 = 44.0;
-const RIGHT: f64 = WIDTH - 8.0;
+/// The picture's size in its own units: about the pixels of a narrow window, so
+/// that its texts are as large as others.
+const WIDTH: f64 = 400.0;
+const HEIGHT: f64 = 150.0;
+/// Where the lines are; `chart.html` has these numbers, too.
+const LEFT: f64 = 40.0;
+const RIGHT: f64 = WIDTH - 6.0;
 const TOP: f64 = 10.0;
-const BOTTOM: f64 = HEIGHT - 22.0;
+const BOTTOM: f64 = HEIGHT - 24.0;
 /// How many points a line has at most: more can't be seen.
 const MAX_POINTS: usize = 240;
 
