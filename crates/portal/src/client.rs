@@ -130,6 +130,20 @@ impl Call {
     }
 }
 
+/// What tests of forms look at.
+#[cfg(test)]
+impl Call {
+    /// The path below the plane's own.
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// The body as JSON, null if there is none.
+    pub fn sent(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or_default()
+    }
+}
+
 /// What the API answered.
 #[derive(Debug, Clone)]
 pub struct Reply {

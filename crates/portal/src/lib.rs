@@ -44,6 +44,7 @@ mod samples;
 mod secret;
 mod sessions;
 mod sign_in;
+mod transfers;
 mod visit;
 
 pub use api::{Api, Body};

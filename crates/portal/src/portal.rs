@@ -20,7 +20,7 @@ use crate::client::Hub;
 use crate::links::{self, Link, Links};
 use crate::secret::{NoRandomness, Secret};
 use crate::sessions::Sessions;
-use crate::{assets, devices, endpoint, failure, guard, overview, policies, sign_in};
+use crate::{assets, devices, endpoint, failure, guard, overview, policies, sign_in, transfers};
 
 /// Where one-time links are made.
 const LINKS: &str = "/twinhub/v1/portal-links";
@@ -159,6 +159,7 @@ fn router(inner: Inner) -> Router {
         .merge(devices::routes())
         .merge(policies::routes())
         .merge(endpoint::routes())
+        .merge(transfers::routes())
         .fallback(failure::not_found)
         .layer(from_fn_with_state(inner.clone(), guard::admit));
     let open = Router::new()
