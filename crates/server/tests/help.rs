@@ -19,6 +19,7 @@ fn help_texts_are_the_ones_that_were_proofread() {
         "connection-string",
         "generate-sas-token",
         "operator-token",
+        "portal-link",
         "policy",
         "policy create",
         "policy renew-key",
