@@ -30,6 +30,7 @@ macro_rules! asset {
 const ASSETS: &[Asset] = &[
     asset!("portal.css", CSS),
     asset!("portal.js", SCRIPT),
+    asset!("files.js", SCRIPT),
     asset!("icon.svg", "image/svg+xml"),
 ];
 

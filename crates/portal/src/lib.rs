@@ -23,6 +23,7 @@
 pub mod api;
 mod assets;
 mod attempts;
+mod certificates;
 mod authentication;
 mod chart;
 mod client;
@@ -40,6 +41,7 @@ mod page;
 mod policies;
 mod portal;
 mod refused;
+mod routes;
 mod samples;
 mod secret;
 mod sessions;
