@@ -1,0 +1,466 @@
+//! What is set of an endpoint of each kind.
+
+use serde_json::{Map, Value};
+
+use super::document::Endpoint;
+use super::problems::Problems;
+use super::sample::{pairs, unix_lines};
+use crate::fields::Fields;
+
+mod whereabouts;
+
+/// What stands in place of a secret.
+const MASK: &str = "****";
+
+/// A kind of endpoints.
+#[derive(Debug)]
+pub struct Kind {
+    /// The list of the API that has them.
+    pub list: &'static str,
+    /// What it is called.
+    pub title: &'static str,
+    /// What it is for, in a sentence.
+    pub about: &'static str,
+    /// What is set of one.
+    pub settings: &'static [Setting],
+}
+
+/// Something that is set of an endpoint.
+#[derive(Debug)]
+pub struct Setting {
+    /// The member of the API.
+    pub name: &'static str,
+    /// What it is called.
+    pub label: &'static str,
+    /// What may stand there.
+    pub hint: &'static str,
+    /// How it is typed.
+    pub input: Input,
+    /// Whether the form needs it.
+    pub is_needed: bool,
+    /// What a new endpoint begins with.
+    pub initial: &'static str,
+}
+
+/// How something is typed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Input {
+    /// A text.
+    Text,
+    /// A text that lets one in, which is shown masked.
+    Secret,
+    /// A whole number.
+    Number,
+    /// One of these texts.
+    Choice(&'static [&'static str]),
+    /// One of these texts, once and for all.
+    FirstChoice(&'static [&'static str]),
+    /// Yes or no.
+    Box,
+    /// `Name: value`, one a line, values masked.
+    Headers,
+}
+
+const fn setting(
+    name: &'static str,
+    label: &'static str,
+    input: Input,
+    hint: &'static str,
+) -> Setting {
+    Setting {
+        name,
+        label,
+        hint,
+        input,
+        is_needed: false,
+        initial: "",
+    }
+}
+
+impl Setting {
+    const fn needed(self) -> Self {
+        Setting {
+            is_needed: true,
+            ..self
+        }
+    }
+
+    const fn initially(self, initial: &'static str) -> Self {
+        Setting { initial, ..self }
+    }
+}
+
+const BUS_CONNECTION: Setting = setting(
+    "connectionString",
+    "Connection string",
+    Input::Secret,
+    "Endpoint=sb://HOST/;SharedAccessKeyName=NAME;SharedAccessKey=KEY",
+)
+.needed();
+
+/// All kinds, in the order in which they are offered.
+pub static KINDS: [Kind; 7] = [
+    Kind {
+        list: "storageContainers",
+        title: "Storage container",
+        about: "Blobs of Avro or JSON lines, in a storage account or a folder of the hub's machine.",
+        settings: &[
+            setting(
+                "connectionString",
+                "Connection string",
+                Input::Secret,
+                "A storage account's, or the https:// address of a container with its signature, \
+                 or file:/// and a folder of the hub's machine",
+            )
+            .needed(),
+            setting(
+                "containerName",
+                "Container",
+                Input::Text,
+                "3 to 63 lower-case letters, digits and hyphens; may be empty with an address",
+            ),
+            setting(
+                "encoding",
+                "Encoding",
+                Input::FirstChoice(&["Avro", "AvroDeflate", "JSON"]),
+                "It can't be changed later",
+            )
+            .initially("JSON"),
+            setting(
+                "fileNameFormat",
+                "Blob name format",
+                Input::Text,
+                "Holds each of {iothub} {partition} {YYYY} {MM} {DD} {HH} {mm}",
+            )
+            .initially("{iothub}/{partition}/{YYYY}/{MM}/{DD}/{HH}/{mm}"),
+            setting(
+                "batchFrequencyInSeconds",
+                "Batch frequency (seconds)",
+                Input::Number,
+                "60 to 720: how long a blob collects events",
+            )
+            .initially("300"),
+            setting(
+                "maxChunkSizeInBytes",
+                "Chunk size (bytes)",
+                Input::Number,
+                "10485760 to 524288000: how large a blob grows",
+            )
+            .initially("314572800"),
+        ],
+    },
+    Kind {
+        list: "serviceBusQueues",
+        title: "Service Bus queue",
+        about: "A queue of Azure Service Bus, or of its emulator.",
+        settings: &[
+            BUS_CONNECTION,
+            setting(
+                "entityPath",
+                "Queue",
+                Input::Text,
+                "May be empty if the connection string has an EntityPath",
+            ),
+        ],
+    },
+    Kind {
+        list: "serviceBusTopics",
+        title: "Service Bus topic",
+        about: "A topic of Azure Service Bus, or of its emulator.",
+        settings: &[
+            BUS_CONNECTION,
+            setting(
+                "entityPath",
+                "Topic",
+                Input::Text,
+                "May be empty if the connection string has an EntityPath",
+            ),
+        ],
+    },
+    Kind {
+        list: "eventHubs",
+        title: "Event hub",
+        about: "An event hub of Azure, or anything that speaks its protocol.",
+        settings: &[
+            BUS_CONNECTION,
+            setting(
+                "entityPath",
+                "Event hub",
+                Input::Text,
+                "May be empty if the connection string has an EntityPath",
+            ),
+        ],
+    },
+    Kind {
+        list: "webhooks",
+        title: "Webhook",
+        about: "Somebody who takes CloudEvents or Event Grid's events by HTTPS.",
+        settings: &[
+            setting(
+                "url",
+                "URL",
+                Input::Secret,
+                "https://, or http:// on this machine; it must agree to be sent events",
+            )
+            .needed(),
+            setting(
+                "schema",
+                "Schema",
+                Input::Choice(&["cloudEvents", "eventGrid"]),
+                "How events are written and how the receiver is asked",
+            )
+            .initially("cloudEvents"),
+            setting(
+                "headers",
+                "Headers",
+                Input::Headers,
+                "Name: value, one a line, sent with each request; **** stands for the stored value",
+            ),
+        ],
+    },
+    Kind {
+        list: "natsSubjects",
+        title: "NATS subject",
+        about: "A subject of NATS, with JetStream or without.",
+        settings: &[
+            setting(
+                "servers",
+                "Servers",
+                Input::Secret,
+                "nats:// or tls:// addresses with commas between them; user and password may \
+                 stand in them",
+            )
+            .needed(),
+            setting(
+                "subject",
+                "Subject",
+                Input::Text,
+                "{iothub}, {deviceid} and {moduleid} may stand in it",
+            )
+            .needed()
+            .initially("{iothub}.{deviceid}"),
+            setting(
+                "jetStream",
+                "JetStream: an event is delivered when a stream has acknowledged it",
+                Input::Box,
+                "",
+            ),
+        ],
+    },
+    Kind {
+        list: "amqpQueues",
+        title: "AMQP queue",
+        about: "An address of any broker that speaks AMQP 1.0, such as RabbitMQ or Artemis.",
+        settings: &[
+            setting(
+                "connectionString",
+                "Connection string",
+                Input::Secret,
+                "amqps://USER:PASSWORD@HOST or amqp://HOST",
+            )
+            .needed(),
+            setting(
+                "address",
+                "Address",
+                Input::Text,
+                "What the broker calls the queue, such as orders or /queues/orders",
+            )
+            .needed(),
+        ],
+    },
+];
+
+impl Kind {
+    /// The kind that a list of the API has.
+    pub fn of_list(list: &str) -> Option<&'static Kind> {
+        KINDS.iter().find(|kind| kind.list == list)
+    }
+
+    /// Where an endpoint of this kind leads.
+    pub fn leads_to(&self, endpoint: &Endpoint) -> String {
+        whereabouts::of(self.list, endpoint)
+    }
+
+    /// The form of a new endpoint, or of one that stands.
+    pub fn form(&self, endpoint: Option<&Endpoint>) -> Vec<Line> {
+        let settings = self.settings.iter();
+        settings
+            .map(|setting| match endpoint {
+                Some(endpoint) => Line::of(setting, &shown(endpoint.0.get(setting.name)), true),
+                None => Line::of(setting, setting.initial, false),
+            })
+            .collect()
+    }
+
+    /// The form as somebody typed it; what is stored is told beside it.
+    pub fn typed(&self, fields: &Fields, seen: Option<&Endpoint>) -> Vec<Line> {
+        let mut lines = self.form(seen);
+        for line in &mut lines {
+            if !line.is_fixed {
+                line.value = unix_lines(fields.get(line.setting.name));
+                line.is_ticked = fields.is_ticked(line.setting.name);
+            }
+        }
+        lines
+    }
+
+    /// The endpoint that a form describes, given the one that it was about: a
+    /// secret that was not typed anew is left as it is shown, which the API
+    /// takes for the stored one.
+    pub fn read(
+        &self,
+        name: &str,
+        fields: &Fields,
+        seen: Option<&Endpoint>,
+    ) -> Result<Endpoint, Problems> {
+        let mut endpoint = seen.cloned().unwrap_or_default();
+        let members = &mut endpoint.0;
+        members.insert("name".to_owned(), name.into());
+        let mut problems = Problems::default();
+        for setting in self.settings {
+            match setting.read(fields, members) {
+                Ok(Some(value)) => {
+                    members.insert(setting.name.to_owned(), value);
+                }
+                Ok(None) => {}
+                Err(sentence) => problems.add(setting.name, sentence),
+            }
+        }
+        match problems.are_none() {
+            true => Ok(endpoint),
+            false => Err(problems),
+        }
+    }
+
+    /// Which field a refusal is about: the settings' names stand in its words.
+    pub fn places(&self) -> Vec<(&'static str, &'static str)> {
+        let named = [
+            ("can't name an endpoint", "name"),
+            ("is given twice", "name"),
+            (
+                "the entity path or address",
+                self.settings.get(1).map_or("", |it| it.name),
+            ),
+        ];
+        let settings = self.settings.iter();
+        let settings = settings.map(|setting| (setting.name, setting.name));
+        named.into_iter().chain(settings).collect()
+    }
+
+    /// What is set of an endpoint, for who compares it with what they typed.
+    pub fn facts(&self, endpoint: &Endpoint) -> Vec<(String, String)> {
+        let settings = self.settings.iter();
+        settings
+            .map(|setting| {
+                (
+                    setting.label.to_owned(),
+                    shown(endpoint.0.get(setting.name)),
+                )
+            })
+            .collect()
+    }
+}
+
+impl Setting {
+    /// What a form says of it; nothing leaves it as it is.
+    fn read(&self, fields: &Fields, stands: &Map<String, Value>) -> Result<Option<Value>, String> {
+        let text = fields.get(self.name).trim();
+        match self.input {
+            Input::FirstChoice(_) if stands.contains_key(self.name) => Ok(None),
+            Input::Secret if text.is_empty() && stands.contains_key(self.name) => Ok(None),
+            Input::Text | Input::Secret | Input::Choice(_) | Input::FirstChoice(_) => {
+                Ok(Some(text.into()))
+            }
+            Input::Box => Ok(Some(fields.is_ticked(self.name).into())),
+            Input::Number if text.is_empty() => Ok(Some(Value::Null)),
+            Input::Number => match text.parse::<u64>() {
+                Ok(number) => Ok(Some(number.into())),
+                Err(_) => Err("This is a whole number, such as 300.".to_owned()),
+            },
+            Input::Headers => {
+                let headers = pairs(fields.get(self.name), ':')?;
+                let headers = headers
+                    .into_iter()
+                    .map(|(name, value)| (name, value.into()));
+                Ok(Some(headers.collect::<Map<_, _>>().into()))
+            }
+        }
+    }
+}
+
+/// A setting in a form.
+#[derive(Debug, Clone)]
+pub struct Line {
+    /// What is set.
+    pub setting: &'static Setting,
+    /// What stands in the field.
+    pub value: String,
+    /// Whether the box is ticked.
+    pub is_ticked: bool,
+    /// What is stored, masked, if the field does not hold it.
+    pub stored: Option<String>,
+    /// Whether it can't be changed any more.
+    pub is_fixed: bool,
+}
+
+impl Line {
+    fn of(setting: &'static Setting, value: &str, is_stored: bool) -> Self {
+        let is_masked = setting.input == Input::Secret && value.contains(MASK);
+        Line {
+            setting,
+            value: if is_masked { "" } else { value }.to_owned(),
+            is_ticked: value == "true",
+            stored: is_masked.then(|| value.to_owned()),
+            is_fixed: is_stored && matches!(setting.input, Input::FirstChoice(_)),
+        }
+    }
+
+    /// What there is to choose.
+    pub fn choices(&self) -> &'static [&'static str] {
+        match self.setting.input {
+            Input::Choice(texts) | Input::FirstChoice(texts) => texts,
+            _ => &[],
+        }
+    }
+
+    /// Whether it is typed in several lines.
+    pub fn has_lines(&self) -> bool {
+        matches!(self.setting.input, Input::Headers)
+    }
+
+    /// Whether it is a box to tick.
+    pub fn is_box(&self) -> bool {
+        self.setting.input == Input::Box
+    }
+
+    /// Whether it must be typed.
+    pub fn is_required(&self) -> bool {
+        self.setting.is_needed && self.stored.is_none()
+    }
+
+    /// What kind of text a keyboard should offer.
+    pub fn mode(&self) -> &'static str {
+        match self.setting.input {
+            Input::Number => "numeric",
+            _ => "text",
+        }
+    }
+}
+
+/// A member as a text.
+fn shown(value: Option<&Value>) -> String {
+    match value {
+        None | Some(Value::Null) => String::new(),
+        Some(Value::String(text)) => text.clone(),
+        Some(Value::Object(headers)) => {
+            let lines = headers
+                .iter()
+                .map(|(name, value)| format!("{name}: {}", value.as_str().unwrap_or_default()));
+            lines.collect::<Vec<_>>().join("\n")
+        }
+        Some(value) => value.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

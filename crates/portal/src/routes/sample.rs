@@ -1,0 +1,214 @@
+//! The message that routes are tried on, as a form.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use super::problems::Problems;
+use crate::client::Call;
+use crate::failure::as_sentence;
+use crate::fields::Fields;
+use crate::visit::Visit;
+
+/// What somebody typed.
+#[derive(Debug, Clone)]
+pub struct SampleForm {
+    /// The body.
+    pub body: String,
+    /// Application properties: `name=value`, one a line.
+    pub properties: String,
+    /// System properties, in the same way.
+    pub system: String,
+    /// A device whose twin it is tried with.
+    pub device: String,
+    /// Or a twin.
+    pub twin: String,
+}
+
+impl Default for SampleForm {
+    fn default() -> Self {
+        SampleForm {
+            body: "{ \"temperature\": 31 }".to_owned(),
+            properties: String::new(),
+            system: "contentType=application/json\ncontentEncoding=utf-8".to_owned(),
+            device: String::new(),
+            twin: String::new(),
+        }
+    }
+}
+
+/// A message and the sender's twin, as the API takes them.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Sample {
+    /// The message.
+    pub message: Value,
+    /// The twin, if there is one.
+    pub twin: Option<Value>,
+}
+
+impl SampleForm {
+    /// Reads the form's fields.
+    pub fn of(fields: &Fields) -> Self {
+        let text = |name| unix_lines(fields.get(name));
+        SampleForm {
+            body: text("body"),
+            properties: text("properties"),
+            system: text("system"),
+            device: fields.get("device").trim().to_owned(),
+            twin: text("twin"),
+        }
+    }
+
+    /// The message, with the twin of the device that is named.
+    pub async fn sample(&self, visit: &Visit) -> Result<Sample, Problems> {
+        let mut sample = self.parse()?;
+        if !self.device.is_empty() {
+            let twin = Call::get(["twins", &self.device]);
+            let twin = visit.call(twin).await.and_then(|reply| reply.json());
+            let twin = twin
+                .map_err(|error| Problems::at_field("device", as_sentence(&error.to_string())))?;
+            sample.twin = Some(twin);
+        }
+        Ok(sample)
+    }
+
+    fn parse(&self) -> Result<Sample, Problems> {
+        let mut problems = Problems::default();
+        let properties = pairs(&self.properties, '=').unwrap_or_else(|sentence| {
+            problems.add("properties", sentence);
+            BTreeMap::new()
+        });
+        let system = pairs(&self.system, '=').unwrap_or_else(|sentence| {
+            problems.add("system", sentence);
+            BTreeMap::new()
+        });
+        let twin = twin(&self.twin).unwrap_or_else(|sentence| {
+            problems.add("twin", sentence);
+            None
+        });
+        if !problems.are_none() {
+            return Err(problems);
+        }
+        let message = json!({
+            "body": self.body,
+            "appProperties": properties,
+            "systemProperties": system,
+        });
+        Ok(Sample { message, twin })
+    }
+}
+
+/// Lines as they are told of: browsers send two characters for each end.
+pub fn unix_lines(text: &str) -> String {
+    text.replace("\r\n", "\n")
+}
+
+/// Reads `name=value`, one a line. What follows the first separator is the value.
+pub fn pairs(text: &str, separator: char) -> Result<BTreeMap<String, String>, String> {
+    let mut pairs = BTreeMap::new();
+    for (number, line) in text.lines().enumerate() {
+        if line.trim().is_empty() {
+            continue;
+        }
+        let number = number + 1;
+        let Some((name, value)) = line.split_once(separator) else {
+            return Err(format!(
+                "Line {number} has no {separator:?}. Write a name, {separator:?} and a value, one pair a line."
+            ));
+        };
+        let name = name.trim();
+        if name.is_empty() {
+            return Err(format!("Line {number} has no name."));
+        }
+        if pairs
+            .insert(name.to_owned(), value.trim().to_owned())
+            .is_some()
+        {
+            return Err(format!("Line {number} gives {name} a second time."));
+        }
+    }
+    Ok(pairs)
+}
+
+fn twin(text: &str) -> Result<Option<Value>, String> {
+    if text.trim().is_empty() {
+        return Ok(None);
+    }
+    let twin: Value = serde_json::from_str(text).map_err(|error| {
+        format!(
+            "This is no JSON at line {}, column {}.",
+            error.line(),
+            error.column()
+        )
+    })?;
+    let known = ["tags", "properties"];
+    match twin.as_object() {
+        Some(members) if members.keys().any(|name| known.contains(&name.as_str())) => {
+            Ok(Some(twin))
+        }
+        Some(members) if members.is_empty() => Ok(None),
+        _ => Err("A twin is an object with tags and properties, \
+             such as {\"tags\": {\"site\": \"north\"}, \"properties\": {\"desired\": {}}}."
+            .to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_form_becomes_a_message_and_a_twin() {
+        let fields = Fields::parse(
+            b"body=%7B%7D%0D%0A&properties=level%3Dhigh%0D%0A%0D%0Anote%3Da%3Db&system=&twin=%7B%22tags%22%3A%7B%7D%7D",
+        );
+
+        let sample = SampleForm::of(&fields).parse().unwrap();
+
+        assert_eq!(
+            sample.message,
+            json!({
+                "body": "{}\n",
+                "appProperties": { "level": "high", "note": "a=b" },
+                "systemProperties": {},
+            })
+        );
+        assert_eq!(sample.twin, Some(json!({ "tags": {} })));
+    }
+
+    #[test]
+    fn what_can_not_be_read_is_told_at_its_field() {
+        let form = SampleForm {
+            properties: "level".to_owned(),
+            system: "a=1\nb=2\na=3".to_owned(),
+            twin: "{\n  tags".to_owned(),
+            ..SampleForm::default()
+        };
+
+        let problems = form.parse().unwrap_err();
+
+        assert!(
+            problems
+                .at("properties")
+                .unwrap()
+                .starts_with("Line 1 has no '='")
+        );
+        assert_eq!(problems.at("system"), Some("Line 3 gives a a second time."));
+        assert_eq!(
+            problems.at("twin"),
+            Some("This is no JSON at line 2, column 3.")
+        );
+    }
+
+    #[test]
+    fn a_twin_without_its_sections_is_refused_rather_than_ignored() {
+        let form = |twin: &str| SampleForm {
+            twin: twin.to_owned(),
+            ..SampleForm::default()
+        };
+
+        assert!(form("{\"site\": 1}").parse().is_err());
+        assert!(form("[]").parse().is_err());
+        assert_eq!(form(" ").parse().unwrap().twin, None);
+    }
+}
