@@ -38,6 +38,11 @@ impl Failure {
         Failure::page(visit, StatusCode::BAD_REQUEST, sentence, None)
     }
 
+    /// What the page is about is not there; the sentence says so.
+    pub fn missing(visit: &Visit, sentence: &str) -> Self {
+        Failure::page(visit, StatusCode::NOT_FOUND, sentence, None)
+    }
+
     fn page(visit: &Visit, status: StatusCode, sentence: &str, code: Option<String>) -> Self {
         let title = match status {
             StatusCode::NOT_FOUND => "Not found",
