@@ -23,8 +23,8 @@
 pub mod api;
 mod assets;
 mod attempts;
-mod certificates;
 mod authentication;
+mod certificates;
 mod chart;
 mod client;
 mod connection_strings;

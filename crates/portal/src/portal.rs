@@ -20,7 +20,10 @@ use crate::client::Hub;
 use crate::links::{self, Link, Links};
 use crate::secret::{NoRandomness, Secret};
 use crate::sessions::Sessions;
-use crate::{assets, certificates, devices, endpoint, failure, guard, overview, policies, routes, sign_in, transfers};
+use crate::{
+    assets, certificates, devices, endpoint, failure, guard, overview, policies, routes, sign_in,
+    transfers,
+};
 
 /// Where one-time links are made.
 const LINKS: &str = "/twinhub/v1/portal-links";
