@@ -45,6 +45,7 @@ mod routes;
 mod samples;
 mod secret;
 mod sessions;
+mod settings;
 mod sign_in;
 mod transfers;
 mod visit;

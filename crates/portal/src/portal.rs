@@ -20,10 +20,7 @@ use crate::client::Hub;
 use crate::links::{self, Link, Links};
 use crate::secret::{NoRandomness, Secret};
 use crate::sessions::Sessions;
-use crate::{
-    assets, certificates, devices, endpoint, failure, guard, overview, policies, routes, sign_in,
-    transfers,
-};
+use crate::{assets, certificates, devices, endpoint, failure, guard, overview, policies, routes, settings, sign_in, transfers};
 
 /// Where one-time links are made.
 const LINKS: &str = "/twinhub/v1/portal-links";
@@ -164,6 +161,7 @@ fn router(inner: Inner) -> Router {
         .merge(endpoint::routes())
         .merge(transfers::routes())
         .merge(certificates::routes())
+        .merge(settings::routes())
         .merge(routes::routes())
         .fallback(failure::not_found)
         .layer(from_fn_with_state(inner.clone(), guard::admit));
