@@ -13,7 +13,7 @@ use crate::events::Origin;
 use crate::ids::HubName;
 use crate::messages::{MessageRef, SystemProperty};
 use crate::ports::LogError;
-use crate::routing::Router;
+use crate::routing::{RoutedProducer, Router};
 use crate::time::Timestamp;
 
 /// How many may wait; more are lost.
@@ -51,9 +51,16 @@ pub(super) struct Queue {
     waiting: Mutex<Waiting>,
 }
 
+/// An event that has to wait. Some of the logs that it goes to may have it
+/// already: its producer knows which, so that none gets it twice.
+struct WaitingEvent {
+    event: ConnectionEvent,
+    begun: Option<RoutedProducer>,
+}
+
 #[derive(Default)]
 struct Waiting {
-    events: VecDeque<ConnectionEvent>,
+    events: VecDeque<WaitingEvent>,
     /// Whether a task sees to them.
     attended: bool,
 }
@@ -69,10 +76,11 @@ impl Queue {
     /// Appends an event, behind those that wait.
     pub(super) fn append(self: &Arc<Self>, event: ConnectionEvent) {
         let mut waiting = self.waiting();
+        let mut begun = None;
         if !waiting.attended {
             match self.try_append(&event) {
-                Ok(true) => return,
-                Ok(false) => {}
+                Ok(None) => return,
+                Ok(unfinished) => begun = unfinished,
                 Err(error) => return event.is_lost(&error),
             }
         }
@@ -82,38 +90,45 @@ impl Queue {
         let Ok(runtime) = Handle::try_current() else {
             return event.is_lost(&"the hub is stopping");
         };
-        waiting.events.push_back(event);
+        waiting.events.push_back(WaitingEvent { event, begun });
         if !std::mem::replace(&mut waiting.attended, true) {
             runtime.spawn(self.clone().attend());
         }
     }
 
-    /// False if it has to wait.
-    fn try_append(&self, event: &ConnectionEvent) -> Result<bool, LogError> {
+    /// The producer that has begun with it, if it has to wait.
+    fn try_append(&self, event: &ConnectionEvent) -> Result<Option<RoutedProducer>, LogError> {
         let mut producer = self.router.producer(&event.hub, &event.origin)?;
         let taken = producer.append(&event.message(), event.at).is_ok();
         producer.hand_over();
-        Ok(taken)
+        Ok((!taken).then_some(producer))
     }
 
     /// Appends what waits until there is no more.
     async fn attend(self: Arc<Self>) {
-        while let Some(event) = self.next() {
-            if let Err(error) = self.append_waiting(&event).await {
+        while let Some(WaitingEvent { event, begun }) = self.next() {
+            if let Err(error) = self.append_waiting(&event, begun).await {
                 event.is_lost(&error);
             }
         }
     }
 
-    fn next(&self) -> Option<ConnectionEvent> {
+    fn next(&self) -> Option<WaitingEvent> {
         let mut waiting = self.waiting();
         let next = waiting.events.pop_front();
         waiting.attended = next.is_some();
         next
     }
 
-    async fn append_waiting(&self, event: &ConnectionEvent) -> Result<(), LogError> {
-        let mut producer = self.router.producer(&event.hub, &event.origin)?;
+    async fn append_waiting(
+        &self,
+        event: &ConnectionEvent,
+        begun: Option<RoutedProducer>,
+    ) -> Result<(), LogError> {
+        let mut producer = match begun {
+            Some(producer) => producer,
+            None => self.router.producer(&event.hub, &event.origin)?,
+        };
         while producer.append(&event.message(), event.at).is_err() {
             poll_fn(|cx| producer.poll_durable(cx, 0)).await?;
         }

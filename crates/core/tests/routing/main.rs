@@ -5,6 +5,7 @@
 
 mod broken;
 mod changes;
+mod connection_events;
 mod copies;
 mod enrichments;
 mod faults;

@@ -7,6 +7,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use twinhub_core::access::{Access, DevicePermit, Proof};
 use twinhub_core::events::{EventSource, Origin};
 use twinhub_core::hubs::{HubSettings, Hubs, Sku, Tier};
 use twinhub_core::identities::{Authentication, DeviceIdentity, Identity, Status};
@@ -18,12 +19,22 @@ use twinhub_core::routing::{
     Destination, Endpoint, EndpointId, EndpointName, EndpointTarget, Enrichment, NatsTarget, Route,
     RouteName, RoutedProducer, Router, RoutingSettings, Secret,
 };
-use twinhub_core::time::Timestamp;
+use twinhub_core::time::{Clock, Timestamp};
 use twinhub_core::twins::Twin;
 use twinhub_embedded::{Engine, LocalSessions};
 use twinhub_memory_log::{MemoryBacklog, MemoryBacklogs, MemoryLog};
+use twinhub_sas::{SasToken, SigningKey};
 
 pub const NOW: Timestamp = Timestamp::from_ticks(638_000_000_000_000_000);
+
+/// It is always the same time.
+pub struct FixedClock;
+
+impl Clock for FixedClock {
+    fn now(&self) -> Timestamp {
+        NOW
+    }
+}
 
 /// A hub `plant` with the device `pump-7`.
 pub struct Plant {
@@ -33,6 +44,7 @@ pub struct Plant {
     pub hub: HubName,
     pub settings: RoutingSettings,
     pub tier: Tier,
+    hubs: Arc<Hubs>,
     engine: Arc<Engine>,
     _folder: tempfile::TempDir,
 }
@@ -55,9 +67,8 @@ impl Plant {
             modules_per_device: 20,
             event_retention: Duration::from_secs(3600),
         };
-        Hubs::open(engine.clone(), vec![(hub.clone(), settings)])
-            .await
-            .unwrap();
+        let opened = Hubs::open(engine.clone(), vec![(hub.clone(), settings)]);
+        let (hubs, _) = opened.await.unwrap();
         Plant {
             router: Arc::new(Router::new(
                 Arc::new(log.clone()),
@@ -69,6 +80,7 @@ impl Plant {
             hub,
             settings: RoutingSettings::default(),
             tier,
+            hubs: Arc::new(hubs),
             engine,
             _folder: folder,
         }
@@ -90,11 +102,16 @@ impl Plant {
     }
 
     /// With a route for telemetry.
-    pub fn route(mut self, condition: &str, endpoint: &str) -> Self {
+    pub fn route(self, condition: &str, endpoint: &str) -> Self {
+        self.route_of(EventSource::Telemetry, condition, endpoint)
+    }
+
+    /// With a route for events of a source.
+    pub fn route_of(mut self, source: EventSource, condition: &str, endpoint: &str) -> Self {
         let name = format!("route-{}", self.settings.routes.len());
         self.settings.routes.push(Route {
             name: RouteName::parse(&name).unwrap(),
-            source: EventSource::Telemetry,
+            source,
             condition: condition.to_owned(),
             destination: destination(endpoint),
             is_enabled: true,
@@ -191,6 +208,26 @@ impl Plant {
         ];
         let work = UnitOfWork::new(self.hub.clone(), changes);
         self.engine.commit(work).await.unwrap();
+    }
+
+    /// The device, which is registered, connects with its key.
+    pub async fn permit(&self) -> DevicePermit {
+        let hub = self.hubs.by_name(self.hub.as_str()).unwrap();
+        let id = pump();
+        let stored = self.engine.device(&self.hub, id.device_id());
+        let device = stored.await.unwrap().unwrap().identity.value;
+        let key = device.authentication.keys().unwrap().primary.expose();
+        let key = SigningKey::from_base64(key).unwrap();
+        let token = SasToken::sign("plant.example/devices/pump-7", &key, None, u64::MAX / 2);
+        let access = Access::new(
+            self.hubs.clone(),
+            self.engine.clone(),
+            Arc::new(FixedClock),
+            Duration::ZERO,
+            String::new(),
+        );
+        let proof = Proof::Token(&token);
+        access.connect(&hub, proof, &id).await.unwrap()
     }
 
     /// Replaces the tags of the device's twin.
