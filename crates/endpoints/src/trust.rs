@@ -1,7 +1,7 @@
 //! Whom connections to endpoints trust: whoever the system does, and the
 //! authorities that the operator adds.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use rustls::ClientConfig;
 use rustls::crypto::aws_lc_rs;
@@ -17,29 +17,40 @@ pub struct InvalidAuthorities;
 
 /// The authorities that are trusted besides the system's.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Trust(Vec<CertificateDer<'static>>);
+pub(crate) struct Trust {
+    added: Vec<CertificateDer<'static>>,
+    /// What was read once: it counts until the hub is started anew.
+    config: Arc<OnceLock<ClientConfig>>,
+}
 
 impl Trust {
     /// From certificates in PEM.
     pub(crate) fn from_pem(pem: &[u8]) -> Result<Self, InvalidAuthorities> {
         let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
         match certificates {
-            Ok(certificates) if !certificates.is_empty() => Ok(Trust(certificates)),
+            Ok(added) if !added.is_empty() => Ok(Trust {
+                added,
+                config: Arc::default(),
+            }),
             Ok(_) | Err(_) => Err(InvalidAuthorities),
         }
     }
 
-    /// How a client speaks TLS. Reads what the system trusts.
+    /// How a client speaks TLS. The first call reads what the system trusts.
     pub(crate) fn config(&self) -> Result<ClientConfig, DeliveryFailure> {
-        self.verified().map_err(|_| {
+        if let Some(config) = self.config.get() {
+            return Ok(config.clone());
+        }
+        let config = self.verified().map_err(|_| {
             let detail = "the certificates that this machine trusts can't be read";
             DeliveryFailure::new(FailureReason::Failed, detail)
-        })
+        })?;
+        Ok(self.config.get_or_init(|| config).clone())
     }
 
     fn verified(&self) -> Result<ClientConfig, rustls::Error> {
         let provider = Arc::new(aws_lc_rs::default_provider());
-        let verifier = Verifier::new_with_extra_roots(self.0.iter().cloned(), provider.clone())?;
+        let verifier = Verifier::new_with_extra_roots(self.added.iter().cloned(), provider.clone())?;
         let config = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()?
             // The system's verifier, in place of a list of roots.
