@@ -10,9 +10,15 @@ use twinhub_core::access::Peer;
 ///
 /// It answers exactly as it answers a client with the same request: the
 /// credential in the header `Authorization` decides, limits hold, and what is
-/// acknowledged is on disk. The header `Host` names the hub.
+/// acknowledged is on disk. The header `Host` names the hub. A request may have
+/// a [`Spelling`] as an extension, which counts for properties of messages.
 #[async_trait]
 pub trait Api: Send + Sync {
     /// Answers a request that was asked for by `peer`.
     async fn call(&self, request: Request<Bytes>, peer: &Peer) -> Response<Body>;
 }
+
+/// How names of headers were spelt, as an extension of a request: the types of
+/// HTTP know small letters alone, and properties of messages have a case.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Spelling(pub Vec<String>);

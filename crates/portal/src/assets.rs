@@ -1,7 +1,11 @@
 //! The portal's files: its style, its scripts, its icon.
 //!
-//! They are part of the binary. Their address has a fingerprint of what is in
-//! them, so browsers keep them for a year and yet never show an old one.
+//! They are part of the binary. Their addresses have a fingerprint of what is
+//! in all of them, so browsers keep them for a year and yet never show an old
+//! one; scripts that import others (`from "./portal.js"`) import them by the
+//! same addresses, so that no module is there twice.
+
+use std::borrow::Cow;
 
 use axum::extract::Path;
 use axum::response::{IntoResponse, Response};
@@ -31,14 +35,46 @@ const ASSETS: &[Asset] = &[
     asset!("portal.css", CSS),
     asset!("portal.js", SCRIPT),
     asset!("files.js", SCRIPT),
+    asset!("json.js", SCRIPT),
+    asset!("keys.js", SCRIPT),
+    asset!("twin.js", SCRIPT),
     asset!("icon.svg", "image/svg+xml"),
 ];
 
+/// Changes with each file.
+const FINGERPRINT: u32 = {
+    let (mut hash, mut at) = (0, 0);
+    while at < ASSETS.len() {
+        hash = fingerprint(hash, ASSETS[at].content);
+        at += 1;
+    }
+    hash
+};
+
+impl Asset {
+    /// What is sent: imports name the addresses.
+    fn served(&self) -> Cow<'static, str> {
+        let scripts = ASSETS.iter().filter(|asset| asset.content_type == SCRIPT);
+        scripts.fold(
+            Cow::Borrowed(self.content),
+            |content, Asset { name, .. }| {
+                let import = format!("from \"./{name}\"");
+                match content.contains(&import) {
+                    true => content
+                        .replace(&import, &format!("from \"{}\"", address(name)))
+                        .into(),
+                    false => content,
+                }
+            },
+        )
+    }
+}
+
 /// The address of a file.
 pub fn address(name: &str) -> String {
-    match ASSETS.iter().find(|asset| asset.name == name) {
-        Some(asset) => format!("/portal/assets/{name}?v={:08x}", fingerprint(asset.content)),
-        None => format!("/portal/assets/{name}"),
+    match ASSETS.iter().any(|asset| asset.name == name) {
+        true => format!("/portal/assets/{name}?v={FINGERPRINT:08x}"),
+        false => format!("/portal/assets/{name}"),
     }
 }
 
@@ -50,16 +86,16 @@ pub async fn get(Path(name): Path<String>) -> Response {
                 (header::CONTENT_TYPE, asset.content_type),
                 (header::CACHE_CONTROL, "public, max-age=31536000, immutable"),
             ];
-            (headers, asset.content).into_response()
+            (headers, asset.served().into_owned()).into_response()
         }
         None => StatusCode::NOT_FOUND.into_response(),
     }
 }
 
 /// FNV-1a: it tells versions apart, and guards nothing.
-const fn fingerprint(content: &str) -> u32 {
+const fn fingerprint(seed: u32, content: &str) -> u32 {
     let bytes = content.as_bytes();
-    let mut hash: u32 = 0x811c_9dc5;
+    let mut hash = seed;
     let mut at = 0;
     while at < bytes.len() {
         hash = (hash ^ bytes[at] as u32).wrapping_mul(0x0100_0193);
@@ -75,6 +111,18 @@ mod tests {
     #[test]
     fn an_address_changes_with_the_content() {
         assert!(address("portal.css").starts_with("/portal/assets/portal.css?v="));
-        assert_ne!(fingerprint("a"), fingerprint("b"));
+        assert_ne!(fingerprint(1, "a"), fingerprint(1, "b"));
+    }
+
+    #[test]
+    fn no_script_imports_a_file_by_another_address_than_pages_have() {
+        for asset in ASSETS {
+            let served = asset.served();
+            assert!(
+                !served.contains("\"./"),
+                "{} imports what is no asset",
+                asset.name
+            );
+        }
     }
 }

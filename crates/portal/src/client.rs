@@ -13,7 +13,7 @@ use twinhub_core::access::Peer;
 use twinhub_core::time::Clock;
 use twinhub_sas::{SasToken, SigningKey};
 
-use crate::api::Api;
+use crate::api::{Api, Spelling};
 use crate::sessions::Credential;
 
 /// How long the token of one call counts, in seconds.
@@ -43,6 +43,7 @@ pub struct Call {
     path: String,
     query: Vec<(String, String)>,
     headers: HeaderMap,
+    spelling: Spelling,
     body: Bytes,
 }
 
@@ -67,6 +68,7 @@ impl Call {
             path,
             query: Vec::new(),
             headers: HeaderMap::new(),
+            spelling: Spelling::default(),
             body: Bytes::new(),
         }
     }
@@ -118,6 +120,18 @@ impl Call {
             etag => format!("\"{}\"", etag.trim_matches('"')),
         };
         self.header(header::IF_MATCH, &quoted)
+    }
+
+    /// Adds a header whose name keeps its case, beside those of the same name.
+    /// What no header can be is left out.
+    pub fn spelt(mut self, name: &str, value: &str) -> Self {
+        let known = HeaderName::from_bytes(name.as_bytes()).ok();
+        let value = HeaderValue::from_bytes(value.as_bytes()).ok();
+        if let Some((known, value)) = known.zip(value) {
+            self.headers.append(known, value);
+            self.spelling.0.push(name.to_owned());
+        }
+        self
     }
 
     /// Adds a header. A value that no header can have is left out: it is the
@@ -303,6 +317,9 @@ impl Client {
         *request.method_mut() = call.method;
         *request.uri_mut() = target.parse().expect("every segment is encoded");
         *request.headers_mut() = call.headers;
+        if !call.spelling.0.is_empty() {
+            request.extensions_mut().insert(call.spelling);
+        }
         let mut add = |name, value: &str| {
             if let Ok(value) = HeaderValue::from_str(value) {
                 request.headers_mut().insert(name, value);

@@ -20,7 +20,7 @@ use crate::client::Hub;
 use crate::links::{self, Link, Links};
 use crate::secret::{NoRandomness, Secret};
 use crate::sessions::Sessions;
-use crate::{assets, certificates, devices, endpoint, failure, guard, overview, policies, routes, settings, sign_in, transfers};
+use crate::{assets, certificates, device, devices, endpoint, failure, guard, overview, policies, routes, settings, sign_in, transfers};
 
 /// Where one-time links are made.
 const LINKS: &str = "/twinhub/v1/portal-links";
@@ -156,6 +156,7 @@ fn router(inner: Inner) -> Router {
         .route("/portal", get(overview::show))
         .route("/portal/", get(async || Redirect::permanent("/portal")))
         .route("/portal/sign-out", post(sign_in::sign_out))
+        .merge(device::routes())
         .merge(devices::routes())
         .merge(policies::routes())
         .merge(endpoint::routes())

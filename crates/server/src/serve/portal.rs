@@ -12,8 +12,8 @@ use http_body_util::{BodyExt as _, StreamBody};
 use hyper::body::{Body as _, Frame, Incoming};
 use tokio_util::sync::CancellationToken;
 use twinhub_core::access::Peer;
-use twinhub_http::{Pages, Visitor, response};
-use twinhub_portal::{Api, Body, Portal};
+use twinhub_http::{Pages, Visitor, header_case, response};
+use twinhub_portal::{Api, Body, Portal, Spelling};
 
 /// The API as the portal asks it.
 pub struct WithinProcess {
@@ -23,7 +23,12 @@ pub struct WithinProcess {
 
 #[async_trait]
 impl Api for WithinProcess {
-    async fn call(&self, request: Request<Bytes>, peer: &Peer) -> Response<Body> {
+    async fn call(&self, mut request: Request<Bytes>, peer: &Peer) -> Response<Body> {
+        if let Some(Spelling(names)) = request.extensions_mut().remove() {
+            let names: Vec<&str> = names.iter().map(String::as_str).collect();
+            let spelling = header_case::learn_also(&names).await;
+            request.extensions_mut().extend(spelling);
+        }
         let shutdown = self.shutdown.clone();
         let answered = self.api.call(request, peer.clone(), shutdown).await;
         answered.map(Body::new)

@@ -1,0 +1,265 @@
+//! The keys of a device or module: shown when asked for, and rolled.
+//!
+//! A key is in a page only as the answer to a POST, so that none lies in a
+//! history or an address.
+
+use std::fmt;
+
+use askama::Template;
+use axum::Json;
+use axum::response::{IntoResponse as _, Response};
+use http::{HeaderMap, Method, StatusCode, header};
+use serde::Serialize;
+use serde_json::{Value, json};
+use twinhub_sas::{ConnectionString, Credential};
+
+use crate::client::{ApiError, Call};
+use crate::device::frame::{Frame, Tab, explained};
+use crate::device::identity;
+use crate::device::target::Target;
+use crate::failure::{Failure, see_other};
+use crate::fields::{Asked, Fields};
+use crate::page::{Notice, Page, render_as};
+use crate::refused::Refused;
+use crate::visit::Visit;
+
+/// The keys, and what clients connect with. Scripts read it as JSON.
+#[derive(Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct KeysView {
+    /// One key.
+    pub primary_key: String,
+    /// The other.
+    pub secondary_key: String,
+    /// With the one.
+    pub primary_connection_string: String,
+    /// With the other.
+    pub secondary_connection_string: String,
+}
+
+/// Keys don't show in logs.
+impl fmt::Debug for KeysView {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("KeysView")
+    }
+}
+
+impl KeysView {
+    /// Of an identity's document, for clients of the hub of that host name.
+    fn of(document: &Value, target: &Target, host: &str) -> Self {
+        let keys = &document["authentication"]["symmetricKey"];
+        let primary = keys["primaryKey"].as_str().unwrap_or_default();
+        let secondary = keys["secondaryKey"].as_str().unwrap_or_default();
+        KeysView {
+            primary_key: primary.to_owned(),
+            secondary_key: secondary.to_owned(),
+            primary_connection_string: connection_string(target, host, primary),
+            secondary_connection_string: connection_string(target, host, secondary),
+        }
+    }
+}
+
+fn connection_string(target: &Target, host: &str, key: &str) -> String {
+    let key = &Credential::SharedAccessKey(key.to_owned());
+    let built = match &target.module {
+        None => ConnectionString::for_device(host, &target.device, key),
+        Some(module) => ConnectionString::for_module(host, &target.device, module, key),
+    };
+    built.map(|string| string.to_string()).unwrap_or_default()
+}
+
+/// What is done to the keys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Change {
+    Primary,
+    Secondary,
+    Swap,
+}
+
+impl Change {
+    fn named(name: &str) -> Option<Self> {
+        match name {
+            "primary" => Some(Change::Primary),
+            "secondary" => Some(Change::Secondary),
+            "swap" => Some(Change::Swap),
+            _ => None,
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Change::Primary => "primary",
+            Change::Secondary => "secondary",
+            Change::Swap => "swap",
+        }
+    }
+
+    fn button(self) -> &'static str {
+        match self {
+            Change::Primary => "Roll primary key",
+            Change::Secondary => "Roll secondary key",
+            Change::Swap => "Swap keys",
+        }
+    }
+
+    fn done(self) -> &'static str {
+        match self {
+            Change::Primary => "There is a new primary key.",
+            Change::Secondary => "There is a new secondary key.",
+            Change::Swap => "The keys are swapped.",
+        }
+    }
+}
+
+#[derive(Template)]
+#[template(path = "device/roll.html")]
+struct RollPage {
+    page: Page,
+    frame: Frame,
+    change: Change,
+    refused: Option<Refused>,
+}
+
+/// `GET .../keys`: keys are shown when they are asked for.
+pub async fn not_yet(target: Target) -> Response {
+    see_other(&target.page(""))
+}
+
+/// `POST .../keys`: the page with the keys on it, or the keys for a script.
+pub async fn show(visit: Visit, target: Target, headers: HeaderMap) -> Result<Response, Failure> {
+    let reply = visit.call(Call::get(target.path("devices"))).await;
+    let document = reply.and_then(|reply| reply.json());
+    let document = document.map_err(|error| visit.failed(explained(error, &target)))?;
+    let keys = KeysView::of(&document, &target, &visit.session().host);
+    let is_script = headers
+        .get(header::ACCEPT)
+        .is_some_and(|accept| accept == "application/json");
+    match is_script {
+        true => Ok(Json(keys).into_response()),
+        false => identity::with_keys(&visit, &target, keys).await,
+    }
+}
+
+/// `GET .../roll?key=`: what will happen.
+pub async fn ask(visit: Visit, target: Target, Asked(asked): Asked) -> Result<Response, Failure> {
+    let change = change(&visit, &asked)?;
+    confirmation(&visit, &target, change, None).await
+}
+
+/// `POST .../roll?key=`
+pub async fn roll(
+    visit: Visit,
+    target: Target,
+    Asked(asked): Asked,
+    _fields: Fields,
+) -> Result<Response, Failure> {
+    let change = change(&visit, &asked)?;
+    let done = match change {
+        Change::Primary => regenerate(&visit, &target, "primaryKey").await,
+        Change::Secondary => regenerate(&visit, &target, "secondaryKey").await,
+        Change::Swap => swap(&visit, &target).await,
+    };
+    match done {
+        Ok(()) => {
+            visit.tell(Notice::done(change.done()));
+            Ok(see_other(&target.page("")))
+        }
+        Err(refused) => confirmation(&visit, &target, change, Some(refused)).await,
+    }
+}
+
+fn change(visit: &Visit, asked: &Fields) -> Result<Change, Failure> {
+    Change::named(asked.get("key")).ok_or_else(|| {
+        let sentence = "the address must say key=primary, key=secondary or key=swap";
+        Failure::invalid(visit, sentence)
+    })
+}
+
+async fn confirmation(
+    visit: &Visit,
+    target: &Target,
+    change: Change,
+    refused: Option<Refused>,
+) -> Result<Response, Failure> {
+    let frame = Frame::load(visit, target, Tab::Identity).await?;
+    let status = refused.as_ref().map_or(StatusCode::OK, |no| no.status);
+    let page = RollPage {
+        page: frame.page(visit),
+        frame,
+        change,
+        refused,
+    };
+    Ok(render_as(status, &page))
+}
+
+async fn regenerate(visit: &Visit, target: &Target, key: &str) -> Result<(), Refused> {
+    let mut item = json!({ "id": target.device });
+    if let Some(module) = &target.module {
+        item["moduleId"] = json!(module);
+    }
+    let call = Call::data(Method::POST, ["devices", "keys", "regenerate"])
+        .json(&json!({ "policyKey": key, "devices": [item] }));
+    let reply = visit.client().answer(call).await?;
+    match reply.json()?.pointer("/errors/0") {
+        Some(error) => {
+            let said = |member: &str| error[member].as_str().unwrap_or_default().to_owned();
+            let refused = ApiError::Refused {
+                status: StatusCode::BAD_REQUEST,
+                code: said("errorCode"),
+                message: said("errorStatus"),
+            };
+            Err(explained(refused, target).into())
+        }
+        None => reply.accepted().map(|_| ()).map_err(Refused::from),
+    }
+}
+
+/// Each key takes the other's place, unless somebody else writes meanwhile.
+async fn swap(visit: &Visit, target: &Target) -> Result<(), Refused> {
+    let mut document = identity::read(visit, target).await?;
+    let etag = document["etag"].as_str().unwrap_or_default().to_owned();
+    let keys = &mut document["authentication"]["symmetricKey"];
+    *keys = json!({
+        "primaryKey": keys["secondaryKey"],
+        "secondaryKey": keys["primaryKey"],
+    });
+    let call = Call::data(Method::PUT, target.path("devices"))
+        .if_match(&etag)
+        .json(&document);
+    visit.call(call).await.map_err(Refused::from)?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn connection_strings_are_those_of_the_identity() {
+        let key = twinhub_sas::generate_key();
+        let other = twinhub_sas::generate_key();
+        let keys = json!({ "primaryKey": key, "secondaryKey": other });
+        let document = json!({ "authentication": { "symmetricKey": keys } });
+
+        let device = KeysView::of(&document, &Target::device("pump-7"), "hub");
+        let module = KeysView::of(&document, &Target::module("pump-7", "sensor"), "hub");
+
+        assert_eq!(
+            device.primary_connection_string,
+            format!("HostName=hub;DeviceId=pump-7;SharedAccessKey={key}")
+        );
+        assert_eq!(
+            module.secondary_connection_string,
+            format!("HostName=hub;DeviceId=pump-7;ModuleId=sensor;SharedAccessKey={other}")
+        );
+        assert_eq!(format!("{device:?}"), "KeysView");
+    }
+
+    #[test]
+    fn each_change_is_named_in_its_address() {
+        for change in [Change::Primary, Change::Secondary, Change::Swap] {
+            assert_eq!(Change::named(change.name()), Some(change));
+        }
+        assert_eq!(Change::named("both"), None);
+    }
+}

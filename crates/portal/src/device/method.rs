@@ -1,0 +1,294 @@
+//! Calls of a direct method, and what was answered.
+
+use std::time::Duration;
+
+use askama::Template;
+use axum::extract::State;
+use axum::response::Response;
+use http::{Method, StatusCode};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use crate::client::{ApiError, Call};
+use crate::device::frame::{Frame, Tab, explained};
+use crate::device::json_text::{parse_raw, typed};
+use crate::device::target::Target;
+use crate::device::wrong::{Wrong, wrong_at};
+use crate::failure::Failure;
+use crate::fields::Fields;
+use crate::page::{Page, render_as};
+use crate::portal::Inner;
+use crate::pretty::indented;
+use crate::refused::Refused;
+use crate::visit::Visit;
+
+#[derive(Template)]
+#[template(path = "device/method.html")]
+struct MethodPage {
+    page: Page,
+    frame: Frame,
+    form: MethodForm,
+    wrong: Vec<Wrong>,
+    refused: Option<Refused>,
+    answer: Option<AnswerView>,
+}
+
+impl MethodPage {
+    fn wrong_at(&self, field: &str) -> Option<&str> {
+        wrong_at(&self.wrong, field)
+    }
+}
+
+/// A call, as it was typed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct MethodForm {
+    name: String,
+    payload: String,
+    response_timeout: String,
+    connect_timeout: String,
+}
+
+/// What the API is asked. The payload stays as it was written.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Invocation {
+    method_name: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    payload: Option<Box<RawValue>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    response_timeout_in_seconds: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    connect_timeout_in_seconds: Option<u64>,
+}
+
+/// What the API tells.
+#[derive(Debug, Deserialize)]
+struct AnswerDocument {
+    status: i64,
+    payload: Box<RawValue>,
+}
+
+/// What was answered, for people.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct AnswerView {
+    name: String,
+    status: i64,
+    payload: String,
+    milliseconds: u64,
+}
+
+impl AnswerView {
+    /// Whether the status is one of those that mean success.
+    fn is_good(&self) -> bool {
+        (200..300).contains(&self.status)
+    }
+}
+
+impl MethodForm {
+    fn empty() -> Self {
+        MethodForm {
+            name: String::new(),
+            payload: String::new(),
+            response_timeout: "30".to_owned(),
+            connect_timeout: "0".to_owned(),
+        }
+    }
+
+    fn read(fields: &Fields) -> Self {
+        let text = |name| fields.given(name).unwrap_or_default().to_owned();
+        MethodForm {
+            name: text("method"),
+            payload: typed(fields.get("payload")),
+            response_timeout: text("response-timeout"),
+            connect_timeout: text("connect-timeout"),
+        }
+    }
+
+    fn invocation(&self) -> Result<Invocation, Vec<Wrong>> {
+        let mut wrong = Vec::new();
+        if self.name.is_empty() {
+            wrong.push(Wrong::new("method", "Give the method's name."));
+        }
+        let payload = parse_raw(&self.payload).unwrap_or_else(|error| {
+            wrong.push(Wrong::new("payload", error.problem));
+            None
+        });
+        let mut seconds = |field, text: &str| match text {
+            "" => None,
+            text => text.parse().ok().or_else(|| {
+                wrong.push(Wrong::new(field, "Give a whole number of seconds."));
+                None
+            }),
+        };
+        let response_timeout_in_seconds = seconds("response-timeout", &self.response_timeout);
+        let connect_timeout_in_seconds = seconds("connect-timeout", &self.connect_timeout);
+        match wrong.is_empty() {
+            true => Ok(Invocation {
+                method_name: self.name.clone(),
+                payload,
+                response_timeout_in_seconds,
+                connect_timeout_in_seconds,
+            }),
+            false => Err(wrong),
+        }
+    }
+}
+
+/// What became of a call.
+enum Outcome {
+    Answered(AnswerView),
+    Wrong(Vec<Wrong>),
+    Refused(Refused),
+}
+
+/// `GET .../method`
+pub async fn show(visit: Visit, target: Target) -> Result<Response, Failure> {
+    page(&visit, &target, MethodForm::empty(), None).await
+}
+
+/// `POST .../method`: waits as long as the form says. The answer is shown above
+/// the form, in which everything stays for the next call.
+pub async fn call(
+    State(portal): State<Inner>,
+    visit: Visit,
+    target: Target,
+    fields: Fields,
+) -> Result<Response, Failure> {
+    let form = MethodForm::read(&fields);
+    let outcome = match form.invocation() {
+        Err(wrong) => Outcome::Wrong(wrong),
+        Ok(invocation) => {
+            let begun = portal.hub.clock.now();
+            let answered = invoke(&visit, &target, &invocation).await;
+            let took = portal.hub.clock.now().since(begun);
+            match answered {
+                Ok(answer) => Outcome::Answered(view(&form.name, &answer, took)),
+                Err(error) => Outcome::Refused(why_not(error, &target)),
+            }
+        }
+    };
+    page(&visit, &target, form, Some(outcome)).await
+}
+
+async fn invoke(
+    visit: &Visit,
+    target: &Target,
+    invocation: &Invocation,
+) -> Result<AnswerDocument, ApiError> {
+    let body = serde_json::to_vec(invocation).map_err(ApiError::Unexpected)?;
+    let call = Call::data(Method::POST, target.path_to("twins", &["methods"]))
+        .body("application/json; charset=utf-8", body);
+    visit.call(call).await?.read()
+}
+
+fn view(name: &str, answer: &AnswerDocument, took: Duration) -> AnswerView {
+    AnswerView {
+        name: name.to_owned(),
+        status: answer.status,
+        payload: indented(answer.payload.get()),
+        milliseconds: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
+    }
+}
+
+/// The hub's sentence, and what helps.
+fn why_not(error: ApiError, target: &Target) -> Refused {
+    let refused = Refused::from(explained(error, target));
+    let help = match refused.code.as_deref() {
+        Some("DeviceNotOnline") => {
+            "Start its program and let it listen to methods, or give a connect timeout: then the \
+             call waits for it."
+        }
+        Some("GatewayTimeout") => {
+            "It has taken the call, and may still do it. Give a longer response timeout."
+        }
+        _ => return refused,
+    };
+    Refused {
+        sentence: format!("{} {help}", refused.sentence),
+        ..refused
+    }
+}
+
+async fn page(
+    visit: &Visit,
+    target: &Target,
+    form: MethodForm,
+    outcome: Option<Outcome>,
+) -> Result<Response, Failure> {
+    let frame = Frame::load(visit, target, Tab::Method).await?;
+    let mut page = MethodPage {
+        page: frame.page(visit),
+        frame,
+        form,
+        wrong: Vec::new(),
+        refused: None,
+        answer: None,
+    };
+    let status = match outcome {
+        None => StatusCode::OK,
+        Some(Outcome::Answered(answer)) => {
+            page.answer = Some(answer);
+            StatusCode::OK
+        }
+        Some(Outcome::Wrong(wrong)) => {
+            page.wrong = wrong;
+            StatusCode::BAD_REQUEST
+        }
+        Some(Outcome::Refused(refused)) => {
+            let status = refused.status;
+            page.refused = Some(refused);
+            status
+        }
+    };
+    Ok(render_as(status, &page))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn form(sent: &str) -> MethodForm {
+        MethodForm::read(&Fields::parse(sent.as_bytes()))
+    }
+
+    #[test]
+    fn a_payload_is_sent_as_it_was_written() {
+        let form = form("method=reboot&payload=%7B%22delay%22%3A+1.00%7D&response-timeout=10");
+
+        let body = serde_json::to_string(&form.invocation().unwrap()).unwrap();
+
+        assert_eq!(
+            body,
+            r#"{"methodName":"reboot","payload":{"delay": 1.00},"responseTimeoutInSeconds":10}"#
+        );
+    }
+
+    #[test]
+    fn each_field_that_does_not_fit_is_told() {
+        let wrong = form("payload={&response-timeout=soon")
+            .invocation()
+            .unwrap_err();
+
+        let fields: Vec<_> = wrong.iter().map(|wrong| wrong.field).collect();
+        assert_eq!(fields, ["method", "payload", "response-timeout"]);
+        assert!(
+            wrong[1].sentence.contains("line 1"),
+            "{}",
+            wrong[1].sentence
+        );
+    }
+
+    #[test]
+    fn an_absent_device_is_explained() {
+        let absent = ApiError::Refused {
+            status: StatusCode::NOT_FOUND,
+            code: "DeviceNotOnline".to_owned(),
+            message: "pump-7 is not online".to_owned(),
+        };
+
+        let refused = why_not(absent, &Target::device("pump-7"));
+
+        assert!(refused.sentence.contains("connect timeout"));
+        assert_eq!(refused.status, StatusCode::NOT_FOUND);
+    }
+}
