@@ -123,3 +123,84 @@ fn run(connection: &Connection, queued: &async_channel::Receiver<Read>, busy: &A
         busy.fetch_sub(1, Ordering::Relaxed);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use super::*;
+
+    fn readers(folder: &tempfile::TempDir) -> Readers {
+        let (file, _) = StateFile::open(folder.path()).unwrap();
+        let mut readers = Readers::start(&file).unwrap();
+        readers.processors = CONNECTIONS;
+        readers
+    }
+
+    /// Returns when the reader is at it; it reads until the other end is gone.
+    async fn occupy(readers: &Arc<Readers>) -> mpsc::Sender<()> {
+        let (release, released) = mpsc::channel::<()>();
+        let (begin, begun) = oneshot::channel();
+        let readers = readers.clone();
+        tokio::spawn(async move {
+            readers
+                .read(move |_| {
+                    begin.send(()).unwrap();
+                    let _ = released.recv();
+                    Ok(())
+                })
+                .await
+        });
+        begun.await.unwrap();
+        release
+    }
+
+    #[tokio::test]
+    async fn a_reader_is_to_spare_while_another_one_stays_free() {
+        let folder = tempfile::tempdir().unwrap();
+        let readers = Arc::new(readers(&folder));
+
+        assert!(readers.has_spare(0) && readers.has_spare(CONNECTIONS - 2));
+        assert!(!readers.has_spare(CONNECTIONS - 1), "they are all its own");
+        let _first = occupy(&readers).await;
+        let _second = occupy(&readers).await;
+        assert!(readers.has_spare(1));
+        let third = occupy(&readers).await;
+        assert!(!readers.has_spare(0) && !readers.has_spare(1));
+        drop(third);
+        readers.read(|_| Ok(())).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn nobody_takes_more_readers_than_there_are_processors() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut readers = readers(&folder);
+
+        readers.processors = 1;
+
+        assert!(!readers.has_spare(1));
+    }
+
+    #[tokio::test]
+    async fn what_nobody_waits_for_any_more_is_not_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let readers = Arc::new(readers(&folder));
+        let mut busy = Vec::new();
+        for _ in 0..CONNECTIONS {
+            busy.push(occupy(&readers).await);
+        }
+        let (told, reads) = mpsc::channel();
+
+        let waiting = readers.read(move |_| {
+            told.send(()).unwrap();
+            Ok(())
+        });
+        // It is in the queue, and its caller goes away.
+        let soon = tokio::time::timeout(std::time::Duration::ZERO, waiting).await;
+        busy.clear();
+        readers.close().await;
+
+        assert!(soon.is_err());
+        assert_eq!(reads.recv(), Err(mpsc::RecvError));
+    }
+}

@@ -127,6 +127,9 @@ macro_rules! query_suite {
                 hubs_are_apart;
             conditions: rows_that_fulfil_a_condition_are_found,
                 conditions_side_by_side_all_count;
+            folding: every_twin_is_folded_once,
+                what_is_folded_has_what_is_wanted_and_what_is_open,
+                conditions_on_arrays_are_given_rows;
         }
     };
 }

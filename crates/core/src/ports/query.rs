@@ -187,14 +187,15 @@ pub trait Fold: Send + Sync + 'static {
 
 /// What a stretch of twins is folded into.
 pub trait FoldPart: Send {
-    /// Takes a twin as read.
-    fn row(&mut self, row: &TwinRow);
+    /// Takes a twin as read; true if the open conditions are true of it.
+    fn row(&mut self, row: &TwinRow) -> bool;
 
     /// Takes a twin of which this is at the paths of
     /// [`wanted_with`](Scan::wanted_with) the open conditions; where a path is
     /// listed twice, at the first. Only where
-    /// [values suffice](Scan::values_suffice).
-    fn values(&mut self, values: &[Scalar<'_>]);
+    /// [values suffice](Scan::values_suffice). True if the open conditions are
+    /// true of it.
+    fn values(&mut self, values: &[Scalar<'_>]) -> bool;
 
     /// Adds what it has to the whole.
     fn finish(self: Box<Self>);

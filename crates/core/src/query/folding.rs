@@ -1,6 +1,6 @@
 //! Groups that are folded in several places at once.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::evaluate::holds;
 use super::groups::{Grouping, Groups, PlacedRow};
@@ -32,7 +32,13 @@ impl Folding {
         whole.finish()
     }
 
-    fn lock(&self) -> impl std::ops::DerefMut<Target = Vec<Groups>> {
+    /// Whether what the engine left open is true of a row.
+    fn keeps(&self, rest: &[usize], row: &impl Cells) -> bool {
+        let conditions = &self.scan.conditions;
+        rest.iter().all(|index| holds(&conditions[*index], row))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Groups>> {
         self.finished.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -57,34 +63,29 @@ struct Part {
 }
 
 impl FoldPart for Part {
-    fn row(&mut self, stored: &TwinRow) {
+    fn row(&mut self, stored: &TwinRow) -> bool {
         let standing = standing_of(&self.folding.presence, &self.folding.hub, stored);
         let row = Row { stored, standing };
-        if self.keeps(&row) {
+        let keeps = self.folding.keeps(&self.rest, &row);
+        if keeps {
             self.groups.add(&row);
         }
+        keeps
     }
 
-    fn values(&mut self, values: &[Scalar<'_>]) {
+    fn values(&mut self, values: &[Scalar<'_>]) -> bool {
         let row = ValuesRow {
             paths: &self.paths,
             values,
         };
-        if self.keeps(&row) {
+        let keeps = self.folding.keeps(&self.rest, &row);
+        if keeps {
             self.groups.add(&row);
         }
+        keeps
     }
 
     fn finish(self: Box<Self>) {
         self.folding.lock().push(self.groups);
-    }
-}
-
-impl Part {
-    /// Whether what the engine left open is true of the row.
-    fn keeps(&self, row: &impl Cells) -> bool {
-        let conditions = &self.folding.scan.conditions;
-        let mut rest = self.rest.iter();
-        rest.all(|index| holds(&conditions[*index], row))
     }
 }

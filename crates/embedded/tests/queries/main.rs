@@ -5,6 +5,7 @@
 )]
 
 mod examples;
+mod folds;
 mod indexes;
 mod model;
 mod pages;

@@ -11,7 +11,7 @@ use twinhub_core::ports::{Fold, Scan, StoreError};
 use twinhub_core::query::{Path, Scalar, Source};
 
 use super::Columns;
-use super::condition::{Pushed, Sql};
+use super::condition::Pushed;
 use super::reading::Rows;
 use super::statement::{Place, Statement};
 use crate::documents::Paths;
@@ -28,8 +28,7 @@ pub(crate) struct Stretch {
     pub end: Option<Columns>,
 }
 
-/// Folds the twins of a stretch; how many fulfilled what SQL does of the
-/// conditions.
+/// Folds the twins of a stretch; of how many the conditions are true.
 pub(crate) fn fold(
     connection: &Connection,
     hub: &HubName,
@@ -37,40 +36,37 @@ pub(crate) fn fold(
     stretch: &Stretch,
     fold: Arc<dyn Fold>,
 ) -> Result<u64, StoreError> {
-    let pushed = Pushed::of(scan.source, &scan.conditions);
-    let wanted = scan.wanted_with(&pushed.rest);
-    let values = match &wanted.paths {
-        Some(paths) if scan.values_suffice(&pushed.rest) => Values::at(paths),
-        _ => None,
-    };
-    let mut part = fold.part(&pushed.rest);
-    let mut found = 0;
     let place = [Place::Stretch {
         after: (&stretch.after.0, &stretch.after.1),
         end: stretch.end.as_ref(),
         limit: usize::MAX,
     }];
-    if let Some(values) = values {
-        let statement = values.statement(hub, scan.source, pushed.sql);
+    let mut found = 0;
+    // SQL would read the documents once more, and takes longer for it.
+    let all: Vec<_> = (0..scan.conditions.len()).collect();
+    if let Some(values) = Values::of(scan, &all) {
+        let mut part = fold.part(&all);
+        let statement = values.statement(hub, scan.source);
         statement.read(connection, place, |row| {
-            found += 1;
-            let values = values.of(row).map_err(read_failed)?;
+            let values = values.in_row(row).map_err(read_failed)?;
             let values = values.ok_or_else(|| {
                 let after = &stretch.after;
                 unreadable(format_args!("a twin of {hub} after {after:?}"), 1)
             })?;
-            part.values(&values);
+            found += u64::from(part.values(&values));
             Ok(false)
         })?;
-    } else {
-        let rows = Rows::of(wanted);
-        let statement = rows.statement(hub, scan.source, pushed.sql);
-        statement.read(connection, place, |row| {
-            found += 1;
-            part.row(&rows.twin_of(row)?);
-            Ok(false)
-        })?;
+        part.finish();
+        return Ok(found);
     }
+    let pushed = Pushed::of(scan.source, &scan.conditions);
+    let mut part = fold.part(&pushed.rest);
+    let rows = Rows::of(scan.wanted_with(&pushed.rest));
+    let statement = rows.statement(hub, scan.source, pushed.sql);
+    statement.read(connection, place, |row| {
+        found += u64::from(part.row(&rows.twin_of(row)?));
+        Ok(false)
+    })?;
     part.finish();
     Ok(found)
 }
@@ -82,6 +78,13 @@ struct Values {
 }
 
 impl Values {
+    /// Those that a scan needs that leaves these conditions open; nothing if
+    /// they do not suffice.
+    fn of(scan: &Scan, rest: &[usize]) -> Option<Self> {
+        let paths = scan.wanted_with(rest).paths?;
+        scan.values_suffice(rest).then(|| Values::at(&paths))?
+    }
+
     /// Nothing if one of the paths leads elsewhere.
     fn at(paths: &[Path]) -> Option<Self> {
         let mut into = DocumentPaths::default();
@@ -100,17 +103,12 @@ impl Values {
         })
     }
 
-    fn statement<'a>(
-        &self,
-        hub: &'a HubName,
-        source: Source,
-        conditions: Vec<Sql>,
-    ) -> Statement<'a> {
+    fn statement<'a>(&self, hub: &'a HubName, source: Source) -> Statement<'a> {
         let column = |paths: &Paths, name| if paths.is_empty() { "NULL" } else { name };
         Statement {
             hub,
             source,
-            conditions,
+            conditions: Vec::new(),
             columns: format!(
                 "t.format, {}, {}, {}",
                 column(&self.paths.tags, "t.tags"),
@@ -122,7 +120,7 @@ impl Values {
     }
 
     /// Those of a row; nothing if it can't be read.
-    fn of<'r>(&self, row: &'r Row<'_>) -> rusqlite::Result<Option<Vec<Scalar<'r>>>> {
+    fn in_row<'r>(&self, row: &'r Row<'_>) -> rusqlite::Result<Option<Vec<Scalar<'r>>>> {
         let document =
             |column| -> rusqlite::Result<_> { Ok(row.get_ref(column)?.as_str_or_null()?) };
         let row = TwinDocumentsRow {
