@@ -125,7 +125,7 @@ fn undefined(condition: &str, sample: &Sample) -> String {
         }
     }
     if condition.contains("$twin") && sample.twin.is_none() {
-        return "The condition reads the twin, and there is none: give one below.".to_owned();
+        return "The condition reads the twin, and no twin is given with the message.".to_owned();
     }
     "The condition is undefined: something that it names is not there, or is of another type \
      than what it is compared with."
