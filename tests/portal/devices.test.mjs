@@ -89,7 +89,7 @@ for (const search of ['', 'north']) {
 
     assert.equal(response.status(), 400);
     const alert = main(page).getByRole('alert');
-    assert.match(await alert.innerText(), /^At character 8: .*\n*status == 'enabled'\n {7}\^/);
+    assert.match(await alert.innerText(), /^At character 9: .*\n+status == 'enabled'\n {8}\^/);
     assert.equal(await field(page, 'Filter').getAttribute('aria-invalid'), 'true');
     assert.equal(await field(page, 'Filter').inputValue(), "status == 'enabled'");
     assert.equal(await field(page, 'Search').inputValue(), search);
@@ -404,4 +404,7 @@ test('a key that is none comes back with the form', async (t) => {
   await main(page).getByRole('alert').waitFor();
   assert.match(await main(page).getByRole('alert').innerText(), /key/);
   assert.equal(await field(page, 'Primary key').inputValue(), 'no key');
+  assert.equal(await field(page, 'Primary key').getAttribute('aria-invalid'), 'true');
+  await assertAccessible(page);
+  await screenshot(page, 'devices-new-key');
 });

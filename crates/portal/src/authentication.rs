@@ -35,6 +35,8 @@ pub struct AuthenticationForm {
     pub primary_thumbprint: String,
     /// Hexadecimal, or empty.
     pub secondary_thumbprint: String,
+    /// What is wrong with them, if they are shown again.
+    pub problem: Option<String>,
 }
 
 impl AuthenticationForm {
@@ -47,6 +49,7 @@ impl AuthenticationForm {
             secondary_key: String::new(),
             primary_thumbprint: String::new(),
             secondary_thumbprint: String::new(),
+            problem: None,
         }
     }
 
@@ -67,6 +70,7 @@ impl AuthenticationForm {
             secondary_key: key("secondary-key"),
             primary_thumbprint: thumbprint(fields.get("primary-thumbprint")),
             secondary_thumbprint: thumbprint(fields.get("secondary-thumbprint")),
+            problem: None,
         }
     }
 

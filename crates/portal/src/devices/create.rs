@@ -128,7 +128,10 @@ async fn scope_of(visit: &Visit, parent: &str) -> Result<String, Refusal> {
 fn page(visit: &Visit, status: StatusCode, form: NewDevice, problems: Problems) -> Response {
     let page = NewPage {
         page: visit.page(Section::Devices, "Add device"),
-        authentication: form.authentication.clone(),
+        authentication: AuthenticationForm {
+            problem: problems.of("authentication").map(str::to_owned),
+            ..form.authentication.clone()
+        },
         form,
         problems,
     };
