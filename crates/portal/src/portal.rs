@@ -20,7 +20,10 @@ use crate::client::Hub;
 use crate::links::{self, Link, Links};
 use crate::secret::{NoRandomness, Secret};
 use crate::sessions::Sessions;
-use crate::{assets, certificates, device, devices, endpoint, failure, guard, overview, policies, routes, settings, sign_in, transfers};
+use crate::{
+    assets, certificates, device, devices, endpoint, events, failure, guard, overview, policies,
+    query, routes, settings, sign_in, transfers,
+};
 
 /// Where one-time links are made.
 const LINKS: &str = "/twinhub/v1/portal-links";
@@ -158,7 +161,9 @@ fn router(inner: Inner) -> Router {
         .route("/portal/sign-out", post(sign_in::sign_out))
         .merge(device::routes())
         .merge(devices::routes())
+        .merge(events::routes())
         .merge(policies::routes())
+        .merge(query::routes())
         .merge(endpoint::routes())
         .merge(transfers::routes())
         .merge(certificates::routes())

@@ -1,0 +1,309 @@
+// Events as they come, in the list that the server has begun.
+//
+// However many come, the page stays usable: what arrives is taken apart for a
+// few milliseconds per frame, and the browser reads no faster than that, so
+// that the hub holds the rest back; of what is between two paintings only the
+// last ROWS are parsed; and the list never has more lines. What was left out
+// is counted. Nothing is painted while the page is paused or hidden, and a page
+// that is hidden for a while gives its stream back, to go on later where it was.
+
+import { announce, localise } from "./portal.js";
+import { eventLine } from "./event-line.js";
+import { Messages } from "./event-stream.js";
+
+/** How many lines the list has at most. */
+const ROWS = 500;
+/** How many characters of events wait to be painted at most. */
+const WAITING_CHARACTERS = 16_000_000;
+/** How long arrivals are taken apart per frame. */
+const SLICE_MS = 8;
+/** How often lines are painted at most. */
+const PAINT_MS = 200;
+/** How often somebody who does not see the page is told of events. */
+const TELL_MS = 15_000;
+/** How long a hidden page keeps its stream. */
+const HIDDEN_MS = 20_000;
+/** From how many seconds on the page says that it is behind. */
+const BEHIND_S = 5;
+
+const section = document.getElementById("events");
+const rows = document.getElementById("rows");
+const part = (id) => document.getElementById(id);
+
+/** Events that came and are not painted yet: the last ROWS of them. */
+let waiting = [];
+let waitingCharacters = 0;
+let place = section.dataset.place ?? "";
+let stream = section.dataset.stream;
+let connection = null;
+let clockAhead = 0;
+let paused = false;
+let came = rows.rows.length;
+let leftOut = 0;
+let newest = null;
+
+function take(message) {
+  if (message.id) place = message.id;
+  if (message.event === "error") return { stop: sentenceOf(message.data) };
+  if (message.data === null) return {};
+  came += 1;
+  waiting.push(message.data);
+  waitingCharacters += message.data.length;
+  if (waiting.length >= 2 * ROWS) leaveOut(waiting.length - ROWS);
+  while (waitingCharacters > WAITING_CHARACTERS) leaveOut(Math.ceil(waiting.length / 2));
+  return {};
+}
+
+/** Forgets the oldest of those that wait. */
+function leaveOut(events) {
+  for (const data of waiting.splice(0, events)) waitingCharacters -= data.length;
+  leftOut += events;
+}
+
+/** Takes all that wait, ROWS at most. */
+function takeWaiting() {
+  if (waiting.length > ROWS) leaveOut(waiting.length - ROWS);
+  waitingCharacters = 0;
+  return waiting.splice(0);
+}
+
+function sentenceOf(data) {
+  try {
+    return JSON.parse(data).message;
+  } catch {
+    return "The hub could not read its log.";
+  }
+}
+
+function paint() {
+  if (paused || document.hidden || waiting.length === 0) return;
+  const batch = takeWaiting();
+  const lines = document.createDocumentFragment();
+  for (const data of batch) {
+    newest = JSON.parse(data);
+    lines.prepend(eventLine(newest));
+  }
+  const old = rows.rows.length + batch.length - ROWS;
+  if (old > 0) leftOut += old;
+  if (batch.length === ROWS) {
+    rows.replaceChildren(lines);
+  } else {
+    for (let more = old; more > 0; more -= 1) rows.lastElementChild.remove();
+    rows.prepend(lines);
+  }
+  part("none").hidden = true;
+}
+
+const number = new Intl.NumberFormat();
+
+/** The figures beside the buttons, once a second. */
+function count(rate) {
+  const shown = rows.rows.length;
+  const facts = [`${number.format(came)} events`, `${number.format(rate)} per second`];
+  if (paused && waiting.length > 0) facts.push(`${number.format(waiting.length)} waiting`);
+  if (leftOut > 0) facts.push(`the last ${number.format(shown)} shown, ${number.format(leftOut)} left out`);
+  const behind = secondsBehind(rate);
+  if (behind > BEHIND_S) facts.push(`${number.format(behind)} seconds behind`);
+  part("skip").hidden = behind <= BEHIND_S;
+  part("counts").textContent = facts.join(" · ");
+}
+
+function secondsBehind(rate) {
+  if (rate === 0 || paused || newest === null) return 0;
+  const enqueued = Date.parse(newest.enqueuedTime);
+  return Math.round((Date.now() + clockAhead - enqueued) / 1000);
+}
+
+const STATES = {
+  connecting: ["Connecting", ""],
+  live: ["Live", "good"],
+  paused: ["Paused", "warn"],
+  lost: ["Connection lost, trying again", "bad"],
+  resting: ["Resting while hidden", ""],
+  ended: ["Ended", "bad"],
+};
+
+let state = "connecting";
+
+function show(next = state) {
+  state = next;
+  const [text, kind] = STATES[paused && next === "live" ? "paused" : next];
+  const badge = part("state");
+  if (badge.textContent !== text) badge.textContent = text;
+  badge.className = `badge ${kind}`;
+}
+
+/** Lets the browser paint, and do what a person asks for. */
+function breath() {
+  return new Promise((done) => (document.hidden ? setTimeout(done, 50) : requestAnimationFrame(done)));
+}
+
+/** Reads until the stream ends; tells why if it is no use to try again. */
+async function follow(signal) {
+  const headers = place ? { "last-event-id": place } : {};
+  const answer = await fetch(stream, { headers, signal, cache: "no-store" });
+  if (!answer.ok) return refusal(answer);
+  const date = Date.parse(answer.headers.get("date") ?? "");
+  if (!Number.isNaN(date)) clockAhead = date - Date.now();
+  show("live");
+  const messages = new Messages();
+  const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
+  for (;;) {
+    const { value, done } = await reader.read();
+    if (done) return {};
+    let begun = performance.now();
+    for (const message of messages.push(value)) {
+      const { stop } = take(message);
+      if (stop) return { stop };
+      if (performance.now() - begun > SLICE_MS) {
+        await breath();
+        begun = performance.now();
+      }
+    }
+  }
+}
+
+async function refusal(answer) {
+  if (answer.status === 401) return { stop: "Your session has ended. Load the page anew to sign in." };
+  const sentence = await answer.text();
+  // A full hub makes room, and one that restarts comes back.
+  return answer.status >= 500 ? { again: sentence } : { stop: sentence };
+}
+
+/** Follows, and tries again for as long as that may help. */
+async function run() {
+  let tries = 0;
+  for (;;) {
+    connection = new AbortController();
+    const begun = performance.now();
+    let end = {};
+    try {
+      end = await follow(connection.signal);
+    } catch {
+      // The hub is away, or the stream was given back.
+    }
+    if (end.stop) return stopped(end.stop);
+    if (document.hidden && connection.signal.aborted) {
+      show("resting");
+      await new Promise((done) => document.addEventListener("visibilitychange", done, { once: true }));
+      continue;
+    }
+    if (connection.signal.aborted) continue;
+    tries = performance.now() - begun > 10_000 ? 0 : tries + 1;
+    show("lost");
+    if (end.again) part("counts").textContent = end.again;
+    await new Promise((done) => setTimeout(done, Math.min(15_000, 500 * 2 ** tries)));
+  }
+}
+
+function stopped(sentence) {
+  show("ended");
+  const notice = document.createElement("p");
+  notice.className = "notice error";
+  notice.setAttribute("role", "alert");
+  notice.textContent = sentence;
+  section.before(notice);
+}
+
+function restWhileHidden() {
+  let timer = 0;
+  document.addEventListener("visibilitychange", () => {
+    clearTimeout(timer);
+    if (document.hidden) timer = setTimeout(() => connection?.abort(), HIDDEN_MS);
+  });
+}
+
+function buttons() {
+  part("pause").addEventListener("click", () => {
+    paused = !paused;
+    part("pause").textContent = paused ? "Resume" : "Pause";
+    show();
+    paint();
+  });
+  part("clear").addEventListener("click", () => {
+    rows.replaceChildren();
+    takeWaiting();
+    came = 0;
+    leftOut = 0;
+    part("none").hidden = false;
+    count(0);
+    announce("The list is empty");
+  });
+  part("skip").addEventListener("click", () => {
+    const from = new URL(stream, location.href);
+    from.searchParams.set("from", "now");
+    stream = from.pathname + from.search;
+    place = "";
+    connection?.abort();
+    announce("Skipped to now");
+  });
+}
+
+/** A click on a line shows its event beside the list; the link works, too. */
+function looking() {
+  const look = part("look");
+  let chosen = null;
+  const close = () => {
+    look.hidden = true;
+    chosen?.classList.remove("chosen");
+    (chosen?.isConnected ? chosen.querySelector("a") : rows.closest(".table")).focus();
+    chosen = null;
+  };
+  rows.addEventListener("click", async (click) => {
+    const line = click.target.closest("tr");
+    if (!line || click.ctrlKey || click.metaKey || click.shiftKey || String(getSelection())) return;
+    click.preventDefault();
+    chosen?.classList.remove("chosen");
+    chosen = line;
+    line.classList.add("chosen");
+    await fill(part("look-content"), line.querySelector("a").href);
+    look.hidden = false;
+    look.focus();
+  });
+  part("close").addEventListener("click", close);
+  look.addEventListener("keydown", (key) => {
+    if (key.key === "Escape") close();
+  });
+}
+
+/** Puts the event of a page into the box. */
+async function fill(box, address) {
+  const answer = await fetch(address, { headers: { accept: "text/html" } });
+  if (answer.redirected || answer.status === 401) return location.reload();
+  const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+  const event = page.getElementById("event") ?? page.querySelector("[role=alert]");
+  if (!event) return;
+  const link = document.createElement("a");
+  link.href = address;
+  link.textContent = page.querySelector("h1")?.textContent ?? "Event";
+  const heading = document.createElement("h2");
+  heading.append(link);
+  box.replaceChildren(heading, event);
+  for (const button of box.querySelectorAll("button[data-copy]")) button.hidden = false;
+  localise(box);
+}
+
+function begin() {
+  document.documentElement.classList.add("js");
+  part("controls").hidden = false;
+  part("still").hidden = true;
+  part("none").hidden = came > 0;
+  buttons();
+  looking();
+  restWhileHidden();
+  setInterval(paint, PAINT_MS);
+  document.addEventListener("visibilitychange", paint);
+  let before = came;
+  setInterval(() => {
+    count(Math.max(0, came - before));
+    before = came;
+  }, 1000);
+  let told = came;
+  setInterval(() => {
+    if (came > told && !paused && !document.hidden) announce(`${number.format(came - told)} new events`);
+    told = came;
+  }, TELL_MS);
+  run();
+}
+
+if (stream) begin();
