@@ -19,7 +19,7 @@ const STRETCH: usize = 2_000;
 fn given(number: usize, version: usize) -> Given {
     #[expect(clippy::cast_precision_loss, reason = "it is small")]
     let level = number as f64 * 0.1;
-    let level = if number % 5 == 0 {
+    let level = if number.is_multiple_of(5) {
         json!(number)
     } else {
         json!(level)
