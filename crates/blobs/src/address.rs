@@ -142,7 +142,7 @@ impl Stores {
             ));
         }
         let store = LocalFileSystem::new_with_prefix(path)
-            .map_err(|_| refused("there is no such folder, or it can't be opened"))?;
+            .map_err(|_| refused("there is no such folder, or it can't be opened: make it, for the hub's user to write to"))?;
         let store = Arc::new(store.with_fsync(true));
         Ok(StoredContainer::folder(store, folder))
     }

@@ -256,11 +256,11 @@ impl Hubs {
         if_match: Option<&str>,
         wanted: Vec<WantedPolicy>,
     ) -> Result<Arc<Hub>, ChangeHubError> {
-        let wanted = WantedHub {
-            policies: Some(wanted),
-            routing: None,
-        };
-        self.put(hub, if_match, wanted).await
+        self.change(hub, if_match, |hub| {
+            let policies = hub.resolve_policies(wanted)?;
+            Ok(NextHub::with_policies(policies))
+        })
+        .await
     }
 
     /// Replaces one policy, or adds it.

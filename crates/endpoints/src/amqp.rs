@@ -45,6 +45,11 @@ pub(crate) struct Amqp {
     bytes: usize,
 }
 
+/// Whether a broker can be read out of a target.
+pub(crate) fn check(target: &AmqpTarget) -> Result<(), &'static str> {
+    Broker::parse(target.connection.expose(), &target.address).map(drop)
+}
+
 impl Amqp {
     pub(crate) fn new(target: &AmqpTarget, trust: Trust, clock: Arc<dyn Clock>) -> Self {
         Amqp {

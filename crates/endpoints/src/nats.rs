@@ -50,6 +50,11 @@ pub(crate) struct Nats {
     bytes: usize,
 }
 
+/// Whether servers can be read out of a target.
+pub(crate) fn check(target: &NatsTarget) -> Result<(), &'static str> {
+    Servers::parse(target.servers.expose()).map(drop)
+}
+
 impl Nats {
     pub(crate) fn new(
         hub: &HubName,

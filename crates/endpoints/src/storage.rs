@@ -30,7 +30,7 @@ use twinhub_core::ports::{
     Target,
 };
 use twinhub_core::routing::StorageTarget;
-use twinhub_core::time::Clock;
+use twinhub_core::time::{Clock, Timestamp};
 
 use self::encoder::Encoder;
 use self::file_name::FileNames;
@@ -66,6 +66,24 @@ struct Blob {
     is_empty: bool,
     /// Once a block has left.
     writer: Option<Box<dyn BlobWriter>>,
+}
+
+/// Whether a target is a container that blobs could be written to, as far as
+/// this machine knows: a folder of it must be there.
+pub(crate) fn check(
+    containers: &dyn Containers,
+    target: &StorageTarget,
+    now: Timestamp,
+) -> Result<(), String> {
+    let address = connection::address(target.connection.expose(), &target.container, now)?;
+    match containers.open(&address, OpenedFor::Operator) {
+        Ok(_) => Ok(()),
+        // Nothing in the address of a folder is secret.
+        Err(ContainerError::Address(why)) if address.expose().starts_with("file:") => {
+            Err(format!("{} can't be used: {why}", address.expose()))
+        }
+        Err(error) => Err(error.to_string()),
+    }
 }
 
 impl Storage {

@@ -29,7 +29,7 @@ use twinhub_core::ports::{DeliveryFailure, FailureReason, Target};
 use self::batch::Batch;
 use self::document::Sender;
 
-pub(crate) use self::hook::{Hook, Hooks, Ways};
+pub(crate) use self::hook::{Hook, Hooks, Ways, check};
 
 mod answer;
 mod batch;

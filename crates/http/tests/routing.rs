@@ -5,7 +5,7 @@
 mod support;
 
 use serde_json::{Value, json};
-use support::{OPERATOR, Reply, TestHub};
+use support::{NO_WAY, OPERATOR, Reply, TestHub};
 use twinhub_core::events::EventSource;
 use twinhub_core::ids::HubName;
 
@@ -436,6 +436,12 @@ fn spoilt() -> Vec<(u16, &'static str, &'static str, Value)> {
             bad,
             "schema",
             with("/endpoints/webhooks/0/schema", json!("soap")),
+        ),
+        (
+            400,
+            bad,
+            "endpoint hook: url: there is no way",
+            with("/endpoints/webhooks/0/url", json!(NO_WAY)),
         ),
         (
             400,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{ChangeHubError, Hub, Hubs, WantedHub};
-use crate::ports::{Change, Record};
+use crate::ports::{Change, Record, Targets};
 use crate::routing::{InvalidRouting, RoutingSettings, WantedRouting};
 
 impl Hub {
@@ -16,9 +16,11 @@ impl Hub {
     pub(super) fn resolve_routing(
         &self,
         wanted: WantedRouting,
+        targets: &dyn Targets,
     ) -> Result<RoutingSettings, InvalidRouting> {
         let settings = wanted.resolve(&self.routing)?;
         settings.check(self.settings.tier)?;
+        settings.check_targets(&self.routing, targets)?;
         Ok(settings)
     }
 
@@ -56,18 +58,22 @@ impl Hubs {
     }
 
     /// Changes what is named of a hub, all of it or nothing: see
-    /// [`set_policies`](Self::set_policies) and [`WantedRouting`].
+    /// [`set_policies`](Self::set_policies) and [`WantedRouting`]. Endpoints are
+    /// those that `targets` could write.
     pub async fn put(
         &self,
         hub: &str,
         if_match: Option<&str>,
         wanted: WantedHub,
+        targets: &dyn Targets,
     ) -> Result<Arc<Hub>, ChangeHubError> {
         self.change(hub, if_match, |hub| {
             let policies = wanted
                 .policies
                 .map(|policies| hub.resolve_policies(policies));
-            let routing = wanted.routing.map(|routing| hub.resolve_routing(routing));
+            let routing = wanted
+                .routing
+                .map(|routing| hub.resolve_routing(routing, targets));
             Ok(super::NextHub {
                 policies: policies.transpose()?,
                 routing: routing.transpose()?,

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 
 use crate::events::{EventRef, PartitionId};
 use crate::hubs::Hub;
-use crate::routing::Endpoint;
+use crate::routing::{Endpoint, EndpointTarget};
 
 /// Why nothing, or not all, was delivered.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -95,6 +95,11 @@ impl std::error::Error for DeliveryFailure {}
 
 /// Opens targets.
 pub trait Targets: Send + Sync + 'static {
+    /// Whether such an endpoint could be written, as far as that can be told
+    /// without asking anybody there: if not, which of its settings must be
+    /// another, without any secret.
+    fn check(&self, target: &EndpointTarget) -> Result<(), String>;
+
     /// The way to an endpoint for the events of one partition. Nothing is
     /// asked of it yet: what can't be used is told by the first delivery.
     fn open(&self, hub: &Hub, endpoint: &Endpoint, partition: PartitionId) -> Box<dyn Target>;

@@ -6,6 +6,7 @@ use super::condition::{Condition, InvalidCondition};
 use super::settings::{Destination, Enrichment, Route, RoutingSettings};
 use crate::events::EventSource;
 use crate::hubs::Tier;
+use crate::ports::Targets;
 
 mod enrichments;
 mod targets;
@@ -144,6 +145,28 @@ impl RoutingSettings {
             self.check_route(route, tier)?;
         }
         self.check_enrichments()
+    }
+
+    /// Whether the endpoints that are not as they `stand` could be written. One
+    /// that can't any more is no reason to refuse a change of something else.
+    pub(crate) fn check_targets(
+        &self,
+        stands: &RoutingSettings,
+        targets: &dyn Targets,
+    ) -> Result<(), InvalidRouting> {
+        for endpoint in &self.endpoints {
+            let known = stands.endpoint(endpoint.name.as_str());
+            if known.is_some_and(|known| known.target == endpoint.target) {
+                continue;
+            }
+            targets
+                .check(&endpoint.target)
+                .map_err(|problem| InvalidRouting::Target {
+                    endpoint: endpoint.name.to_string(),
+                    problem,
+                })?;
+        }
+        Ok(())
     }
 
     fn check_counts(&self, tier: Tier) -> Result<(), InvalidRouting> {

@@ -134,7 +134,7 @@ fn sign(
 ) -> Result<(), &'static str> {
     let key = BASE64_STANDARD
         .decode(key)
-        .map_err(|_| "the connection string's AccountKey is not base64")?;
+        .map_err(|_| "the connection string's AccountKey is not base64: copy it as a whole")?;
     let expiry = now.plus(SIGNED_FOR).to_string();
     // Whole seconds: the service knows no seven fraction digits.
     let expiry = format!("{}Z", expiry.split('.').next().unwrap_or_default());

@@ -90,6 +90,15 @@ struct Consent {
     refused: Option<(Instant, DeliveryFailure)>,
 }
 
+/// Whether a target has an address that events may go to, and headers that can
+/// be sent.
+pub(crate) fn check(target: &WebhookTarget, allows_http: bool) -> Result<(), String> {
+    let url = address(target.url.expose(), allows_http);
+    url.map_err(|failure| format!("url: {failure}"))?;
+    headers(target).map_err(|failure| format!("headers: {failure}"))?;
+    Ok(())
+}
+
 impl Hook {
     /// A way to an endpoint from a hub of this name and host name.
     pub(super) fn new(

@@ -111,7 +111,8 @@ pub async fn put(
         },
     );
     let wanted = check_unchanged(body, &stands)?;
-    let hub = services.hubs.put(name, if_match, wanted).await?;
+    let targets = services.routing.dispatcher.targets();
+    let hub = services.hubs.put(name, if_match, wanted, targets).await?;
     routing::put_in_force(services, &hub).await?;
     Ok(hub)
 }

@@ -25,7 +25,7 @@ use twinhub_core::methods::Methods;
 use twinhub_core::ports::{Target, Targets};
 use twinhub_core::presence::PresenceBook;
 use twinhub_core::query::Queries;
-use twinhub_core::routing::{Dispatcher, Endpoint, Router};
+use twinhub_core::routing::{Dispatcher, Endpoint, EndpointTarget, Router};
 use twinhub_core::telemetry::Telemetry;
 use twinhub_core::time::{Clock, Timestamp};
 use twinhub_core::traffic::History;
@@ -43,6 +43,8 @@ use self::log::MemoryLog;
 
 const NOW: u64 = 1_800_000_000;
 pub const HOST: &str = "plant.example";
+/// The address of a webhook that can't be.
+pub const NO_WAY: &str = "https://no-way.example/in";
 /// The operator token.
 pub const OPERATOR: &str = "operator-token";
 
@@ -59,6 +61,15 @@ impl Clock for TestClock {
 struct Nowhere;
 
 impl Targets for Nowhere {
+    fn check(&self, target: &EndpointTarget) -> Result<(), String> {
+        match target {
+            EndpointTarget::Webhook(webhook) if webhook.url.expose() == NO_WAY => {
+                Err("url: there is no way".to_owned())
+            }
+            _ => Ok(()),
+        }
+    }
+
     fn open(&self, _: &Hub, endpoint: &Endpoint, _: PartitionId) -> Box<dyn Target> {
         panic!("nobody delivers to {}", endpoint.name)
     }

@@ -1,10 +1,13 @@
 use std::time::Duration;
 
 use super::*;
-use crate::hubs::Sku;
+use crate::events::PartitionId;
+use crate::hubs::{Hub, Sku};
+use crate::ports::Target;
 use crate::routing::{
-    AmqpKind, AmqpTarget, EndpointTarget, NatsTarget, Secret, StorageEncoding, StorageTarget,
-    WantedEndpoint, WantedEnrichment, WantedRoute, WantedRouting, WebhookSchema, WebhookTarget,
+    AmqpKind, AmqpTarget, Endpoint, EndpointTarget, NatsTarget, Secret, StorageEncoding,
+    StorageTarget, WantedEndpoint, WantedEnrichment, WantedRoute, WantedRouting, WebhookSchema,
+    WebhookTarget,
 };
 
 const S1: Tier = Tier {
@@ -494,4 +497,39 @@ fn kinds_of_which_nothing_is_said_stay() {
     let settings = settled(wanted, &stands);
 
     assert_eq!(settings, stands);
+}
+
+/// Nothing can be written.
+struct Nowhere;
+
+impl Targets for Nowhere {
+    fn check(&self, _: &EndpointTarget) -> Result<(), String> {
+        Err("url: there is no way".to_owned())
+    }
+
+    fn open(&self, _: &Hub, endpoint: &Endpoint, _: PartitionId) -> Box<dyn Target> {
+        panic!("nobody writes to {}", endpoint.name)
+    }
+}
+
+#[test]
+fn an_endpoint_that_can_not_be_written_is_refused_unless_it_stands() {
+    let hook = |url: &str| WantedRouting {
+        endpoints: vec![endpoint("hook", webhook(url, &[]))],
+        ..WantedRouting::default()
+    };
+    let stands = settled(hook("https://a.example"), &RoutingSettings::default());
+    let with_a_route = WantedRouting {
+        routes: vec![route("hot", "DeviceMessages", "true", &["hook"])],
+        ..hook("https://a.example")
+    };
+
+    let unchanged = settled(with_a_route, &stands).check_targets(&stands, &Nowhere);
+    let changed = settled(hook("https://b.example"), &stands).check_targets(&stands, &Nowhere);
+
+    assert_eq!(unchanged, Ok(()));
+    assert_eq!(
+        changed.unwrap_err().to_string(),
+        "endpoint hook: url: there is no way"
+    );
 }

@@ -91,6 +91,11 @@ impl Dispatcher {
         }
     }
 
+    /// What endpoints are written by.
+    pub fn targets(&self) -> &dyn Targets {
+        &*self.post.targets
+    }
+
     /// How the custom endpoints of a hub are, in the order in which they are
     /// set.
     pub async fn health(&self, hub: &HubName) -> Vec<EndpointHealth> {

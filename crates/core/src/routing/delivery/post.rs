@@ -26,7 +26,7 @@ pub(super) const AGAIN_AFTER: Duration = Duration::from_secs(5);
 /// What every endpoint's courier needs, and who is on the way.
 pub(super) struct Post {
     pub(super) backlogs: Arc<dyn Backlogs>,
-    targets: Arc<dyn Targets>,
+    pub(super) targets: Arc<dyn Targets>,
     clock: Arc<dyn Clock>,
     endpoints: Mutex<BTreeMap<(HubName, EndpointId), Served>>,
 }

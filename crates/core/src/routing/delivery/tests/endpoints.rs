@@ -61,6 +61,10 @@ impl TestTargets {
 }
 
 impl Targets for TestTargets {
+    fn check(&self, _: &EndpointTarget) -> Result<(), String> {
+        Ok(())
+    }
+
     fn open(&self, _: &Hub, endpoint: &Endpoint, _: PartitionId) -> Box<dyn Target> {
         Box::new(ScriptedTarget::to(self.receiver(&endpoint.target)))
     }
