@@ -3,6 +3,8 @@
 /** How much of a body a line shows. */
 const PREVIEW = 160;
 const PREVIEW_BYTES = 24;
+/** So much of a body in Base64 has as many letters, of four bytes at most. */
+const PREVIEW_BASE64 = 4 * 300;
 
 const SOURCES = {
   twinChangeEvents: "Twin changes",
@@ -14,6 +16,7 @@ const SOURCES = {
 
 // One formatter for all lines: making one is what takes time.
 const moment = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
+const text = new TextDecoder();
 const number = new Intl.NumberFormat();
 
 /** The line of an event of the stream. */
@@ -42,20 +45,19 @@ function cell(content) {
   return cell;
 }
 
+/** How a body begins, as it was sent. */
 function preview({ body, bodyBase64 }) {
-  if (body === undefined) return hex(bodyBase64);
-  const text = typeof body === "string" ? body : JSON.stringify(body);
-  // Twice as much holds enough letters, of one unit or two.
-  const letters = [...text.slice(0, 2 * PREVIEW + 2)];
-  const begin = letters.slice(0, PREVIEW).join("").replaceAll(/\p{Cc}/gu, " ");
+  const bytes = Uint8Array.from(atob(bodyBase64.slice(0, PREVIEW_BASE64)), (byte) => byte.charCodeAt(0));
+  if (body === undefined) return hex(bytes);
+  const letters = [...text.decode(bytes).replaceAll(/[\s\p{Cc}]+/gu, " ")];
+  const begin = letters.slice(0, PREVIEW).join("");
   return letters.length > PREVIEW ? `${begin}…` : begin;
 }
 
-function hex(base64) {
-  const bytes = atob(base64.slice(0, (4 * PREVIEW_BYTES) / 3 + 4));
-  const shown = [...bytes].slice(0, PREVIEW_BYTES);
-  const text = shown.map((byte) => byte.charCodeAt(0).toString(16).padStart(2, "0")).join(" ");
-  return bytes.length > PREVIEW_BYTES ? `${text}…` : text;
+function hex(bytes) {
+  const shown = [...bytes.subarray(0, PREVIEW_BYTES)];
+  const line = shown.map((byte) => byte.toString(16).padStart(2, "0")).join(" ");
+  return bytes.length > PREVIEW_BYTES ? `${line}…` : line;
 }
 
 function sizeOf(base64) {

@@ -19,6 +19,8 @@ const WAITING_CHARACTERS = 16_000_000;
 const SLICE_MS = 8;
 /** How often lines are painted at most. */
 const PAINT_MS = 200;
+/** Painting takes one part in so many of the time at most. */
+const PAINT_SHARE = 5;
 /** How often somebody who does not see the page is told of events. */
 const TELL_MS = 15_000;
 /** How long a hidden page keeps its stream. */
@@ -92,6 +94,19 @@ function paint() {
     rows.prepend(lines);
   }
   part("none").hidden = true;
+}
+
+/** Paints again and again, as often as the machine can bear. */
+function paintAgain() {
+  const begun = performance.now();
+  paint();
+  // What layout costs is known once the next frame begins.
+  const rest = () => {
+    const cost = performance.now() - begun;
+    setTimeout(paintAgain, Math.max(PAINT_MS, cost * PAINT_SHARE));
+  };
+  if (document.hidden) rest();
+  else requestAnimationFrame(() => setTimeout(rest));
 }
 
 const number = new Intl.NumberFormat();
@@ -291,7 +306,8 @@ function begin() {
   buttons();
   looking();
   restWhileHidden();
-  setInterval(paint, PAINT_MS);
+  paintAgain();
+  count(0);
   document.addEventListener("visibilitychange", paint);
   let before = came;
   setInterval(() => {

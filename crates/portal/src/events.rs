@@ -111,6 +111,12 @@ impl Listed {
         }
     }
 
+    /// How far was looked back for the events that fit, if more might be
+    /// further back.
+    fn looked_at(&self) -> Option<u64> {
+        self.filter.last().filter(|_| self.filter.leaves_out())
+    }
+
     /// The same page anew.
     fn again(&self) -> String {
         let query = self.filter.query(self.device.is_some());

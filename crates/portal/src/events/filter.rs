@@ -112,15 +112,17 @@ impl Filter {
     /// How many of the events that are there are looked at in each partition,
     /// when it is the last ones that are asked for.
     pub fn last(&self) -> Option<u64> {
-        let is_all = self.device.is_none()
-            && self.module.is_none()
-            && self.source.is_none()
-            && self.content.is_none();
-        match (self.from.is_none(), is_all) {
-            (false, _) => None,
-            (true, true) => Some(LAST),
-            (true, false) => Some(LAST_FILTERED),
+        match (&self.from, self.leaves_out()) {
+            (Some(_), _) => None,
+            (None, false) => Some(LAST),
+            (None, true) => Some(LAST_FILTERED),
         }
+    }
+
+    /// Whether some of the events of a partition are not shown.
+    pub fn leaves_out(&self) -> bool {
+        let fields = [&self.device, &self.module, &self.source, &self.content];
+        fields.into_iter().any(Option::is_some)
     }
 
     /// The call that reads what is there. Nothing if only what comes is asked

@@ -106,6 +106,8 @@ async fn collected(mut body: Body, deadline: Instant) -> Recent {
 
 #[cfg(test)]
 mod tests {
+    use base64::Engine as _;
+    use base64::prelude::BASE64_STANDARD;
     use futures_util::{StreamExt as _, stream};
     use serde_json::json;
 
@@ -115,7 +117,7 @@ mod tests {
         let document = json!({
             "partition": 0, "sequenceNumber": number, "offset": "1",
             "enqueuedTime": "2026-11-21T08:00:00Z", "deviceId": "pump-7",
-            "source": "Telemetry", "body": number, "bodyBase64": "",
+            "source": "Telemetry", "bodyBase64": BASE64_STANDARD.encode(number.to_string()),
         });
         format!(
             "id: 0:{}\nevent: telemetry\ndata: {document}\n\n",

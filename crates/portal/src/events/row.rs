@@ -52,26 +52,33 @@ pub fn address(partition: u16, sequence_number: u64) -> String {
     format!("/portal/events/event?partition={partition}&sequenceNumber={sequence_number}")
 }
 
+/// How a body begins, as it was sent.
 fn preview(event: &EventDocument) -> String {
-    let Some(body) = &event.body else {
-        return hex_preview(&event.bytes());
-    };
-    let json = body.get();
-    match serde_json::from_str::<String>(json) {
-        Ok(text) => shortened(&text),
-        Err(_) => shortened(json),
+    let bytes = event.bytes();
+    match std::str::from_utf8(&bytes) {
+        Ok(text) => on_one_line(text),
+        Err(_) => hex_preview(&bytes),
     }
 }
 
-/// The beginning of a text on one line.
-fn shortened(text: &str) -> String {
-    let mut letters = text.chars();
-    let begin = letters.by_ref().take(PREVIEW);
-    let mut line: String = begin
-        .map(|letter| if letter.is_control() { ' ' } else { letter })
-        .collect();
-    if letters.next().is_some() {
-        line.push('…');
+/// The beginning of a text, with one blank for lines, indents and the like.
+fn on_one_line(text: &str) -> String {
+    let is_blank = |letter: &char| letter.is_whitespace() || letter.is_control();
+    let mut line = String::new();
+    let mut letters = text.chars().peekable();
+    let mut count = 0;
+    while let Some(letter) = letters.next() {
+        if count == PREVIEW {
+            line.push('…');
+            break;
+        }
+        count += 1;
+        if is_blank(&letter) {
+            while letters.next_if(is_blank).is_some() {}
+            line.push(' ');
+        } else {
+            line.push(letter);
+        }
     }
     line
 }
@@ -97,7 +104,7 @@ mod tests {
     fn a_line_shows_how_the_body_begins() {
         let preview = |body: &[u8]| preview(&event("text/plain", body));
 
-        assert_eq!(preview(b"{\"t\":\n 21.5}"), "{\"t\":  21.5}");
+        assert_eq!(preview(b"{\"t\":\n\t 21.50}"), "{\"t\": 21.50}");
         assert_eq!(preview(b""), "");
         assert_eq!(
             preview("ü".repeat(161).as_bytes()),
