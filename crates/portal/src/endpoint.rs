@@ -206,7 +206,7 @@ async fn add_group(
             .map_err(Refused::from),
     };
     let Err(refused) = added else {
-        visit.tell(Notice::done(format!("Consumer group {group} is there.")));
+        visit.tell(Notice::done(format!("Consumer group {group} is added.")));
         return Ok(see_other("/portal/endpoint"));
     };
     let status = refused.status;

@@ -6,8 +6,10 @@ use serde_json::Value;
 /// What a number counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Unit {
-    /// Nothing else.
+    /// Nothing: a port, a name.
     Plain,
+    /// Things that the label names.
+    Things,
     Days,
     Seconds,
     Gigabytes,
@@ -34,9 +36,13 @@ const GROUPS: &[(&str, &[Known])] = &[
         &[
             known("hub.name", "Name"),
             known("hub.sku", "Tier"),
-            known("hub.units", "Units"),
-            known("throttling", "Throttling"),
-            known("limits.modules_per_device", "Modules per device"),
+            counted("hub.units", "Units", Unit::Things),
+            known("throttling", "Throttling (no effect yet)"),
+            counted(
+                "limits.modules_per_device",
+                "Modules per device",
+                Unit::Things,
+            ),
             counted(
                 "sas.clock_skew_seconds",
                 "Tokens count past their expiry",
@@ -48,7 +54,7 @@ const GROUPS: &[(&str, &[Known])] = &[
         "Events",
         &[
             counted("hub.retention_days", "Retention", Unit::Days),
-            known("hub.partitions", "Partitions"),
+            counted("hub.partitions", "Partitions", Unit::Things),
             counted("hub.max_log_gb", "Most to keep", Unit::Gigabytes),
             counted(
                 "hub.max_backlog_gb",
@@ -67,9 +73,10 @@ const GROUPS: &[(&str, &[Known])] = &[
                 "Default time to live",
                 Unit::Seconds,
             ),
-            known(
+            counted(
                 "cloud_to_device.max_delivery_count",
                 "Maximum delivery count",
+                Unit::Things,
             ),
             known(
                 "cloud_to_device.lock_expiry_counts",
@@ -85,13 +92,15 @@ const GROUPS: &[(&str, &[Known])] = &[
                 "Feedback lock",
                 Unit::Seconds,
             ),
-            known(
+            counted(
                 "cloud_to_device.feedback_max_delivery_count",
                 "Feedback maximum delivery count",
+                Unit::Things,
             ),
-            known(
+            counted(
                 "cloud_to_device.feedback_max_records",
                 "Most feedback to keep",
+                Unit::Things,
             ),
         ],
     ),
@@ -113,6 +122,13 @@ const GROUPS: &[(&str, &[Known])] = &[
             known("outgoing.hosts", "Hosts of containers"),
             known("outgoing.allow_http", "Without TLS"),
             known("outgoing.ca_file", "Trusted authorities"),
+        ],
+    ),
+    (
+        "Diagnosis",
+        &[
+            known("log", "Log filter"),
+            known("fault_injection", "Fault injection"),
         ],
     ),
 ];
@@ -202,7 +218,7 @@ fn shown(value: &Value, unit: Unit) -> Shown {
         Value::Null => Shown::Unset,
         Value::Bool(true) => Shown::Text("on".to_owned()),
         Value::Bool(false) => Shown::Text("off".to_owned()),
-        // A port or a count without a unit is not grouped by thousands.
+        // A port is not grouped by thousands.
         Value::Number(number) if unit == Unit::Plain => Shown::Text(number.to_string()),
         Value::Number(number) => {
             let is_one = number.as_u64() == Some(1);
@@ -224,7 +240,7 @@ fn shown(value: &Value, unit: Unit) -> Shown {
 impl Unit {
     fn name(self, is_one: bool) -> &'static str {
         match (self, is_one) {
-            (Unit::Plain, _) => "",
+            (Unit::Plain | Unit::Things, _) => "",
             (Unit::Days, true) => "day",
             (Unit::Days, false) => "days",
             (Unit::Seconds, true) => "second",
