@@ -57,6 +57,17 @@ export function troubles(page) {
   return guards.get(page.context()).troubles();
 }
 
+/** The header `cookie` of the session that pages signed in like this share. */
+export async function sessionCookie(hub, as = 'operator') {
+  const { cookies } = await sharedSession(hub, as);
+  return cookieHeader(cookies);
+}
+
+/** Cookies as a browser sends them. */
+export function cookieHeader(cookies) {
+  return cookies.map(({ name, value }) => `${name}=${value}`).join('; ');
+}
+
 /** The cookies of a session, made at the first call. */
 function sharedSession(hub, as) {
   const name = `${hub.origin} ${as}`;

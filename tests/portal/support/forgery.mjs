@@ -1,4 +1,5 @@
 // Posts that no form of the portal sends, with the cookies of a page.
+import { cookieHeader } from './browser.mjs';
 
 /**
  * Posts `fields` as a form to `path` with the page's session.
@@ -10,12 +11,11 @@ export async function forge(page, hub, path, fields, { csrf, headers = {} } = {}
   const token = csrf === undefined ? await csrfToken(page) : csrf;
   const form = new URLSearchParams(fields);
   if (token !== null) form.set('csrf', token);
-  const cookies = await page.context().cookies();
   return hub.send(path, {
     method: 'POST',
     headers: {
       'content-type': 'application/x-www-form-urlencoded',
-      cookie: cookies.map(({ name, value }) => `${name}=${value}`).join('; '),
+      cookie: cookieHeader(await page.context().cookies()),
       origin: hub.origin,
       'sec-fetch-site': 'same-origin',
       ...headers,

@@ -30,9 +30,10 @@ export class Hub {
   #keys = new Map();
   #endings = [];
 
-  /** `host` is the address, and the name in the certificate and in connection strings. */
-  constructor(host, folder) {
+  /** `host` is the name in the certificate and in connection strings. */
+  constructor(host, folder, address = host) {
     this.host = host;
+    this.address = address;
     this.origin = `https://${host}`;
     this.folder = folder;
     this.dataFolder = join(folder, 'data');
@@ -44,7 +45,7 @@ export class Hub {
     const log = openSync(this.logFile, 'a');
     this.#process = spawn(
       binary(),
-      ['serve', '--data-dir', this.dataFolder, '--listen', this.host, '--hostname', this.host,
+      ['serve', '--data-dir', this.dataFolder, '--listen', this.address, '--hostname', this.host,
         ...options],
       { stdio: ['ignore', log, log], env: cleanEnvironment() });
     process.once('exit', () => this.#process.kill('SIGKILL'));
@@ -86,6 +87,11 @@ export class Hub {
 
   logTail(lines = 30) {
     return readFileSync(this.logFile, 'utf8').split('\n').slice(-lines).join('\n');
+  }
+
+  /** The program under test. */
+  get binary() {
+    return binary();
   }
 
   get caFile() {
