@@ -9,6 +9,7 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 use twinhub_core::ids::{DeviceId, HubName, IdentityId, ModuleId};
 use twinhub_core::ports::{Scan, Slice, StoreError};
 
+use self::between::Between;
 use self::candidates::{Candidate, Rarest};
 use self::condition::Pushed;
 pub(crate) use self::condition::{names_devices, successor, with_path_first};
@@ -21,6 +22,7 @@ use crate::indexes::IndexSettings;
 use crate::indexes::demand::Account;
 use crate::indexes::lookup::Lookup;
 
+mod between;
 mod candidates;
 mod condition;
 mod folding;
@@ -90,14 +92,22 @@ fn search(
     asked: &Asked<'_>,
     pushed: Pushed,
 ) -> Result<(Slice, u64), StoreError> {
-    let end = if pushed.is_empty() || pushed.finds_few {
+    let between = Between::of(&asked.scan.conditions);
+    let after = asked.after.map_or(("", ""), columns_of);
+    let after = after.max((&between.after, ""));
+    let mut end = if pushed.is_empty() || pushed.finds_few {
         None
     } else {
-        let after = asked.after.map_or(("", ""), columns_of);
         end_of_stretch(connection, asked.hub, after, STRETCH).map_err(read_failed)?
     };
+    let is_last = end
+        .as_ref()
+        .is_none_or(|(device, _)| between.ends_by(device));
+    if is_last && !between.below.is_empty() {
+        end = Some((between.below.clone(), String::new()));
+    }
     let place = Place::Stretch {
-        after: asked.after.map_or(("", ""), columns_of),
+        after,
         end: end.as_ref(),
         limit: asked.limit,
     };
@@ -106,6 +116,7 @@ fn search(
         return Ok((reading.slice, 0));
     }
     let mut slice = reading.slice;
+    let end = end.filter(|_| !is_last);
     let looked_at = if end.is_some() { STRETCH.into() } else { 0 };
     slice.next = end
         .map(|(device, module)| identity_of(&device, &module))

@@ -10,3 +10,4 @@ mod indexes;
 mod model;
 mod pages;
 mod plant;
+mod stretches;
