@@ -19,10 +19,9 @@ use crate::visit::Visit;
 const PAGE_SIZE: HeaderName = HeaderName::from_static("x-ms-max-item-count");
 const CONTINUATION: HeaderName = HeaderName::from_static("x-ms-continuation");
 /// Conditions to begin with.
-const EXAMPLES: [&str; 4] = [
+const EXAMPLES: [&str; 3] = [
     "tags.site = 'north'",
     "status = 'disabled'",
-    "connectionState = 'Connected'",
     "capabilities.iotEdge = true",
 ];
 
