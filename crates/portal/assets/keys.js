@@ -9,19 +9,19 @@ for (const button of document.querySelectorAll("button[data-copy-key]")) {
 
 async function copy(button) {
   const before = button.dataset.label ??= button.textContent;
-  const say = (text) => {
+  const say = (text, told = text) => {
     button.textContent = text;
-    announce(text);
+    announce(told);
     setTimeout(() => { button.textContent = before; }, 2000);
   };
   try {
     const { keys } = button.closest("[data-keys]").dataset;
     const answer = await ask(keys, { method: "POST", headers: { accept: "application/json" } });
-    if (!answer.ok) return say("The hub refused it: load the page anew");
+    if (!answer.ok) return say("Refused", "The hub refused it: load the page anew.");
     const text = (await answer.json())[button.dataset.copyKey];
     await navigator.clipboard.writeText(text);
     say("Copied");
   } catch {
-    say("It can't be copied here: show the keys");
+    say("Not copied", "It can't be copied here: show the keys and copy by hand.");
   }
 }

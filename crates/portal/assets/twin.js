@@ -39,7 +39,8 @@ function take(fresh, id, items, key) {
   const said = (root) => [...root.querySelectorAll(items)].map((item) => [item.dataset[key], meaning(item)]);
   const before = new Map(said(old));
   const after = said(section);
-  const isSame = before.size === after.length && after.every(([name, text]) => before.get(name) === text);
+  const isSame = before.size === after.length && whole(old) === whole(section) &&
+    after.every(([name, text]) => before.get(name) === text);
   if (isSame) return false;
   for (const item of section.querySelectorAll(items)) {
     if (before.get(item.dataset[key]) !== meaning(item)) item.classList.add("changed");
@@ -47,6 +48,11 @@ function take(fresh, id, items, key) {
   old.replaceWith(section);
   localise(section);
   return true;
+}
+
+/** The JSON of a section; lines of a long one are no items. */
+function whole(section) {
+  return section.querySelector("pre")?.textContent;
 }
 
 /** What an item says, in whatever format its time is. */

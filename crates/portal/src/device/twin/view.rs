@@ -9,7 +9,7 @@ use crate::moment::Moment;
 /// would make the page heavy.
 const MAX_DATED_LINES: usize = 400;
 /// How many writes are listed.
-const MAX_WRITES: usize = 100;
+const MAX_WRITES: usize = 25;
 
 /// A twin.
 #[derive(Debug, Clone, PartialEq)]
