@@ -7,20 +7,25 @@
 // is counted. Nothing is painted while the page is paused or hidden, and a page
 // that is hidden for a while gives its stream back, to go on later where it was.
 
-import { announce, localise } from "./portal.js";
+import { announce } from "./portal.js";
 import { eventLine } from "./event-line.js";
+import { looking } from "./event-look.js";
 import { Messages } from "./event-stream.js";
 
 /** How many lines the list has at most. */
-const ROWS = 500;
+const ROWS = 300;
 /** How many characters of events wait to be painted at most. */
 const WAITING_CHARACTERS = 16_000_000;
 /** How long arrivals are taken apart per frame. */
 const SLICE_MS = 8;
 /** How often lines are painted at most. */
 const PAINT_MS = 200;
-/** Painting takes one part in so many of the time at most. */
-const PAINT_SHARE = 5;
+/** How many lines are written per frame. */
+const LINES_PER_FRAME = 50;
+/** Between paintings so many times as long is left to others as one has taken... */
+const PAINT_SHARE = 4;
+/** ...up to this. */
+const PAINT_MAX_MS = 1_000;
 /** How often somebody who does not see the page is told of events. */
 const TELL_MS = 15_000;
 /** How long a hidden page keeps its stream. */
@@ -40,6 +45,11 @@ let stream = section.dataset.stream;
 let connection = null;
 let clockAhead = 0;
 let paused = false;
+let painting = false;
+/** A line is being clicked, and stays where it is. */
+let held = false;
+/** How often the list was cleared. */
+let cleared = 0;
 let came = rows.rows.length;
 let leftOut = 0;
 let newest = null;
@@ -77,36 +87,43 @@ function sentenceOf(data) {
   }
 }
 
-function paint() {
-  if (paused || document.hidden || waiting.length === 0) return;
+/** Writes what waits into the list, some lines per frame. */
+async function paint() {
+  if (painting || paused || held || document.hidden || waiting.length === 0) return;
+  painting = true;
+  const era = cleared;
   const batch = takeWaiting();
+  for (let from = 0; from < batch.length && era === cleared; from += LINES_PER_FRAME) {
+    if (from > 0) await breath();
+    add(batch.slice(from, from + LINES_PER_FRAME));
+  }
+  painting = false;
+}
+
+function add(batch) {
   const lines = document.createDocumentFragment();
   for (const data of batch) {
     newest = JSON.parse(data);
     lines.prepend(eventLine(newest));
   }
-  const old = rows.rows.length + batch.length - ROWS;
-  if (old > 0) leftOut += old;
-  if (batch.length === ROWS) {
-    rows.replaceChildren(lines);
-  } else {
-    for (let more = old; more > 0; more -= 1) rows.lastElementChild.remove();
-    rows.prepend(lines);
+  rows.prepend(lines);
+  while (rows.rows.length > ROWS) {
+    rows.lastElementChild.remove();
+    leftOut += 1;
   }
   part("none").hidden = true;
 }
 
 /** Paints again and again, as often as the machine can bear. */
-function paintAgain() {
-  const begun = performance.now();
-  paint();
-  // What layout costs is known once the next frame begins.
-  const rest = () => {
-    const cost = performance.now() - begun;
-    setTimeout(paintAgain, Math.max(PAINT_MS, cost * PAINT_SHARE));
-  };
-  if (document.hidden) rest();
-  else requestAnimationFrame(() => setTimeout(rest));
+async function keepPainting() {
+  for (;;) {
+    const begun = performance.now();
+    await paint();
+    // What layout costs is known once the next frame begins.
+    await breath();
+    const rest = (performance.now() - begun) * PAINT_SHARE;
+    await later(Math.min(Math.max(PAINT_MS, rest), PAINT_MAX_MS));
+  }
 }
 
 const number = new Intl.NumberFormat();
@@ -146,6 +163,10 @@ function show(next = state) {
   const badge = part("state");
   if (badge.textContent !== text) badge.textContent = text;
   badge.className = `badge ${kind}`;
+}
+
+function later(milliseconds) {
+  return new Promise((done) => setTimeout(done, milliseconds));
 }
 
 /** Lets the browser paint, and do what a person asks for. */
@@ -207,7 +228,7 @@ async function run() {
     tries = performance.now() - begun > 10_000 ? 0 : tries + 1;
     show("lost");
     if (end.again) part("counts").textContent = end.again;
-    await new Promise((done) => setTimeout(done, Math.min(15_000, 500 * 2 ** tries)));
+    await later(Math.min(15_000, 500 * 2 ** tries));
   }
 }
 
@@ -218,6 +239,11 @@ function stopped(sentence) {
   notice.setAttribute("role", "alert");
   notice.textContent = sentence;
   section.before(notice);
+}
+
+function holdWhilePressed() {
+  rows.addEventListener("pointerdown", () => { held = true; });
+  for (const end of ["pointerup", "pointercancel"]) addEventListener(end, () => { held = false; });
 }
 
 function restWhileHidden() {
@@ -238,6 +264,7 @@ function buttons() {
   part("clear").addEventListener("click", () => {
     rows.replaceChildren();
     takeWaiting();
+    cleared += 1;
     came = 0;
     leftOut = 0;
     part("none").hidden = false;
@@ -254,50 +281,6 @@ function buttons() {
   });
 }
 
-/** A click on a line shows its event beside the list; the link works, too. */
-function looking() {
-  const look = part("look");
-  let chosen = null;
-  const close = () => {
-    look.hidden = true;
-    chosen?.classList.remove("chosen");
-    (chosen?.isConnected ? chosen.querySelector("a") : rows.closest(".table")).focus();
-    chosen = null;
-  };
-  rows.addEventListener("click", async (click) => {
-    const line = click.target.closest("tr");
-    if (!line || click.ctrlKey || click.metaKey || click.shiftKey || String(getSelection())) return;
-    click.preventDefault();
-    chosen?.classList.remove("chosen");
-    chosen = line;
-    line.classList.add("chosen");
-    await fill(part("look-content"), line.querySelector("a").href);
-    look.hidden = false;
-    look.focus();
-  });
-  part("close").addEventListener("click", close);
-  look.addEventListener("keydown", (key) => {
-    if (key.key === "Escape") close();
-  });
-}
-
-/** Puts the event of a page into the box. */
-async function fill(box, address) {
-  const answer = await fetch(address, { headers: { accept: "text/html" } });
-  if (answer.redirected || answer.status === 401) return location.reload();
-  const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-  const event = page.getElementById("event") ?? page.querySelector("[role=alert]");
-  if (!event) return;
-  const link = document.createElement("a");
-  link.href = address;
-  link.textContent = page.querySelector("h1")?.textContent ?? "Event";
-  const heading = document.createElement("h2");
-  heading.append(link);
-  box.replaceChildren(heading, event);
-  for (const button of box.querySelectorAll("button[data-copy]")) button.hidden = false;
-  localise(box);
-}
-
 function begin() {
   document.documentElement.classList.add("js");
   part("controls").hidden = false;
@@ -305,8 +288,9 @@ function begin() {
   part("none").hidden = came > 0;
   buttons();
   looking();
+  holdWhilePressed();
   restWhileHidden();
-  paintAgain();
+  keepPainting();
   count(0);
   document.addEventListener("visibilitychange", paint);
   let before = came;

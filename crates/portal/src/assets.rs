@@ -38,6 +38,7 @@ const ASSETS: &[Asset] = &[
     asset!("events.css", CSS),
     asset!("events.js", SCRIPT),
     asset!("event-line.js", SCRIPT),
+    asset!("event-look.js", SCRIPT),
     asset!("event-stream.js", SCRIPT),
     asset!("query.css", CSS),
     asset!("query.js", SCRIPT),
