@@ -282,8 +282,8 @@ test('secrets that are not typed anew are kept', async (t) => {
 const FORMS = {
   'Storage container': {
     list: 'storageContainers',
-    typed: { 'Connection string': 'file:///tmp', Container: 'events', 'Batch frequency (seconds)': '60' },
-    stored: { connectionString: 'file:///tmp', containerName: 'events', batchFrequencyInSeconds: 60, encoding: 'JSON' },
+    typed: { 'Connection string': `file://${hub.folder}`, 'Batch frequency (seconds)': '60' },
+    stored: { connectionString: `file://${hub.folder}`, batchFrequencyInSeconds: 60, encoding: 'JSON' },
   },
   'Service Bus queue': {
     list: 'serviceBusQueues',
@@ -351,7 +351,10 @@ test('what an endpoint can not have is told at its field, and nothing typed is l
   assert.equal(await page.getByLabel('Encoding').inputValue(), 'Avro');
   assert.equal(await page.getByLabel('Connection string').inputValue(), 'file:///tmp');
 
-  await page.getByLabel('Container').fill('events');
+  await page.getByLabel('Container').fill('events-that-are-nowhere');
+  await page.getByRole('button', { name: 'Add endpoint' }).click();
+  assert.match(await page.locator('#connectionString-error').innerText(), /no such folder.*make it/);
+
   await page.getByLabel('Batch frequency (seconds)').fill('soon');
   await page.getByRole('button', { name: 'Add endpoint' }).click();
   assert.match(await page.locator('#batchFrequencyInSeconds-error').innerText(), /whole number/);
