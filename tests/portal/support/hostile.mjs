@@ -12,8 +12,8 @@ export const HOSTILE = `${SCRIPT} ${IMAGE} ${LINK} ${ENDINGS}`;
 /** The same without what a twin's names may not have: dots, dollars and spaces. */
 export const HOSTILE_NAME = '"><img/src=x/onerror=hostile=1><script>hostile=1</script>';
 
-/** Hostile as far as an ID may be: `<`, `>`, `"`, `&` and spaces are refused. */
-export const HOSTILE_ID = "javascript:alert(1)'=%3Cscript%3E%22..";
+/** Hostile as far as an ID may be (`<`, `>`, `"`, `&` and spaces are refused), and as long. */
+export const HOSTILE_ID = "javascript:alert(1)'=%3Cscript%3E%22..".padEnd(128, 'AndSoOn');
 
 /** Fails if anything of a hostile text has become more than text. */
 export async function assertInert(page) {
