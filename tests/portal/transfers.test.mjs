@@ -21,13 +21,20 @@ async function newFolder(name) {
   return folder;
 }
 
+/** What a container answers when blobs are deleted: in a batch of one. */
+const DELETED = ['--batch', 'Content-Type: application/http', 'Content-ID: 0', '',
+  'HTTP/1.1 202 Accepted', '', '', '--batch--', ''].join('\r\n');
+
 /** A container that can be written to, but for the blob of an export, which it never takes. */
 async function stuckContainer(t) {
   const server = createServer((request, response) => {
     request.resume();
     if (request.url.includes('devices.txt')) return;
-    const status = request.method === 'PUT' ? 201 : 202;
-    response.writeHead(status, { etag: '"1"', 'content-length': 0 }).end();
+    if (request.method === 'POST') {
+      response.writeHead(202, { 'content-type': 'multipart/mixed; boundary=batch' }).end(DELETED);
+      return;
+    }
+    response.writeHead(201, { etag: '"1"', 'content-length': 0 }).end();
   });
   await new Promise((resolve) => { server.listen(0, '127.0.0.1', resolve); });
   t.after(() => {

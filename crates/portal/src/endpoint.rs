@@ -186,7 +186,7 @@ async fn show_string(
     Ok(render(&page))
 }
 
-fn group_call<'a>(method: Method, group: &'a str) -> Call {
+fn group_call(method: Method, group: &str) -> Call {
     let [endpoints, events, groups] = GROUPS;
     Call::resource(method, [endpoints, events, groups, group])
 }
