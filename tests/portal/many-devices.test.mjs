@@ -66,3 +66,11 @@ test('a search that finds nothing says so', async (t) => {
   assert.equal(await shown(page).count(), 0);
   assert.match(await page.getByRole('main').innerText(), /no devices?/i);
 });
+
+test('numbers are in the reader\'s format', async (t) => {
+  for (const [locale, number] of Object.entries({ 'en-GB': '1,000', 'de-DE': '1.000' })) {
+    const page = await openPage(t, hub, { locale });
+    await page.goto('/portal/devices');
+    await page.getByRole('main').getByText(`${number} devices`).waitFor();
+  }
+});
