@@ -6,6 +6,7 @@ import pytest
 
 from support.certificates import SelfSigned
 from support.endpoints import health_of, send
+from support.loopback import free_address
 from support.mqtt_messages import send_telemetry
 from support.routes import route, set_routes
 from support.waiting import eventually
@@ -158,8 +159,9 @@ def set_both(hub, endpoints):
 
 
 def test_a_receiver_over_https_is_one_whom_the_operator_trusts(hub_factory, tmp_path):
-    certificate = SelfSigned(tmp_path, "receiver", address="127.0.0.1")
-    webhook = Webhook(certificate)
+    host = free_address()
+    certificate = SelfSigned(tmp_path, "receiver", address=host)
+    webhook = Webhook(certificate, host=host)
     try:
         hub = hub_factory().start()
         route_to(hub, webhook)

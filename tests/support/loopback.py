@@ -3,9 +3,13 @@
 The SDKs have ports 443, 8883 and 5671 compiled in, so two hubs can only run side by
 side on two addresses. All of 127.0.0.0/8 is this machine: each hub gets an
 address of its own, and none clashes with a hub that somebody runs already.
+Processes that share the work have nets of their own: two that look for an address
+at the same moment would find the same.
 """
 
 import itertools
+import os
+import re
 import socket
 
 PORTS = (443, 8883, 5671)
@@ -15,6 +19,14 @@ _NETS = range(77, 97)
 _handed_out: set[str] = set()
 
 
+def net_of_worker(name: str | None) -> int:
+    """The second number of the addresses: 0 for one process alone, 1 for the worker `gw0`."""
+    return int(re.fullmatch(r"gw(\d+)", name)[1]) + 1 if name else 0
+
+
+_WORKER = net_of_worker(os.environ.get("PYTEST_XDIST_WORKER"))
+
+
 class NoFreeAddress(RuntimeError):
     """No loopback address has all of the hub's ports free."""
 
@@ -22,12 +34,12 @@ class NoFreeAddress(RuntimeError):
 def free_address() -> str:
     """Returns a loopback address on which nobody listens on the hub's ports."""
     for net, host in itertools.product(_NETS, range(2, 255)):
-        address = f"127.0.{net}.{host}"
+        address = f"127.{_WORKER}.{net}.{host}"
         if address not in _handed_out and _can_bind(address):
             _handed_out.add(address)
             return address
     raise NoFreeAddress(
-        f"no address in 127.0.{_NETS.start}.0 to 127.0.{_NETS.stop - 1}.255 has ports {PORTS} "
+        f"no address in 127.{_WORKER}.{_NETS.start}.0 to 127.{_WORKER}.{_NETS.stop - 1}.255 has ports {PORTS} "
         "free; a hub on 0.0.0.0 would do that"
     )
 

@@ -12,13 +12,14 @@ from typing import Any
 
 from support.certificates import SelfSigned
 from support.hub import Hub
+from support.loopback import free_address
 from support.routes import route, set_routes
 
 
 class Webhook:
     """Remembers all events in the order of their coming, repeated ones too."""
 
-    def __init__(self, certificate: SelfSigned | None = None) -> None:
+    def __init__(self, certificate: SelfSigned | None = None, *, host: str | None = None) -> None:
         self._certificate = certificate
         self.events: list[dict[str, Any]] = []
         self.requests = 0
@@ -33,6 +34,8 @@ class Webhook:
         self.delay = 0.0
         self.headers: dict[str, str] = {}
         self._lock = threading.Lock()
+        # An address that nobody else uses: its port stays free while it is away.
+        self.host = host or free_address()
         self._server = self._serve(0)
         self.port: int = self._server.server_address[1]
 
@@ -40,7 +43,7 @@ class Webhook:
     def url(self) -> str:
         """Where it is."""
         scheme = "https" if self._certificate else "http"
-        return f"{scheme}://127.0.0.1:{self.port}/events"
+        return f"{scheme}://{self.host}:{self.port}/events"
 
     def go_away(self) -> None:
         """Nobody answers from now on."""
@@ -57,6 +60,13 @@ class Webhook:
             events = list(self.events)
         subject = f"devices/{device_id}"
         return [_body(event) for event in events if event["subject"] == subject]
+
+    def latest(self, device_id: str) -> bytes | None:
+        """The body of a device's last message so far; cheap, however many there are."""
+        with self._lock:
+            events = list(self.events)
+        subject = f"devices/{device_id}"
+        return next((_body(event) for event in reversed(events) if event["subject"] == subject), None)
 
     def _serve(self, port: int) -> ThreadingHTTPServer:
         webhook = self
@@ -103,7 +113,7 @@ class Webhook:
             def handle_error(self, *_: Any) -> None:
                 """A hub that is killed cuts its connections."""
 
-        server = Server(("127.0.0.1", port), Handler)
+        server = Server((self.host, port), Handler)
         if self._certificate:
             tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             tls.load_cert_chain(self._certificate.certificate_file, self._certificate.key_file)
