@@ -20,7 +20,7 @@ const SHOWN: usize = 100;
 /// How many bytes of events are kept on the way.
 const KEPT_BYTES: usize = 8 * 1024 * 1024;
 /// How long is read at most.
-const PATIENCE: Duration = Duration::from_millis(400);
+const PATIENCE: Duration = Duration::from_millis(250);
 
 /// What was read.
 #[derive(Debug, Default, PartialEq, Eq)]

@@ -19,12 +19,12 @@ const TWIN: [(&str, &[&str]); 12] = [
     ("status", &["status"]),
     ("connectionState", &["connectionState"]),
     ("lastActivityTime", &["lastActivityTime"]),
-    ("authenticationType", &["authenticationType"]),
-    ("version", &["version"]),
-    ("etag", &["etag"]),
     ("tags", &["tags"]),
     ("properties.desired", &["properties", "desired"]),
     ("properties.reported", &["properties", "reported"]),
+    ("authenticationType", &["authenticationType"]),
+    ("version", &["version"]),
+    ("etag", &["etag"]),
     ("modelId", &["modelId"]),
 ];
 
@@ -224,11 +224,11 @@ mod tests {
             [
                 "deviceId",
                 "status",
-                "version",
-                "etag",
                 "tags",
                 "properties.desired",
-                "properties.reported"
+                "properties.reported",
+                "version",
+                "etag"
             ]
         );
         assert_eq!(
@@ -236,18 +236,18 @@ mod tests {
             [
                 "pump 7",
                 "enabled",
-                "3",
-                "AAE=",
                 r#"{"hall":7}"#,
                 r#"{"t":21}"#,
-                "{}"
+                "{}",
+                "3",
+                "AAE="
             ]
         );
         assert_eq!(
             answer.rows[0][0].href.as_deref(),
             Some("/portal/device?id=pump%207")
         );
-        assert!(answer.rows[0][2].is_number);
+        assert!(answer.rows[0][5].is_number);
         assert_eq!(answer.next.as_deref(), Some("more"));
     }
 

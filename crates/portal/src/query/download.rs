@@ -60,7 +60,7 @@ pub async fn post(visit: Visit, fields: Fields) -> Result<Response, Failure> {
 
 /// The first page is read before anything is written: what is refused is told.
 async fn file(visit: Visit, fields: &Fields) -> Result<Response, Failure> {
-    let question = Question::of(fields).from_start();
+    let question = Question::of(fields).first_page();
     let first = visit.call(question.call_for_all()).await;
     let first = first.map_err(|error| visit.failed(error))?;
     let format = Format::of(fields);

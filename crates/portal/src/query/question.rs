@@ -139,7 +139,7 @@ impl Question {
     }
 
     /// The first page.
-    pub fn from_start(&self) -> Self {
+    pub fn first_page(&self) -> Self {
         Question {
             after: None,
             ..self.clone()
