@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import {
-  Message, connectDevice, eventually, identityString, openPage, pages, sendAll, startHub,
+  Message, allowTrouble, connectDevice, eventually, identityString, openPage, pages, sendAll, startHub,
 } from './support/portal.mjs';
 
 const hub = await startHub();
@@ -101,3 +101,40 @@ test('a device\'s page shows its events and no other\'s', async (t) => {
   await eventually('event of the device', () => shows(page, 'from mine'));
   assert.ok(!(await shows(page, 'from a stranger')));
 });
+
+for (const [what, end] of Object.entries({
+  'the key is rolled': () =>
+    hub.cli('policy', 'renew-key', '--name', 'watcher', '--key', 'primary'),
+  'its person signs out': async (page) => {
+    const other = await page.context().newPage();
+    await other.goto('/portal');
+    await other.getByRole('button', { name: 'Sign out' }).click();
+    await other.waitForURL('**/portal/sign-in*');
+  },
+})) {
+  test(`a page follows no longer when ${what}`, async (t) => {
+    await hub.cli('policy', 'create', '--name', 'watcher', '--rights', 'ServiceConnect');
+    t.after(() => hub.cli('policy', 'delete', '--name', 'watcher'));
+    const device = await hub.createDevice(`secret-${what.replaceAll(' ', '-')}`);
+    const client = await connectDevice(t, hub, identityString(hub, device));
+    hub.forgetKey('watcher');
+    const [page, witness] = [
+      await openPage(t, hub, { as: 'watcher', ownSession: true }), await openPage(t, hub)];
+    allowTrouble(page, /status of 401/);
+    for (const either of [page, witness]) {
+      await either.goto('/portal/events');
+      await followed(either, client);
+    }
+
+    await end(page);
+
+    // A stream sees within seconds that its session has ended.
+    let sent = 0;
+    await eventually('end of the stream', async () => {
+      const text = `secret ${sent += 1}.`;
+      await client.sendEvent(new Message(JSON.stringify({ text })));
+      await eventually('event on the other page', () => shows(witness, text));
+      return !(await shows(page, text));
+    });
+  });
+}

@@ -122,6 +122,11 @@ export class Hub {
     return this.#keys.get(policy);
   }
 
+  /** Says that the policy's keys are not what they were. */
+  forgetKey(policy) {
+    this.#keys.delete(policy);
+  }
+
   /** Any request to this hub. */
   send(path, options) {
     return send(this.ca, new URL(path, this.origin), options);
