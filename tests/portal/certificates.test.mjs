@@ -6,7 +6,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import {
-  HOSTILE, allowTrouble, assertInert, checkLooks, openPage, startHub,
+  HOSTILE, allowTrouble, assertAccessible, assertInert, checkLooks, openPage, screenshot, startHub,
 } from './support/portal.mjs';
 
 const hub = await startHub();
@@ -82,6 +82,8 @@ for (const script of [true, false]) {
     await button(page, 'Verify').click();
     await alert(page).waitFor();
     assert.equal(await page.locator('#code').innerText(), code, 'the code is still there');
+    if (script) await assertAccessible(page);
+    await screenshot(page, 'certificate-proof');
     await page.getByLabel('Verification certificate').fill(issue(authority, code));
     await button(page, 'Verify').click();
 

@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import {
-  Message, allowTrouble, checkLooks, connectDevice, identityString, openPage, sendAll, startHub,
+  Message, allowTrouble, assertAccessible, checkLooks, connectDevice, identityString, openPage,
+  screenshot, sendAll, startHub,
 } from './support/portal.mjs';
 
 const hub = await startHub();
@@ -68,6 +69,8 @@ test('who reads is shown, with how far behind they are', async (t) => {
   await reader.waitFor();
 
   assert.match(await reader.innerText(), /Event stream\s+0/);
+  await screenshot(page, 'endpoint-readers');
+  await assertAccessible(page);
   await sendAll(client, [new Message('the end')]);
   await following;
   await page.getByText('Nobody.').waitFor();

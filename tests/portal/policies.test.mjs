@@ -1,7 +1,9 @@
 // Shared access policies: rights, keys and connection strings, rolling and deleting.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { allowTrouble, checkLooks, openPage, startHub } from './support/portal.mjs';
+import {
+  allowTrouble, assertAccessible, assertFits, checkLooks, openPage, screenshot, startHub,
+} from './support/portal.mjs';
 
 const hub = await startHub();
 
@@ -95,6 +97,18 @@ test('keys are in the page once they are asked for, and can be copied', async (t
   await link(page, 'Hide keys').click();
   await button(page, 'Show keys').waitFor();
   assert.ok(!(await page.content()).includes(primaryKey));
+});
+
+test('keys can be looked at in a narrow window in the dark', async (t) => {
+  const page = await openPage(t, hub, { narrow: true, dark: true });
+  await page.goto('/portal/policies/policy?name=service');
+
+  await button(page, 'Show keys').click();
+  await button(page, 'Copy primary key').waitFor();
+
+  await screenshot(page, 'policy-keys');
+  await assertFits(page);
+  await assertAccessible(page);
 });
 
 test('a key is rolled after it was told who is cut off, and the other stays', async (t) => {

@@ -4,7 +4,9 @@ import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { allowTrouble, checkLooks, eventually, openPage, startHub } from './support/portal.mjs';
+import {
+  allowTrouble, assertAccessible, checkLooks, eventually, openPage, screenshot, startHub,
+} from './support/portal.mjs';
 
 const hub = await startHub();
 await hub.createDevice('pump-7');
@@ -120,6 +122,9 @@ test('a job is cancelled after it was confirmed, by a back end, too', async (t) 
   await page.getByLabel('Container SAS URI').fill(container);
   await button(page, 'Start export').click();
   const cancel = jobs(page).getByRole('link', { name: /^Cancel job/ });
+  await cancel.waitFor();
+  await screenshot(page, 'transfers-running');
+  await assertAccessible(page);
   await cancel.click();
   await button(page, 'Cancel job').click();
 
