@@ -313,7 +313,7 @@ test('a payload that is no JSON is not sent', async (t) => {
   page.on('request', (request) => { sent += Number(request.method() === 'POST'); });
 
   await field(page, 'Method name').fill('reboot');
-  await field(page, 'Payload').fill('{\n  "a": tru\n}');
+  await field(page, 'Payload').fill('{\n  "a": yes\n}');
   await button(page, 'Call method').click();
 
   await main(page).getByText('line 2, column 8').waitFor();
