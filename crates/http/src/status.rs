@@ -74,6 +74,7 @@ impl Api {
         let status = &services.status;
         let devices = services.registry.device_counts(permit).await?;
         let installation = status.installation.clone();
+        let refusing = installation.refusing();
         let storage = tokio::task::spawn_blocking(move || installation.storage());
         let storage = storage
             .await
@@ -86,6 +87,7 @@ impl Api {
             "version": status.version,
             "startedAt": status.started.to_string(),
             "now": services.clock.now().to_string(),
+            "refusing": refusing,
             "tier": { "name": tier.sku.to_string(), "units": tier.units },
             "devices": {
                 "total": devices.registered.total,

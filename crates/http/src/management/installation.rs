@@ -22,6 +22,9 @@ pub trait Installation: Send + Sync {
     /// How much is stored, and how much room there is. Blocks shortly.
     fn storage(&self) -> Storage;
 
+    /// Why events are refused, while they are; probes are told the same.
+    fn refusing(&self) -> Option<String>;
+
     /// The last warnings and errors of the log, the newest first; bounded.
     fn errors(&self) -> Vec<Logged>;
 
@@ -94,6 +97,10 @@ pub struct NoInstallation;
 impl Installation for NoInstallation {
     fn storage(&self) -> Storage {
         Storage::default()
+    }
+
+    fn refusing(&self) -> Option<String> {
+        None
     }
 
     fn errors(&self) -> Vec<Logged> {

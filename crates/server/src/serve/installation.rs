@@ -54,6 +54,12 @@ impl Installation for LocalInstallation {
         }
     }
 
+    fn refusing(&self) -> Option<String> {
+        let refusing = self.events.refusing();
+        let refusing = refusing.or_else(|| self.backlogs.refusing());
+        refusing.map(|error| error.to_string())
+    }
+
     fn errors(&self) -> Vec<Logged> {
         self.recent.entries().into_iter().map(logged).collect()
     }
