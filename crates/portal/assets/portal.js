@@ -97,11 +97,25 @@ async function refresh(id) {
         document.getElementById(id)?.replaceWith(fresh);
         localise(fresh);
       }
+      outdated(!fresh);
     } catch {
-      // The hub is away for a moment: what is shown stays, and is asked for again.
+      outdated(true);
     }
   }
   refresh(id);
+}
+
+// Says that the hub is away: what is shown stays, and is asked for again.
+function outdated(isOutdated) {
+  const shown = document.getElementById("outdated");
+  if (!isOutdated) return shown?.remove();
+  if (shown) return;
+  const notice = document.createElement("p");
+  notice.id = "outdated";
+  notice.className = "notice warn";
+  notice.setAttribute("role", "status");
+  notice.textContent = "The hub does not answer. What you see is of before; it is asked for again.";
+  document.querySelector("h1")?.after(notice);
 }
 
 // A box in the head of a table ticks all below it.

@@ -13,7 +13,7 @@ const RIGHT: f64 = WIDTH - 6.0;
 const TOP: f64 = 10.0;
 const BOTTOM: f64 = HEIGHT - 24.0;
 /// How many points a line has at most: more can't be seen.
-const MAX_POINTS: usize = 240;
+const MAX_POINTS: usize = 360;
 
 /// What is drawn: values at equal steps, none where nothing is known.
 #[derive(Debug, Clone)]
@@ -284,6 +284,6 @@ mod tests {
     fn a_day_is_drawn_with_as_many_points_as_can_be_seen() {
         let chart = chart(vec![Some(1.0); 1440]);
 
-        assert_eq!(chart.lines[0].path.matches(['M', 'L']).count(), 240);
+        assert_eq!(chart.lines[0].path.matches(['M', 'L']).count(), 360);
     }
 }

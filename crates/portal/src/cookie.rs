@@ -21,7 +21,7 @@ pub fn of(headers: &HeaderMap) -> Option<&str> {
         .filter_map(|cookie| cookie.trim().split_once('='))
         .filter(|(name, _)| *name == NAME)
         .map(|(_, value)| value)
-        .last()
+        .next_back()
 }
 
 /// Makes a browser keep it until it is closed.

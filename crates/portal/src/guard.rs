@@ -30,9 +30,11 @@ const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; st
 
 /// Lets in who is signed in, with their [`Visit`].
 pub async fn admit(State(portal): State<Inner>, mut request: Request, next: Next) -> Response {
-    let session = cookie::of(request.headers()).and_then(|id| portal.sessions.find(id));
-    let Some(session) = session else {
-        return led_to_sign_in(&request, "");
+    let known = cookie::of(request.headers()).map(|id| portal.sessions.find(id));
+    let session = match known {
+        Some(Some(session)) => session,
+        Some(None) => return led_to_sign_in(&request, "ended"),
+        None => return led_to_sign_in(&request, ""),
     };
     let Some(visitor) = request.extensions().get::<Visitor>().cloned() else {
         return StatusCode::INTERNAL_SERVER_ERROR.into_response();
@@ -56,8 +58,16 @@ pub async fn admit(State(portal): State<Inner>, mut request: Request, next: Next
     };
     visitor.admitted();
     request.extensions_mut().insert(visit);
-    if request.method() == Method::GET || request.method() == Method::HEAD {
-        return next.run(request).await;
+    match *request.method() {
+        Method::GET | Method::HEAD => return next.run(request).await,
+        Method::POST => {}
+        _ => {
+            return (
+                StatusCode::METHOD_NOT_ALLOWED,
+                [(header::ALLOW, "GET, HEAD, POST")],
+            )
+                .into_response();
+        }
     }
     match from_a_page_of_ours(request, &session).await {
         Ok(request) => next.run(request).await,

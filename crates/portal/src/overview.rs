@@ -63,6 +63,8 @@ struct Status {
     host_names: Vec<String>,
     version: String,
     started_at: String,
+    /// Why it takes no events, while it does not.
+    refusing: Option<String>,
     tier: Tier,
     devices: Devices,
     storage: Storage,
@@ -152,7 +154,7 @@ pub async fn show(visit: Visit, Asked(asked): Asked) -> Result<Response, Failure
     let range = RANGES
         .into_iter()
         .find(|range| range.minutes.to_string() == wanted)
-        .unwrap_or(RANGES[1]);
+        .unwrap_or(RANGES[0]);
     let rights = visit.rights();
     let figures = match rights.registry_read || rights.service {
         true => Some(figures(&visit, range).await?),

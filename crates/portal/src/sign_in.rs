@@ -42,19 +42,18 @@ impl SignInPage {
 pub async fn show(
     State(portal): State<Inner>,
     visitor: Visitor,
+    method: Method,
     headers: HeaderMap,
     Asked(asked): Asked,
 ) -> Response {
-    // A browser that looks ahead must not use the link up.
-    let looks_ahead = headers.contains_key("sec-purpose");
+    // Who looks ahead, as browsers and mail programs do, must not use the link up.
+    let looks_ahead = method == Method::HEAD || headers.contains_key("sec-purpose");
     match asked.given("code") {
         Some(code) if !looks_ahead => by_link(&portal, &visitor, code).await,
         Some(_) => StatusCode::NO_CONTENT.into_response(),
         None => {
             let sentence = match asked.get("why") {
-                "ended" => {
-                    Some("Your session has ended, since its key no longer counts. Sign in again.")
-                }
+                "ended" => Some("Your session has ended. Sign in again."),
                 "out" => Some("You are signed out."),
                 _ => None,
             };
@@ -68,7 +67,7 @@ pub async fn show(
 
 /// `POST /portal/sign-in` with a connection string.
 pub async fn sign_in(State(portal): State<Inner>, visitor: Visitor, request: Request) -> Response {
-    if let Err(refusal) = may_try(&portal, &visitor) {
+    if let Some(refusal) = too_many(&portal, &visitor) {
         return refusal;
     }
     if !guard::is_same_origin(request.headers()) {
@@ -107,7 +106,7 @@ pub async fn make_link(
     visitor: Visitor,
     headers: HeaderMap,
 ) -> Response {
-    if let Err(refusal) = may_try(&portal, &visitor) {
+    if let Some(refusal) = too_many(&portal, &visitor) {
         return refusal;
     }
     let token = headers
@@ -139,7 +138,7 @@ pub async fn make_link(
 }
 
 async fn by_link(portal: &Inner, visitor: &Visitor, code: &str) -> Response {
-    if let Err(refusal) = may_try(portal, visitor) {
+    if let Some(refusal) = too_many(portal, visitor) {
         return refusal;
     }
     let Some(token) = portal.links.take(code) else {
@@ -156,21 +155,21 @@ async fn by_link(portal: &Inner, visitor: &Visitor, code: &str) -> Response {
     }
 }
 
-fn may_try(portal: &Inner, visitor: &Visitor) -> Result<(), Response> {
-    let Some(wait) = portal.attempts.wait(visitor.peer().address.ip()) else {
-        return Ok(());
-    };
+/// The answer to who has failed too often of late.
+fn too_many(portal: &Inner, visitor: &Visitor) -> Option<Response> {
+    let wait = portal.attempts.wait(visitor.peer().address.ip())?;
     let seconds = wait.as_secs() + 1;
     let sentence = format!("Too many attempts failed. Try again in {seconds} seconds.");
     let mut response = again(StatusCode::TOO_MANY_REQUESTS, "", sentence);
     let headers = response.headers_mut();
     headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
-    Err(response)
+    Some(response)
 }
 
 /// The policy, its key and the host of a connection string.
 fn credential_of(text: &str) -> Result<(Credential, String), String> {
-    let text = text.trim();
+    // As it stands in a shell's line or in JSON.
+    let text = text.trim().trim_matches(['"', '\'']);
     if text.is_empty() {
         return Err("Paste the connection string of a policy.".to_owned());
     }
@@ -300,6 +299,7 @@ mod tests {
         let (_, host) = credential_of(&format!("  {policy}\n")).unwrap();
 
         assert_eq!(host, "hub");
+        assert!(credential_of(&format!("\"{policy}\"")).is_ok());
         for text in ["", "what?", &device] {
             assert!(credential_of(text).is_err(), "{text}");
         }

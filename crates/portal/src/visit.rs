@@ -69,6 +69,13 @@ impl Visit {
         })
     }
 
+    /// Whether the session's credential still opens anything, for what goes on
+    /// for long.
+    pub async fn still_counts(&self) -> bool {
+        let again = Visit::begin(self.session.clone(), self.client.clone()).await;
+        !again.is_err_and(|error| error.status() == StatusCode::UNAUTHORIZED)
+    }
+
     /// The session.
     pub fn session(&self) -> &Arc<Session> {
         &self.session

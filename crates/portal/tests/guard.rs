@@ -269,11 +269,14 @@ async fn a_browser_that_looks_ahead_does_not_use_a_link_up() {
     let link = portal.portal.link(OPERATOR).unwrap();
     let address = link.expose().strip_prefix("https://hub.example").unwrap();
     let ahead = Request::get(address).header("sec-purpose", "prefetch;prerender");
+    let preview = Request::head(address).body(Body::empty()).unwrap();
 
     let ahead = portal.ask(ahead.body(Body::empty()).unwrap()).await;
+    let preview = portal.ask(preview).await;
     let opened = portal.get(address, "").await;
 
     assert_eq!(ahead.status, StatusCode::NO_CONTENT);
+    assert_eq!(preview.status, StatusCode::NO_CONTENT);
     assert_eq!(opened.status, StatusCode::SEE_OTHER);
 }
 

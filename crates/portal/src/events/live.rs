@@ -4,7 +4,6 @@
 //! holds up nothing but its own stream, and what it has not read stays in the
 //! hub's log. It may ask for the events from now on instead.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
@@ -20,7 +19,6 @@ use crate::events::filter::Filter;
 use crate::failure::as_sentence;
 use crate::fields::Asked;
 use crate::portal::Inner;
-use crate::sessions::Session;
 use crate::visit::Visit;
 
 /// How long a stream may outlive its session.
@@ -46,8 +44,7 @@ pub async fn stream(
         Err(error) => return (error.status(), as_sentence(&error.to_string())).into_response(),
     };
     let content_type = [(header::CONTENT_TYPE, "text/event-stream; charset=utf-8")];
-    let session = visit.session().clone();
-    let body = while_signed_in(answer.into_body(), portal, session);
+    let body = while_signed_in(answer.into_body(), portal, visit);
     (content_type, body).into_response()
 }
 
@@ -55,20 +52,20 @@ struct Passing {
     body: Body,
     check: Interval,
     portal: Inner,
-    session: Arc<Session>,
+    visit: Visit,
     has_ended: bool,
 }
 
 /// Passes a stream on until the session ends. Who watches does something: the
 /// session does not become idle meanwhile.
-fn while_signed_in(body: Body, portal: Inner, session: Arc<Session>) -> Body {
+fn while_signed_in(body: Body, portal: Inner, visit: Visit) -> Body {
     let mut check = interval(CHECK);
     check.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let passing = Passing {
         body,
         check,
         portal,
-        session,
+        visit,
         has_ended: false,
     };
     Body::from_stream(stream::unfold(passing, |mut passing| async {
@@ -86,8 +83,9 @@ impl Passing {
             tokio::select! {
                 biased;
                 _ = self.check.tick() => {
-                    let id = self.session.id().expose();
-                    if self.portal.sessions.find(id).is_none() {
+                    let id = self.visit.session().id().expose();
+                    let is_there = self.portal.sessions.find(id).is_some();
+                    if !is_there || !self.visit.still_counts().await {
                         self.has_ended = true;
                         return Some(Ok(Bytes::from_static(SIGNED_OUT)));
                     }
