@@ -1,6 +1,6 @@
 // One event beside the list: what its own page shows, which the server writes.
 
-import { localise } from "./portal.js";
+import { ask, localise } from "./portal.js";
 
 /** A click on a line shows its event beside the list; the link works, too. */
 export function looking() {
@@ -21,7 +21,10 @@ export function looking() {
     chosen?.classList.remove("chosen");
     chosen = line;
     line.classList.add("chosen");
-    await fill(part("look-content"), line.querySelector("a").href);
+    const shown = await nodesOf(line.querySelector("a").href);
+    // Another line was chosen meanwhile, or none is any more.
+    if (chosen !== line) return;
+    part("look-content").replaceChildren(...shown);
     look.hidden = false;
     look.focus();
   });
@@ -31,19 +34,34 @@ export function looking() {
   });
 }
 
-/** Puts the event of a page into the box. */
-async function fill(box, address) {
-  const answer = await fetch(address, { headers: { accept: "text/html" } });
-  if (answer.redirected || answer.status === 401) return location.reload();
-  const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-  const event = page.getElementById("event") ?? page.querySelector("[role=alert]");
-  if (!event) return;
-  const link = document.createElement("a");
-  link.href = address;
-  link.textContent = page.querySelector("h1")?.textContent ?? "Event";
-  const heading = document.createElement("h2");
-  heading.append(link);
-  box.replaceChildren(heading, event);
-  for (const button of box.querySelectorAll("button[data-copy]")) button.hidden = false;
-  localise(box);
+/** What the page of an event shows, or why there is nothing to show. */
+async function nodesOf(address) {
+  try {
+    const answer = await ask(address, { headers: { accept: "text/html" } });
+    if (answer.redirected || answer.status === 401) {
+      location.reload();
+      return [];
+    }
+    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+    const event = page.getElementById("event") ?? page.querySelector("[role=alert]");
+    if (!event) return sorry("The hub has no answer that can be shown here.");
+    const link = document.createElement("a");
+    link.href = address;
+    link.textContent = page.querySelector("h1")?.textContent ?? "Event";
+    const heading = document.createElement("h2");
+    heading.append(link);
+    for (const button of event.querySelectorAll("button[data-copy]")) button.hidden = false;
+    localise(event);
+    return [heading, event];
+  } catch {
+    return sorry("The hub does not answer. Choose the event again in a moment.");
+  }
+}
+
+function sorry(sentence) {
+  const notice = document.createElement("p");
+  notice.className = "notice error";
+  notice.setAttribute("role", "alert");
+  notice.textContent = sentence;
+  return [notice];
 }
