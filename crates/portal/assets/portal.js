@@ -46,6 +46,18 @@ export function announce(text) {
   place.textContent = text;
 }
 
+/** When which button says again what it does. */
+const flashing = new WeakMap();
+
+/** A button says for a moment what became of it; so is who does not see it told. */
+export function flash(button, text, told = text) {
+  const label = button.dataset.label ??= button.textContent;
+  button.textContent = text;
+  announce(told);
+  clearTimeout(flashing.get(button));
+  flashing.set(button, setTimeout(() => { button.textContent = label; }, 2000));
+}
+
 /** Asks the portal for something, as a page of it. */
 export function ask(address, options = {}) {
   const csrf = document.querySelector('meta[name="csrf-token"]')?.content ?? "";
@@ -60,18 +72,20 @@ function copying() {
     if (!button) return;
     const source = document.querySelector(button.dataset.copy);
     const text = source?.value ?? source?.textContent ?? "";
-    const before = button.textContent;
     try {
       await navigator.clipboard.writeText(text);
-      button.textContent = "Copied";
-      announce("Copied");
+      flash(button, "Copied");
     } catch {
-      button.textContent = "Copy by hand";
-      const selection = getSelection();
-      if (source) selection.selectAllChildren(source);
+      select(source);
+      flash(button, "Copy by hand", "It can't be copied here: it is selected, copy it by hand.");
     }
-    setTimeout(() => { button.textContent = before; }, 1500);
   });
+}
+
+// Marks a field's text or an element's for a person to copy.
+function select(source) {
+  if (source?.select) return source.select();
+  if (source) getSelection().selectAllChildren(source);
 }
 
 // <section id="x" data-live="/portal/..." data-every="5"> is replaced by the
