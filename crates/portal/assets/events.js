@@ -53,6 +53,8 @@ let cleared = 0;
 let came = rows.rows.length;
 let leftOut = 0;
 let newest = null;
+/** How many came in the last second. */
+let rate = 0;
 
 function take(message) {
   if (message.id) place = message.id;
@@ -98,6 +100,7 @@ async function paint() {
     add(batch.slice(from, from + LINES_PER_FRAME));
   }
   painting = false;
+  count();
 }
 
 function add(batch) {
@@ -128,19 +131,19 @@ async function keepPainting() {
 
 const number = new Intl.NumberFormat();
 
-/** The figures beside the buttons, once a second. */
-function count(rate) {
+/** The figures beside the buttons. */
+function count() {
   const shown = rows.rows.length;
   const facts = [`${number.format(came)} events`, `${number.format(rate)} per second`];
   if (paused && waiting.length > 0) facts.push(`${number.format(waiting.length)} waiting`);
   if (leftOut > 0) facts.push(`the last ${number.format(shown)} shown, ${number.format(leftOut)} left out`);
-  const behind = secondsBehind(rate);
+  const behind = secondsBehind();
   if (behind > BEHIND_S) facts.push(`${number.format(behind)} seconds behind`);
   part("skip").hidden = behind <= BEHIND_S;
   part("counts").textContent = facts.join(" · ");
 }
 
-function secondsBehind(rate) {
+function secondsBehind() {
   if (rate === 0 || paused || newest === null) return 0;
   const enqueued = Date.parse(newest.enqueuedTime);
   return Math.round((Date.now() + clockAhead - enqueued) / 1000);
@@ -265,10 +268,11 @@ function buttons() {
     rows.replaceChildren();
     takeWaiting();
     cleared += 1;
+    rate = 0;
     came = 0;
     leftOut = 0;
     part("none").hidden = false;
-    count(0);
+    count();
     announce("The list is empty");
   });
   part("skip").addEventListener("click", () => {
@@ -291,11 +295,12 @@ function begin() {
   holdWhilePressed();
   restWhileHidden();
   keepPainting();
-  count(0);
+  count();
   document.addEventListener("visibilitychange", paint);
   let before = came;
   setInterval(() => {
-    count(Math.max(0, came - before));
+    rate = Math.max(0, came - before);
+    count();
     before = came;
   }, 1000);
   let told = came;
