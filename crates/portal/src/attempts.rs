@@ -36,8 +36,12 @@ impl Attempts {
         (ahead > allowed).then(|| ahead - allowed)
     }
 
-    /// An address has failed.
-    pub fn failed(&self, address: IpAddr) {
+    /// An address tries. That counts as a failure until it has succeeded, so
+    /// that nobody gets around the limit by trying many times at once.
+    pub fn begin(&self, address: IpAddr) -> Result<Attempt<'_>, Duration> {
+        if let Some(wait) = self.wait(address) {
+            return Err(wait);
+        }
         let now = Instant::now();
         let mut forgotten_at = self.forgotten_at();
         if forgotten_at.len() >= MAX_ADDRESSES {
@@ -46,14 +50,37 @@ impl Attempts {
         if forgotten_at.len() >= MAX_ADDRESSES {
             forgotten_at.clear();
         }
-        let until = forgotten_at.entry(network_of(address)).or_insert(now);
+        let network = network_of(address);
+        let until = forgotten_at.entry(network).or_insert(now);
         *until = (*until).max(now) + FORGOTTEN_AFTER;
+        Ok(Attempt {
+            attempts: self,
+            network,
+        })
     }
 
     fn forgotten_at(&self) -> std::sync::MutexGuard<'_, HashMap<IpAddr, Instant>> {
         self.forgotten_at
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// One attempt, which counts as a failure unless it is told to have succeeded.
+#[derive(Debug)]
+#[must_use = "an attempt counts as a failure until it has succeeded"]
+pub struct Attempt<'a> {
+    attempts: &'a Attempts,
+    network: IpAddr,
+}
+
+impl Attempt<'_> {
+    /// It does not count.
+    pub fn succeeded(self) {
+        let mut forgotten_at = self.attempts.forgotten_at();
+        if let Some(until) = forgotten_at.get_mut(&self.network) {
+            *until = until.checked_sub(FORGOTTEN_AFTER).unwrap_or(*until);
+        }
     }
 }
 
@@ -78,14 +105,32 @@ mod tests {
         text.parse().unwrap()
     }
 
+    fn fail(attempts: &Attempts, address: IpAddr) {
+        let _failed = attempts.begin(address).unwrap();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_succeeds_does_not_count_and_what_is_under_way_does() {
+        let attempts = Attempts::default();
+        let one = address("192.0.2.1");
+
+        for _ in 0..2 * BURST {
+            attempts.begin(one).unwrap().succeeded();
+        }
+        let under_way: Vec<_> = (0..BURST).map(|_| attempts.begin(one).unwrap()).collect();
+
+        assert_eq!(attempts.begin(one).unwrap_err(), FORGOTTEN_AFTER);
+        under_way.into_iter().for_each(Attempt::succeeded);
+        assert!(attempts.begin(one).is_ok());
+    }
+
     #[tokio::test(start_paused = true)]
     async fn after_ten_failures_an_address_waits_and_others_do_not() {
         let attempts = Attempts::default();
         let (one, other) = (address("192.0.2.1"), address("192.0.2.2"));
 
         for _ in 0..BURST {
-            assert_eq!(attempts.wait(one), None);
-            attempts.failed(one);
+            fail(&attempts, one);
         }
 
         assert_eq!(attempts.wait(one), Some(FORGOTTEN_AFTER));
@@ -99,7 +144,7 @@ mod tests {
         let attempts = Attempts::default();
 
         for _ in 0..BURST {
-            attempts.failed(address("2001:db8::1"));
+            fail(&attempts, address("2001:db8::1"));
         }
 
         assert!(attempts.wait(address("2001:db8::2")).is_some());
@@ -111,7 +156,7 @@ mod tests {
         let attempts = Attempts::default();
 
         for number in 0..=MAX_ADDRESSES as u32 {
-            attempts.failed(IpAddr::from(number.to_be_bytes()));
+            fail(&attempts, IpAddr::from(number.to_be_bytes()));
         }
 
         assert!(attempts.forgotten_at().len() <= MAX_ADDRESSES);

@@ -223,6 +223,15 @@ pub enum ApiError {
 }
 
 impl ApiError {
+    /// What the API would refuse was not even asked.
+    fn unasked(status: StatusCode, sentence: &str) -> Self {
+        ApiError::Refused {
+            status,
+            code: String::new(),
+            message: sentence.to_owned(),
+        }
+    }
+
     /// The status of a page about it.
     pub fn status(&self) -> StatusCode {
         match self {
@@ -281,25 +290,31 @@ impl Client {
     /// Does a call whose refusal tells more than one sentence: the page reads it.
     pub async fn answer(&self, call: Call) -> Result<Reply, ApiError> {
         let token = self.authorization(call.plane, CALL_SECONDS).await?;
-        read(self.send(call, &token).await).await
+        read(self.send(call, &token).await?).await
     }
 
     /// Does a call whose answer goes on for long, and hands the answer over.
     pub async fn stream(&self, call: Call) -> Result<Response<Body>, ApiError> {
         let token = self.authorization(call.plane, STREAM_SECONDS).await?;
-        let response = self.send(call, &token).await;
+        let response = self.send(call, &token).await?;
         match response.status().is_success() {
             true => Ok(response),
             false => Err(reply(response).await.err().unwrap_or(ApiError::TooLarge)),
         }
     }
 
-    async fn send(&self, call: Call, authorization: &str) -> Response<Body> {
-        let request = self.request(call, authorization);
-        self.hub.api.call(request, &self.peer).await
+    async fn send(&self, call: Call, authorization: &str) -> Result<Response<Body>, ApiError> {
+        let request = self.request(call, authorization)?;
+        Ok(self.hub.api.call(request, &self.peer).await)
     }
 
-    fn request(&self, call: Call, authorization: &str) -> Request<Bytes> {
+    fn request(&self, call: Call, authorization: &str) -> Result<Request<Bytes>, ApiError> {
+        if call.path.contains("//") || call.path.ends_with('/') {
+            return Err(ApiError::unasked(
+                StatusCode::NOT_FOUND,
+                "the address does not say which one is meant: go back and choose it from the list",
+            ));
+        }
         let mut target = match call.plane {
             Plane::Data | Plane::Operator => call.path,
             Plane::Resource => format!("{}{}", self.resource(), call.path),
@@ -315,7 +330,13 @@ impl Client {
         }
         let mut request = Request::new(call.body);
         *request.method_mut() = call.method;
-        *request.uri_mut() = target.parse().expect("every segment is encoded");
+        // Every segment is encoded: nothing but the length can be wrong.
+        *request.uri_mut() = target.parse().map_err(|_| {
+            ApiError::unasked(
+                StatusCode::URI_TOO_LONG,
+                "a name or condition is longer than the hub takes: shorten it",
+            )
+        })?;
         *request.headers_mut() = call.headers;
         if !call.spelling.0.is_empty() {
             request.extensions_mut().insert(call.spelling);
@@ -327,7 +348,7 @@ impl Client {
         };
         add(header::HOST, &self.host);
         add(header::AUTHORIZATION, authorization);
-        request
+        Ok(request)
     }
 
     /// Subscription and group are accepted as sent.
@@ -364,7 +385,9 @@ impl Client {
             return Err(ApiError::NotOperator);
         };
         let authorization = format!("Bearer {}", token.expose());
-        let policies = reply(self.send(call, &authorization).await).await?.json()?;
+        let policies = reply(self.send(call, &authorization).await?)
+            .await?
+            .json()?;
         let text = |policy: &Value, member: &str| policy[member].as_str().map(str::to_owned);
         policies["value"]
             .as_array()

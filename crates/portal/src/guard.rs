@@ -57,6 +57,10 @@ pub async fn admit(State(portal): State<Inner>, mut request: Request, next: Next
         Err(error) => return (error.status(), error.to_string()).into_response(),
     };
     visitor.admitted();
+    let visit = match is_by_script(request.headers()) {
+        true => visit.for_part(),
+        false => visit,
+    };
     request.extensions_mut().insert(visit);
     match *request.method() {
         Method::GET | Method::HEAD => return next.run(request).await,
@@ -73,6 +77,12 @@ pub async fn admit(State(portal): State<Inner>, mut request: Request, next: Next
         Ok(request) => next.run(request).await,
         Err(refusal) => refusal,
     }
+}
+
+/// Whether a script of ours asks, and not a browser for a page to show.
+fn is_by_script(headers: &HeaderMap) -> bool {
+    let destination = headers.get("sec-fetch-dest");
+    headers.contains_key(CSRF_HEADER) || destination.is_some_and(|fetched| fetched == "empty")
 }
 
 /// Pages lead to the sign-in and back; what scripts ask for is refused.
@@ -100,7 +110,7 @@ async fn from_a_page_of_ours(request: Request, session: &Session) -> Result<Requ
         return Err(forged());
     }
     let (head, body) = request.into_parts();
-    let body = read(body).await?;
+    let body = read(body, MAX_FORM).await?;
     let shown = head.headers.get(CSRF_HEADER);
     let is_ours = match shown.and_then(|shown| shown.to_str().ok()) {
         Some(shown) => session.csrf.is(shown),
@@ -112,13 +122,13 @@ async fn from_a_page_of_ours(request: Request, session: &Session) -> Result<Requ
     }
 }
 
-/// A form's body, within its bounds.
-pub async fn read(body: Body) -> Result<Bytes, Response> {
+/// A form's body, of at most so many bytes, and in time.
+pub async fn read(body: Body, limit: usize) -> Result<Bytes, Response> {
     let too_large = || {
-        let sentence = format!("A form has at most {MAX_FORM} bytes. Send less at once.");
+        let sentence = format!("This form has at most {limit} bytes. Send less at once.");
         (StatusCode::PAYLOAD_TOO_LARGE, sentence).into_response()
     };
-    match timeout(FORM_DEADLINE, to_bytes(body, MAX_FORM)).await {
+    match timeout(FORM_DEADLINE, to_bytes(body, limit)).await {
         Ok(Ok(body)) => Ok(body),
         Ok(Err(_)) => Err(too_large()),
         Err(_) => Err(StatusCode::REQUEST_TIMEOUT.into_response()),

@@ -20,6 +20,9 @@ const LIFETIME: Duration = Duration::from_secs(8 * 3600);
 const IDLE: Duration = Duration::from_secs(3600);
 /// How many sessions there may be; the one that was idle longest makes room.
 const MAX_SESSIONS: usize = 1000;
+/// How many of them may be of one policy, or of the operator: who has the key of
+/// a policy can't sign others out.
+const MAX_OF_ONE: usize = 100;
 
 /// What somebody showed on signing in.
 #[derive(Debug, Clone)]
@@ -36,6 +39,20 @@ pub enum Credential {
         /// The token.
         token: Secret,
     },
+}
+
+impl Credential {
+    /// Whether both are of the same policy, or of the operator.
+    fn is_of(&self, other: &Credential) -> bool {
+        match (self, other) {
+            (Credential::Policy { name: one, .. }, Credential::Policy { name: other, .. }) => {
+                one.eq_ignore_ascii_case(other)
+            }
+            (Credential::Operator { .. }, Credential::Operator { .. }) => true,
+            (Credential::Policy { .. }, Credential::Operator { .. })
+            | (Credential::Operator { .. }, Credential::Policy { .. }) => false,
+        }
+    }
 }
 
 /// Somebody who is signed in.
@@ -61,6 +78,22 @@ struct State {
 }
 
 impl Session {
+    /// A session that nobody has entered yet.
+    pub fn new(credential: Credential, host: &str) -> Result<Arc<Self>, NoRandomness> {
+        let now = Instant::now();
+        Ok(Arc::new(Session {
+            id: Secret::random()?,
+            csrf: Secret::random()?,
+            credential,
+            host: host.to_owned(),
+            ends: now + LIFETIME,
+            state: Mutex::new(State {
+                last_seen: now,
+                notice: None,
+            }),
+        }))
+    }
+
     /// The number in the cookie.
     pub fn id(&self) -> &Secret {
         &self.id
@@ -92,26 +125,19 @@ pub struct Sessions {
 }
 
 impl Sessions {
-    /// Somebody has signed in.
-    pub fn begin(&self, credential: Credential, host: &str) -> Result<Arc<Session>, NoRandomness> {
+    /// Somebody has signed in: their credential counts.
+    pub fn enter(&self, session: Arc<Session>) {
         let now = Instant::now();
-        let session = Arc::new(Session {
-            id: Secret::random()?,
-            csrf: Secret::random()?,
-            credential,
-            host: host.to_owned(),
-            ends: now + LIFETIME,
-            state: Mutex::new(State {
-                last_seen: now,
-                notice: None,
-            }),
-        });
         let mut by_id = self.by_id();
-        if by_id.len() >= MAX_SESSIONS {
-            make_room(&mut by_id, now);
+        by_id.retain(|_, session| !session.is_over(now));
+        let of_the_same = |other: &Session| other.credential.is_of(&session.credential);
+        if by_id.values().filter(|other| of_the_same(other)).count() >= MAX_OF_ONE {
+            remove_idlest(&mut by_id, of_the_same);
         }
-        by_id.insert(session.id.expose().to_owned(), session.clone());
-        Ok(session)
+        if by_id.len() >= MAX_SESSIONS {
+            remove_idlest(&mut by_id, |_| true);
+        }
+        by_id.insert(session.id.expose().to_owned(), session);
     }
 
     /// The session of a cookie, which is used now.
@@ -136,13 +162,10 @@ impl Sessions {
     }
 }
 
-fn make_room(by_id: &mut HashMap<String, Arc<Session>>, now: Instant) {
-    by_id.retain(|_, session| !session.is_over(now));
-    if by_id.len() < MAX_SESSIONS {
-        return;
-    }
+fn remove_idlest(by_id: &mut HashMap<String, Arc<Session>>, among: impl Fn(&Session) -> bool) {
     let idlest = by_id
         .iter()
+        .filter(|(_, session)| among(session))
         .min_by_key(|(_, session)| session.state().last_seen)
         .map(|(id, _)| id.clone());
     if let Some(id) = idlest {
@@ -157,10 +180,17 @@ mod tests {
     use super::*;
 
     fn begin(sessions: &Sessions) -> Arc<Session> {
-        let credential = Credential::Operator {
-            token: Secret::of("token"),
+        begin_with(sessions, "service")
+    }
+
+    fn begin_with(sessions: &Sessions, policy: &str) -> Arc<Session> {
+        let credential = Credential::Policy {
+            name: policy.to_owned(),
+            key: Secret::of("key"),
         };
-        sessions.begin(credential, "localhost").unwrap()
+        let session = Session::new(credential, "localhost").unwrap();
+        sessions.enter(session.clone());
+        session
     }
 
     fn is_known(sessions: &Sessions, session: &Session) -> bool {
@@ -206,17 +236,33 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn the_idlest_session_makes_room() {
         let sessions = Sessions::default();
-        let idlest = begin(&sessions);
+        let idlest = begin_with(&sessions, "first");
         advance(Duration::from_secs(1)).await;
-        for _ in 1..MAX_SESSIONS {
-            begin(&sessions);
+        for number in 1..MAX_SESSIONS {
+            begin_with(&sessions, &format!("policy-{}", number / MAX_OF_ONE));
         }
 
-        let last = begin(&sessions);
+        let last = begin_with(&sessions, "last");
 
         assert!(!is_known(&sessions, &idlest));
         assert!(is_known(&sessions, &last));
         assert_eq!(sessions.by_id().len(), MAX_SESSIONS);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_policy_with_many_sessions_signs_out_its_own() {
+        let sessions = Sessions::default();
+        let other = begin_with(&sessions, "iothubowner");
+        let idlest = begin(&sessions);
+        advance(Duration::from_secs(1)).await;
+
+        for _ in 0..2 * MAX_OF_ONE {
+            begin(&sessions);
+        }
+
+        assert!(is_known(&sessions, &other));
+        assert!(!is_known(&sessions, &idlest));
+        assert_eq!(sessions.by_id().len(), MAX_OF_ONE + 1);
     }
 
     #[tokio::test(start_paused = true)]

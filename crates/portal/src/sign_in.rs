@@ -3,6 +3,8 @@
 //! With the connection string of a policy, for what the policy's rights allow;
 //! or with a one-time link, as the operator.
 
+use std::time::Duration;
+
 use askama::Template;
 use axum::Json;
 use axum::extract::{Request, State};
@@ -22,6 +24,9 @@ use crate::portal::{Inner, Visitor};
 use crate::secret::Secret;
 use crate::sessions::{Credential, Session};
 use crate::visit::Visit;
+
+/// The largest form of a sign-in: a connection string has some hundred bytes.
+const MAX_SIGN_IN: usize = 8 * 1024;
 
 #[derive(Template)]
 #[template(path = "sign_in.html")]
@@ -67,13 +72,15 @@ pub async fn show(
 
 /// `POST /portal/sign-in` with a connection string.
 pub async fn sign_in(State(portal): State<Inner>, visitor: Visitor, request: Request) -> Response {
-    if let Some(refusal) = too_many(&portal, &visitor) {
-        return refusal;
+    let address = visitor.peer().address.ip();
+    if let Some(wait) = portal.attempts.wait(address) {
+        return too_many(wait);
     }
     if !guard::is_same_origin(request.headers()) {
         return StatusCode::FORBIDDEN.into_response();
     }
-    let fields = match guard::read(request.into_body()).await {
+    let before = cookie::of(request.headers()).and_then(|id| portal.sessions.find(id));
+    let fields = match guard::read(request.into_body(), MAX_SIGN_IN).await {
         Ok(body) => Fields::parse(&body),
         Err(refusal) => return refusal,
     };
@@ -82,12 +89,19 @@ pub async fn sign_in(State(portal): State<Inner>, visitor: Visitor, request: Req
         Ok(found) => found,
         Err(sentence) => return again(StatusCode::BAD_REQUEST, to, sentence),
     };
+    let attempt = match portal.attempts.begin(address) {
+        Ok(attempt) => attempt,
+        Err(wait) => return too_many(wait),
+    };
     match begin(&portal, &visitor, credential, &host).await {
-        Ok(session) => signed_in(&session, to),
-        Err(error) => {
-            portal.attempts.failed(visitor.peer().address.ip());
-            again(error.status(), to, why_not(&error))
+        Ok(session) => {
+            attempt.succeeded();
+            if let Some(before) = before {
+                portal.sessions.end(&before);
+            }
+            signed_in(&session, to)
         }
+        Err(error) => again(error.status(), to, why_not(&error)),
     }
 }
 
@@ -106,9 +120,6 @@ pub async fn make_link(
     visitor: Visitor,
     headers: HeaderMap,
 ) -> Response {
-    if let Some(refusal) = too_many(&portal, &visitor) {
-        return refusal;
-    }
     let token = headers
         .get(header::AUTHORIZATION)
         .and_then(|value| value.to_str().ok())
@@ -119,7 +130,6 @@ pub async fn make_link(
         token: token.clone(),
     };
     if let Err(error) = check(&portal, &visitor, &credential).await {
-        portal.attempts.failed(visitor.peer().address.ip());
         let said = json!({ "code": error.code(), "message": error.to_string() });
         return (error.status(), Json(said)).into_response();
     }
@@ -138,11 +148,11 @@ pub async fn make_link(
 }
 
 async fn by_link(portal: &Inner, visitor: &Visitor, code: &str) -> Response {
-    if let Some(refusal) = too_many(portal, visitor) {
-        return refusal;
-    }
+    // Nobody's failures keep out who has a link that counts.
     let Some(token) = portal.links.take(code) else {
-        portal.attempts.failed(visitor.peer().address.ip());
+        if let Err(wait) = portal.attempts.begin(visitor.peer().address.ip()) {
+            return too_many(wait);
+        }
         let sentence = "This link has been used, or is too old. \
                         `twinhub portal-link` prints a new one.";
         return again(StatusCode::FORBIDDEN, "", sentence.to_owned());
@@ -156,14 +166,13 @@ async fn by_link(portal: &Inner, visitor: &Visitor, code: &str) -> Response {
 }
 
 /// The answer to who has failed too often of late.
-fn too_many(portal: &Inner, visitor: &Visitor) -> Option<Response> {
-    let wait = portal.attempts.wait(visitor.peer().address.ip())?;
+fn too_many(wait: Duration) -> Response {
     let seconds = wait.as_secs() + 1;
     let sentence = format!("Too many attempts failed. Try again in {seconds} seconds.");
     let mut response = again(StatusCode::TOO_MANY_REQUESTS, "", sentence);
     let headers = response.headers_mut();
     headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
-    Some(response)
+    response
 }
 
 /// The policy, its key and the host of a connection string.
@@ -203,7 +212,7 @@ async fn begin(
         host.to_owned(),
         visitor.peer().clone(),
     );
-    let session = portal.sessions.begin(credential, host).map_err(|error| {
+    let session = Session::new(credential, host).map_err(|error| {
         tracing::error!(%error, "could not begin a session");
         ApiError::Refused {
             status: StatusCode::INTERNAL_SERVER_ERROR,
@@ -211,16 +220,10 @@ async fn begin(
             message: error.to_string(),
         }
     })?;
-    match Visit::begin(session.clone(), client).await {
-        Ok(_) => {
-            visitor.admitted();
-            Ok(session)
-        }
-        Err(error) => {
-            portal.sessions.end(&session);
-            Err(error)
-        }
-    }
+    Visit::begin(session.clone(), client).await?;
+    visitor.admitted();
+    portal.sessions.enter(session.clone());
+    Ok(session)
 }
 
 async fn check(portal: &Inner, visitor: &Visitor, credential: &Credential) -> Result<(), ApiError> {
@@ -244,7 +247,8 @@ fn signed_in(session: &Session, to: &str) -> Response {
 /// Nobody is led away from the portal.
 fn page_of_ours(to: &str) -> &str {
     let rest = to.strip_prefix("/portal");
-    match rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', '?'])) {
+    let is_ours = rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', '?']));
+    match is_ours && !to.contains(char::is_control) {
         true => to,
         false => "/portal",
     }
@@ -285,6 +289,7 @@ mod tests {
             ("https://evil.example/portal", "/portal"),
             ("/portal.evil.example", "/portal"),
             ("/\\evil.example", "/portal"),
+            ("/portal/\n/evil", "/portal"),
         ] {
             assert_eq!(page_of_ours(to), led_to, "{to}");
         }

@@ -34,6 +34,8 @@ pub struct Visit {
     client: Client,
     who: String,
     rights: Rights,
+    /// Whether a script asks for a part of a page that is there.
+    is_part: bool,
 }
 
 /// What `GET /twinhub/v1/caller` tells.
@@ -66,7 +68,15 @@ impl Visit {
             client,
             who,
             rights,
+            is_part: false,
         })
+    }
+
+    /// The same for a script that asks for a part of a page: the notice that
+    /// waits is left to the page that is shown next.
+    pub fn for_part(mut self) -> Self {
+        self.is_part = true;
+        self
     }
 
     /// Whether the session's credential still opens anything, for what goes on
@@ -105,7 +115,10 @@ impl Visit {
             who: self.who.clone(),
             rights: self.rights,
             csrf: self.session.csrf.expose().to_owned(),
-            notice: self.session.told(),
+            notice: match self.is_part {
+                true => None,
+                false => self.session.told(),
+            },
         }
     }
 

@@ -392,3 +392,23 @@ async fn every_answer_has_the_headers_that_protect_it() {
         assert_eq!(headers[header::CACHE_CONTROL] == "no-store", !is_asset);
     }
 }
+
+#[tokio::test]
+async fn an_address_that_names_nothing_or_too_much_is_refused_in_a_sentence() {
+    let portal = TestPortal::new();
+    let link = portal.portal.link(OPERATOR).unwrap();
+    let address = link.expose().strip_prefix("https://hub.example").unwrap();
+    let operator = portal.get(address, "").await.cookie();
+    let (reader, _) = portal.signed_in().await;
+    let long = format!("/portal/events?content={}", "(".repeat(30_000));
+
+    let nothing = portal.get("/portal/certificates/certificate", &operator);
+    let too_much = portal.get(&long, &reader);
+    let (nothing, too_much) = (nothing.await, too_much.await);
+
+    assert_eq!(nothing.status, StatusCode::NOT_FOUND);
+    assert_eq!(too_much.status, StatusCode::URI_TOO_LONG);
+    for answer in [nothing, too_much] {
+        assert!(answer.text.contains("role=\"alert\""), "{}", answer.text);
+    }
+}
