@@ -34,7 +34,7 @@ fn cell(value: &RawValue) -> String {
 
 /// A text that a spreadsheet would calculate gets an apostrophe before it.
 fn defended(text: &str) -> String {
-    let is_formula = text.starts_with(['=', '+', '-', '@', '\t', '\r']);
+    let is_formula = text.starts_with(['=', '+', '-', '@', '\t', '\r', '\n']);
     if is_formula {
         format!("'{text}")
     } else {
@@ -84,6 +84,7 @@ mod tests {
         );
         assert_eq!(written(r#"{"a":"-x","=b":-5}"#), "'-x,-5\r\n");
         assert_eq!(written(r#"{"a":"+1","=b":"\t=1"}"#), "'+1,'\t=1\r\n");
+        assert_eq!(written(r#"{"a":"\n=1"}"#), "\"'\n=1\",\r\n");
         assert_eq!(head(&Columns::Own(vec!["=b".to_owned()])), "'=b\r\n");
     }
 }
