@@ -2,13 +2,15 @@
 //!
 //! It is written page by page as the browser takes it, so that one page is in
 //! memory at a time, however many rows there are. What can't be read to its
-//! end is cut off as a broken transfer, not ended as if it were whole.
+//! end is cut off as a broken transfer, not ended as if it were whole. So is
+//! what goes on behind the end of its session.
 
 use axum::body::Body;
+use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
 use bytes::Bytes;
 use futures_util::stream;
-use http::header;
+use http::{StatusCode, header};
 use serde_json::value::RawValue;
 
 use super::answer::{Columns, Row};
@@ -17,6 +19,7 @@ use super::question::Question;
 use crate::client::{ApiError, Reply};
 use crate::failure::Failure;
 use crate::fields::{Asked, Fields};
+use crate::portal::Inner;
 use crate::visit::Visit;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,17 +52,25 @@ impl Format {
 }
 
 /// `GET /portal/query/download?query=&as=`
-pub async fn get(visit: Visit, Asked(asked): Asked) -> Result<Response, Failure> {
-    file(visit, &asked).await
+pub async fn get(
+    visit: Visit,
+    State(portal): State<Inner>,
+    Asked(asked): Asked,
+) -> Result<Response, Failure> {
+    file(visit, portal, &asked).await
 }
 
 /// `POST /portal/query/download`
-pub async fn post(visit: Visit, fields: Fields) -> Result<Response, Failure> {
-    file(visit, &fields).await
+pub async fn post(
+    visit: Visit,
+    State(portal): State<Inner>,
+    fields: Fields,
+) -> Result<Response, Failure> {
+    file(visit, portal, &fields).await
 }
 
 /// The first page is read before anything is written: what is refused is told.
-async fn file(visit: Visit, fields: &Fields) -> Result<Response, Failure> {
+async fn file(visit: Visit, portal: Inner, fields: &Fields) -> Result<Response, Failure> {
     let question = Question::of(fields).first_page();
     let first = visit.call(question.call_for_all()).await;
     let first = first.map_err(|error| visit.failed(error))?;
@@ -69,6 +80,7 @@ async fn file(visit: Visit, fields: &Fields) -> Result<Response, Failure> {
         format,
         has_rows: false,
         visit,
+        portal,
         question,
         step: Step::Page(first),
     };
@@ -95,6 +107,7 @@ enum Step {
 
 struct Writing {
     visit: Visit,
+    portal: Inner,
     question: Question,
     columns: Columns,
     format: Format,
@@ -109,7 +122,7 @@ impl Writing {
             Step::Page(reply) => (Ok(reply), true),
             Step::After(continuation) => {
                 let question = self.question.after(&continuation);
-                (self.visit.call(question.call_for_all()).await, false)
+                (self.read(&question).await, false)
             }
         };
         let piece = reply.and_then(|reply| self.piece(&reply, is_first));
@@ -117,6 +130,19 @@ impl Writing {
             tracing::warn!(%error, "an answer to a query could not be downloaded to its end");
         }
         Some(piece)
+    }
+
+    /// The next page, if who asked is still signed in.
+    async fn read(&self, question: &Question) -> Result<Reply, ApiError> {
+        let id = self.visit.session().id().expose();
+        if self.portal.sessions.find(id).is_none() {
+            return Err(ApiError::Refused {
+                status: StatusCode::UNAUTHORIZED,
+                code: String::new(),
+                message: "the session has ended".to_owned(),
+            });
+        }
+        self.visit.call(question.call_for_all()).await
     }
 
     fn piece(&mut self, reply: &Reply, is_first: bool) -> Result<Bytes, ApiError> {
