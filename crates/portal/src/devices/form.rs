@@ -3,12 +3,18 @@
 
 use std::collections::BTreeMap;
 
+use serde::Serialize;
 use serde_json::{Map, Value, json};
+use twinhub_core::twins::{MAX_PROPERTIES_BYTES, MAX_TAGS_BYTES};
 
-use super::bulk::Failed;
+use super::bulk::{self, Failed};
 use super::names;
 use crate::authentication::AuthenticationForm;
 use crate::fields::Fields;
+
+/// How much longer than what counts of it a text may be: quotes, blanks and
+/// escapes count as nothing.
+const ROOM: usize = 8;
 
 /// What is wrong, by the field that it stands at; an empty name is the form.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -102,14 +108,15 @@ impl NewDevice {
                  or add the devices one by one.",
             );
         }
-        let mut object = |field, text: &str| match parse_object(text) {
+        let mut object = |field, text: &str, bytes| match parse_object(text, bytes) {
             Ok(object) => object,
             Err(sentence) => {
                 problems.add(field, sentence);
                 None
             }
         };
-        let (tags, desired) = (object("tags", &self.tags), object("desired", &self.desired));
+        let tags = object("tags", &self.tags, MAX_TAGS_BYTES);
+        let desired = object("desired", &self.desired, MAX_PROPERTIES_BYTES);
         if problems != Problems::default() {
             return Err(problems);
         }
@@ -148,8 +155,15 @@ impl NewDevice {
     }
 }
 
-/// An object, or nothing if nothing is written.
-fn parse_object(text: &str) -> Result<Option<Map<String, Value>>, String> {
+/// An object, or nothing if nothing is written. What can't fit into a twin is
+/// not even read: values take many times the memory of their text.
+fn parse_object(text: &str, bytes: usize) -> Result<Option<Map<String, Value>>, String> {
+    if text.len() > ROOM * bytes {
+        return Err(format!(
+            "This has {} bytes, and at most {bytes} fit into a twin. Write less.",
+            text.len()
+        ));
+    }
     if text.trim().is_empty() {
         return Ok(None);
     }
@@ -188,13 +202,26 @@ impl Plan {
     }
 
     /// The items of the bulk call.
-    pub fn items(&self) -> Vec<Value> {
-        let with_id = |id: &String| {
-            let mut item = self.item.clone();
-            item["id"] = Value::from(id.as_str());
-            item
+    pub fn items(&self) -> Vec<Item<'_>> {
+        let item = |id| Item {
+            id,
+            like: &self.item,
         };
-        self.ids.iter().map(with_id).collect()
+        self.ids.iter().map(|id| item(id.as_str())).collect()
+    }
+}
+
+/// One of the devices. What they have in common is there once.
+#[derive(Debug, Serialize)]
+pub struct Item<'a> {
+    id: &'a str,
+    #[serde(flatten)]
+    like: &'a Value,
+}
+
+impl bulk::Item for Item<'_> {
+    fn id(&self) -> &str {
+        self.id
     }
 }
 

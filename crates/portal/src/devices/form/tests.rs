@@ -5,7 +5,13 @@ fn typed(form: &str) -> NewDevice {
 }
 
 fn items(form: &str) -> Vec<Value> {
-    typed(form).plan().unwrap().items()
+    sent(&typed(form).plan().unwrap())
+}
+
+fn sent(plan: &Plan) -> Vec<Value> {
+    let items = plan.items();
+    let items = items.iter().map(|item| serde_json::to_value(item).unwrap());
+    items.collect()
 }
 
 #[test]
@@ -69,6 +75,23 @@ fn all_problems_are_told_at_once_each_at_its_field() {
 }
 
 #[test]
+fn what_cannot_fit_into_a_twin_is_told_before_it_is_read() {
+    let tags = format!("{{\"a\":[0{}]}}", ",0".repeat(400_000));
+    let form = NewDevice {
+        tags: tags.clone(),
+        desired: tags,
+        ..typed("id=pump-###&count=100")
+    };
+
+    let problems = form.plan().unwrap_err();
+
+    for (field, bytes) in [("tags", "8192"), ("desired", "32768")] {
+        let told = problems.of(field).unwrap();
+        assert!(told.contains(bytes), "{told}");
+    }
+}
+
+#[test]
 fn a_leaf_is_put_below_its_parent_otherwise_than_an_edge_device() {
     let mut leaf = typed("id=a").plan().unwrap();
     let mut edge = typed("id=a&edge=on").plan().unwrap();
@@ -76,9 +99,9 @@ fn a_leaf_is_put_below_its_parent_otherwise_than_an_edge_device() {
     leaf.below("scope");
     edge.below("scope");
 
-    assert_eq!(leaf.items()[0]["deviceScope"], "scope");
-    assert_eq!(edge.items()[0]["parentScopes"], json!(["scope"]));
-    assert!(edge.items()[0].get("deviceScope").is_none());
+    assert_eq!(sent(&leaf)[0]["deviceScope"], "scope");
+    assert_eq!(sent(&edge)[0]["parentScopes"], json!(["scope"]));
+    assert!(sent(&edge)[0].get("deviceScope").is_none());
 }
 
 #[test]
