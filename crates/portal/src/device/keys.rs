@@ -13,7 +13,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use twinhub_sas::{ConnectionString, Credential};
 
-use crate::client::{ApiError, Call};
+use crate::client::{ApiError, Call, Reply};
 use crate::device::frame::{Frame, Tab, explained};
 use crate::device::identity;
 use crate::device::target::Target;
@@ -147,12 +147,7 @@ pub async fn ask(visit: Visit, target: Target, Asked(asked): Asked) -> Result<Re
 }
 
 /// `POST .../roll?key=`
-pub async fn roll(
-    visit: Visit,
-    target: Target,
-    Asked(asked): Asked,
-    _fields: Fields,
-) -> Result<Response, Failure> {
+pub async fn roll(visit: Visit, target: Target, Asked(asked): Asked) -> Result<Response, Failure> {
     let change = change(&visit, &asked)?;
     let done = match change {
         Change::Primary => regenerate(&visit, &target, "primaryKey").await,
@@ -200,18 +195,25 @@ async fn regenerate(visit: &Visit, target: &Target, key: &str) -> Result<(), Ref
     let call = Call::data(Method::POST, ["devices", "keys", "regenerate"])
         .json(&json!({ "policyKey": key, "devices": [item] }));
     let reply = visit.client().answer(call).await?;
-    match reply.json()?.pointer("/errors/0") {
-        Some(error) => {
-            let said = |member: &str| error[member].as_str().unwrap_or_default().to_owned();
-            let refused = ApiError::Refused {
-                status: StatusCode::BAD_REQUEST,
-                code: said("errorCode"),
-                message: said("errorStatus"),
-            };
-            Err(explained(refused, target).into())
+    match refused_item(&reply) {
+        Some(refused) => Err(explained(refused, target).into()),
+        None => {
+            reply.accepted()?.json()?;
+            Ok(())
         }
-        None => reply.accepted().map(|_| ()).map_err(Refused::from),
     }
+}
+
+/// Why the identity keeps its key, if the answer tells of it; it need not.
+fn refused_item(reply: &Reply) -> Option<ApiError> {
+    let told = reply.json().ok()?;
+    let error = told.pointer("/errors/0")?;
+    let said = |member: &str| error[member].as_str().unwrap_or_default().to_owned();
+    Some(ApiError::Refused {
+        status: StatusCode::BAD_REQUEST,
+        code: said("errorCode"),
+        message: said("errorStatus"),
+    })
 }
 
 /// Each key takes the other's place, unless somebody else writes meanwhile.
@@ -253,6 +255,25 @@ mod tests {
             format!("HostName=hub;DeviceId=pump-7;ModuleId=sensor;SharedAccessKey={other}")
         );
         assert_eq!(format!("{device:?}"), "KeysView");
+    }
+
+    #[test]
+    fn a_refusal_need_not_tell_of_the_identity() {
+        let reply = |body: &str| Reply {
+            status: StatusCode::SERVICE_UNAVAILABLE,
+            headers: HeaderMap::new(),
+            body: body.to_owned().into(),
+        };
+        let item = r#"{"errors": [{"errorCode": "DeviceNotFound", "errorStatus": "gone"}]}"#;
+
+        let refused = refused_item(&reply(item)).unwrap();
+
+        assert_eq!(refused.code(), Some("DeviceNotFound"));
+        assert!(refused_item(&reply(r#"{"errors": []}"#)).is_none());
+        let plain = reply("not now");
+        assert!(refused_item(&plain).is_none());
+        let status = plain.accepted().unwrap_err().status();
+        assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
     }
 
     #[test]
