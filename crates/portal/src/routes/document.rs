@@ -7,6 +7,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use crate::client::{ApiError, Call};
+use crate::failure::Failure;
+use crate::fields::Fields;
 use crate::visit::Visit;
 
 /// The built-in endpoint.
@@ -267,6 +269,14 @@ pub fn seen<T: Serialize>(item: Option<&T>) -> String {
 /// Reads the field `seen`; a new item was not seen.
 pub fn was_seen<T: serde::de::DeserializeOwned>(field: &str) -> Option<T> {
     serde_json::from_str(field).ok()
+}
+
+/// What the form was about: one that was made of nothing is refused.
+pub fn shown<T: serde::de::DeserializeOwned>(visit: &Visit, fields: &Fields) -> Result<T, Failure> {
+    was_seen(fields.get("seen")).ok_or_else(|| {
+        let sentence = "the form does not say what it is about: open its page again";
+        Failure::invalid(visit, sentence)
+    })
 }
 
 #[cfg(test)]

@@ -157,9 +157,7 @@ pub fn find<'r>(
 
 /// `POST /portal/routes/endpoint/delete`
 pub async fn delete(visit: Visit, fields: Fields) -> Result<Response, Failure> {
-    let Some(seen) = document::was_seen::<Endpoint>(fields.get("seen")) else {
-        return Ok(see_other(LIST));
-    };
+    let seen = document::shown::<Endpoint>(&visit, &fields)?;
     let name = seen.name().to_owned();
     let change = document::change(&visit, |routing| {
         let mut kinds = routing.endpoints.values_mut();

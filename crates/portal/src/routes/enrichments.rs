@@ -201,9 +201,7 @@ pub async fn ask_to_delete(visit: Visit, Asked(asked): Asked) -> Result<Response
 
 /// `POST /portal/routes/enrichment/delete`
 pub async fn delete(visit: Visit, fields: Fields) -> Result<Response, Failure> {
-    let Some(seen) = document::was_seen::<Enrichment>(fields.get("seen")) else {
-        return Ok(see_other(LIST));
-    };
+    let seen = document::shown::<Enrichment>(&visit, &fields)?;
     let change = document::change(&visit, |routing| {
         let list = &mut routing.enrichments;
         document::put(list, |it| is_same(it, Some(&seen)), Some(&seen), None)

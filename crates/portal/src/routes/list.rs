@@ -154,9 +154,7 @@ pub async fn ask_to_delete(visit: Visit, Asked(asked): Asked) -> Result<Response
 
 /// `POST /portal/routes/delete`
 pub async fn delete(visit: Visit, fields: Fields) -> Result<Response, Failure> {
-    let Some(seen) = document::was_seen::<Route>(fields.get("seen")) else {
-        return Ok(see_other(LIST));
-    };
+    let seen = document::shown::<Route>(&visit, &fields)?;
     let change = document::change(&visit, |routing| {
         let is_it = |route: &Route| route.is_named(&seen.name);
         document::put(&mut routing.routes, is_it, Some(&seen), None)
