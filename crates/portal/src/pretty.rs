@@ -1,12 +1,26 @@
-//! JSON laid out for people: every member on a line of its own, and otherwise
-//! exactly as it was written: order, numbers and escapes stay.
+//! Long texts as a page can bear them, and JSON laid out for people: every
+//! member on a line of its own, and otherwise exactly as it was written: order,
+//! numbers and escapes stay.
+//!
+//! Laying out can make sixty letters of one, and HTML makes five of a quote.
+//! So what is shown has a budget in bytes of the page, and is cut behind it.
 
-/// Lays out JSON. A text that is none comes out unharmed, too, if not nicely.
-pub fn indented(json: &str) -> String {
-    let mut out = String::with_capacity(json.len() * 2);
+/// What fits into a page.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Shown {
+    /// The text, or its beginning.
+    pub text: String,
+    /// Whether there is more than that.
+    pub is_cut: bool,
+}
+
+/// Lays out JSON, up to so many bytes of HTML. A text that is none comes out
+/// unharmed, too, if not nicely.
+pub fn indented(json: &str, budget: usize) -> Shown {
+    let mut out = Page::new(budget);
     let mut depth = 0_usize;
     let mut letters = json.chars().peekable();
-    while let Some(letter) = letters.next() {
+    while let Some(letter) = letters.next().filter(|_| !out.is_full) {
         match letter {
             '"' => {
                 out.push('"');
@@ -36,15 +50,79 @@ pub fn indented(json: &str) -> String {
             other => out.push(other),
         }
     }
-    out
+    out.shown()
+}
+
+/// A text as it is, up to so many bytes of HTML.
+pub fn beginning(text: &str, budget: usize) -> Shown {
+    let mut out = Page::new(budget);
+    for letter in text.chars() {
+        out.push(letter);
+        if out.is_full {
+            break;
+        }
+    }
+    out.shown()
+}
+
+/// What is written, until the budget is spent.
+struct Page {
+    text: String,
+    left: usize,
+    is_full: bool,
+}
+
+impl Page {
+    fn new(budget: usize) -> Self {
+        Page {
+            text: String::new(),
+            left: budget,
+            is_full: false,
+        }
+    }
+
+    fn push(&mut self, letter: char) {
+        match self.left.checked_sub(weight(letter)) {
+            Some(left) if !self.is_full => {
+                self.left = left;
+                self.text.push(letter);
+            }
+            _ => self.is_full = true,
+        }
+    }
+
+    fn push_str(&mut self, text: &str) {
+        text.chars().for_each(|letter| self.push(letter));
+    }
+
+    fn shown(self) -> Shown {
+        Shown {
+            text: self.text,
+            is_cut: self.is_full,
+        }
+    }
+}
+
+/// How many bytes a text has in HTML.
+pub fn html_size(text: &str) -> usize {
+    text.chars().map(weight).sum()
+}
+
+/// How many bytes a letter has in HTML.
+fn weight(letter: char) -> usize {
+    match letter {
+        '<' | '>' | '&' | '"' | '\'' => 5,
+        _ => letter.len_utf8(),
+    }
 }
 
 /// What is left of a text in quotes.
-fn copy_text(letters: &mut impl Iterator<Item = char>, out: &mut String) {
+fn copy_text(letters: &mut impl Iterator<Item = char>, out: &mut Page) {
     let mut is_escaped = false;
     for letter in letters {
         out.push(letter);
         match letter {
+            _ if out.is_full => return,
             _ if is_escaped => is_escaped = false,
             '\\' => is_escaped = true,
             '"' => return,
@@ -53,7 +131,7 @@ fn copy_text(letters: &mut impl Iterator<Item = char>, out: &mut String) {
     }
 }
 
-fn new_line(out: &mut String, depth: usize) {
+fn new_line(out: &mut Page, depth: usize) {
     out.push('\n');
     for _ in 0..depth.min(32) {
         out.push_str("  ");
@@ -66,10 +144,16 @@ mod tests {
 
     use super::*;
 
+    fn laid_out(json: &str) -> String {
+        let shown = indented(json, 1_000_000);
+        assert!(!shown.is_cut);
+        shown.text
+    }
+
     #[test]
     fn members_stand_below_each_other_as_they_were_written() {
         let laid_out =
-            indented(r#"{"z":1.10,"a":[ ],"text":"a, \"b\": {","list":[1, {"x":null}]}"#);
+            laid_out(r#"{"z":1.10,"a":[ ],"text":"a, \"b\": {","list":[1, {"x":null}]}"#);
 
         let expected = r#"{
   "z": 1.10,
@@ -87,17 +171,35 @@ mod tests {
 
     #[test]
     fn what_was_laid_out_before_comes_out_the_same() {
-        let once = indented(r#"[{"a":{}},"\\",-1e5,true]"#);
+        let once = laid_out(r#"[{"a":{}},"\\",-1e5,true]"#);
 
-        assert_eq!(indented(&once), once);
+        assert_eq!(laid_out(&once), once);
         let parsed: Value = serde_json::from_str(&once).unwrap();
         assert_eq!(parsed, serde_json::json!([{"a": {}}, "\\", -1e5, true]));
     }
 
     #[test]
-    fn deep_nesting_is_not_laid_out_for_ever() {
-        let deep = format!("{}{}", "[".repeat(5_000), "]".repeat(5_000));
+    fn a_small_text_that_would_become_a_large_page_is_cut() {
+        let deep = format!("{}{}", "[".repeat(40), "0,".repeat(30_000));
+        let quotes = format!("[\"{}\"]", "<".repeat(30_000));
 
-        assert!(indented(&deep).len() < 5_000 * 2 * 70);
+        for json in [deep, quotes] {
+            let shown = indented(&json, 10_000);
+
+            assert!(shown.is_cut);
+            let html = html_size(&shown.text);
+            assert!((9_990..=10_000).contains(&html), "{html}");
+        }
+    }
+
+    #[test]
+    fn what_just_fits_is_whole() {
+        assert_eq!(indented("[1]", 7).text, "[\n  1\n]");
+        assert!(!indented("[1]", 7).is_cut);
+        assert!(indented("[1]", 6).is_cut);
+        assert_eq!(beginning("aü<", 8).text, "aü<");
+        assert!(!beginning("aü<", 8).is_cut);
+        assert_eq!(beginning("aü<b", 7).text, "aü");
+        assert!(beginning("aü<", 7).is_cut);
     }
 }

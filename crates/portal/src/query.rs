@@ -21,6 +21,7 @@ use tokio::time::Instant;
 use crate::failure::see_other;
 use crate::fields::{Asked, Fields};
 use crate::page::{Page, Section, render_as};
+use crate::pretty::Shown;
 use crate::refused::Refused;
 use crate::visit::Visit;
 
@@ -58,6 +59,8 @@ struct QueryPage {
 /// A page of an answer, and how long it took.
 struct Answered {
     answer: Answer,
+    /// The same as JSON, if that is what is shown.
+    json: Option<Shown>,
     milliseconds: u128,
 }
 
@@ -107,10 +110,16 @@ async fn answered(visit: &Visit, question: Question) -> Response {
     if !page.question.query.trim().is_empty() {
         let begun = Instant::now();
         let reply = visit.call(page.question.call()).await;
-        match reply.and_then(|reply| Answer::of(&reply)) {
-            Ok(answer) => {
+        let is_json = page.question.is_json();
+        let read = reply.and_then(|reply| {
+            let json = is_json.then(|| Answer::json(&reply));
+            Ok((Answer::of(&reply)?, json))
+        });
+        match read {
+            Ok((answer, json)) => {
                 page.answered = Some(Answered {
                     answer,
+                    json,
                     milliseconds: begun.elapsed().as_millis(),
                 });
             }

@@ -22,6 +22,9 @@ use crate::pretty::indented;
 use crate::refused::Refused;
 use crate::visit::Visit;
 
+/// An answer that takes more bytes of HTML than this is not laid out.
+const MAX_LAID_OUT: usize = 100_000;
+
 #[derive(Template)]
 #[template(path = "device/method.html")]
 struct MethodPage {
@@ -74,6 +77,7 @@ struct AnswerView {
     name: String,
     status: i64,
     payload: String,
+    is_laid_out: bool,
     milliseconds: u64,
 }
 
@@ -182,10 +186,17 @@ async fn invoke(
 }
 
 fn view(name: &str, answer: &AnswerDocument, took: Duration) -> AnswerView {
+    let payload = answer.payload.get();
+    let laid_out = indented(payload, MAX_LAID_OUT);
     AnswerView {
         name: name.to_owned(),
         status: answer.status,
-        payload: indented(answer.payload.get()),
+        is_laid_out: !laid_out.is_cut,
+        // It is nowhere else: what is long is shown whole, as it came.
+        payload: match laid_out.is_cut {
+            true => payload.to_owned(),
+            false => laid_out.text,
+        },
         milliseconds: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
     }
 }

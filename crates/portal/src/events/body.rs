@@ -4,10 +4,10 @@ use std::fmt::Write as _;
 
 use serde::de::IgnoredAny;
 
-use crate::pretty::indented;
+use crate::pretty::{Shown, beginning, indented};
 
-/// How many bytes of a text are shown.
-const MAX_TEXT: usize = 64 * 1024;
+/// How many bytes of HTML a body may take.
+const MAX_TEXT: usize = 80_000;
 /// How many bytes are shown of what is no text.
 const MAX_BINARY: usize = 2 * 1024;
 const BYTES_A_LINE: usize = 16;
@@ -58,13 +58,14 @@ impl ShownBody {
         if text.contains('\0') {
             return Self::binary(bytes);
         }
-        let is_cut = text.len() > MAX_TEXT;
-        let shown = &text[..text.floor_char_boundary(MAX_TEXT)];
-        let (kind, text) = match is_json(text) {
-            _ if text.is_empty() => (Kind::Empty, String::new()),
-            true if is_cut => (Kind::Json, shown.to_owned()),
-            true => (Kind::Json, indented(text)),
-            false => (Kind::Text, shown.to_owned()),
+        let kind = match text {
+            "" => Kind::Empty,
+            json if is_json(json) => Kind::Json,
+            _ => Kind::Text,
+        };
+        let Shown { text, is_cut } = match kind {
+            Kind::Json => indented(text, MAX_TEXT),
+            _ => beginning(text, MAX_TEXT),
         };
         ShownBody { kind, text, is_cut }
     }

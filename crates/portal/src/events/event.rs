@@ -16,13 +16,20 @@ use crate::events::sse::Messages;
 use crate::failure::Failure;
 use crate::fields::Asked;
 use crate::page::{Page, Section, render};
-use crate::pretty::indented;
+use crate::pretty::{beginning, html_size, indented};
 use crate::visit::Visit;
 
 /// How long the hub may take to find an event.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// The longest event that is on its page as JSON, too; others are downloaded.
-const MAX_JSON: usize = 48 * 1024;
+/// How many bytes of HTML an event may take as JSON on its page; longer ones
+/// are downloaded.
+const MAX_JSON: usize = 40_000;
+/// How many a table of its properties may take.
+const MAX_PROPERTIES: usize = 20_000;
+/// How many a row of it takes besides name and value.
+const ROW: usize = 30;
+/// A file of more than this is not laid out.
+const MAX_LAID_OUT: usize = 1_000_000;
 
 #[derive(Template)]
 #[template(path = "events/event.html")]
@@ -43,7 +50,7 @@ impl EventView {
     fn of(json: &str, document: EventDocument) -> Self {
         EventView {
             body: ShownBody::of(&document.bytes()),
-            json: (json.len() <= MAX_JSON).then(|| indented(json)),
+            json: whole(json, MAX_JSON),
             address: row::address(document.partition, document.sequence_number),
             document,
         }
@@ -86,19 +93,40 @@ impl EventView {
     }
 }
 
+/// JSON laid out, unless that is longer than so many bytes of HTML.
+fn whole(json: &str, budget: usize) -> Option<String> {
+    let laid_out = indented(json, budget);
+    (!laid_out.is_cut).then_some(laid_out.text)
+}
+
 /// Names and values under a heading.
 struct PropertyTable<'e> {
     title: &'static str,
     rows: Vec<(&'e str, String)>,
+    /// Whether there is more than is shown.
+    is_cut: bool,
 }
 
 impl<'e> PropertyTable<'e> {
     fn of(title: &'static str, properties: &'e Map<String, Value>) -> Self {
-        let row = |(name, value): (&'e String, &Value)| (name.as_str(), plain(value));
-        PropertyTable {
+        let mut table = PropertyTable {
             title,
-            rows: properties.iter().map(row).collect(),
+            rows: Vec::new(),
+            is_cut: false,
+        };
+        let mut left = MAX_PROPERTIES;
+        for (name, value) in properties {
+            let value = plain(value);
+            let Some(rest) = left.checked_sub(ROW + html_size(name)) else {
+                table.is_cut = true;
+                break;
+            };
+            let shown = beginning(&value, rest);
+            left = rest - html_size(&shown.text);
+            table.is_cut |= shown.is_cut;
+            table.rows.push((name, shown.text));
         }
+        table
     }
 }
 
@@ -127,7 +155,7 @@ pub async fn show(visit: Visit, Asked(asked): Asked) -> Result<Response, Failure
         "json" => Ok(file(
             &format!("{name}.json"),
             "application/json",
-            indented(&json).into(),
+            whole(&json, MAX_LAID_OUT).unwrap_or(json).into(),
         )),
         "body" => Ok(file(&name, "application/octet-stream", document.bytes())),
         _ => Ok(render(&EventPage {
@@ -202,6 +230,23 @@ mod tests {
         assert!(hint("text/plain", b"{}"));
         assert!(!hint("Application/JSON", b"{}"));
         assert!(!hint("text/plain", b"hello"));
+    }
+
+    #[test]
+    fn an_event_that_would_make_a_heavy_page_is_cut() {
+        let mut document = event("", &b"<".repeat(100_000));
+        let long = Value::from("<".repeat(100_000));
+        document.properties.insert("long".to_owned(), long);
+        let json = format!("[\"{}\"]", "<".repeat(100_000));
+
+        let view = EventView::of(&json, document);
+
+        assert!(view.body.is_cut);
+        assert_eq!(view.json, None);
+        let [own, ..] = view.tables();
+        assert!(own.is_cut);
+        let html = own.rows.iter().map(|(_, value)| html_size(value));
+        assert!(html.sum::<usize>() <= MAX_PROPERTIES);
     }
 
     #[test]

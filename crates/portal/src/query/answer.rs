@@ -7,10 +7,12 @@ use serde_json::value::RawValue;
 
 use crate::client::{ApiError, Reply};
 use crate::device::Target;
-use crate::pretty::indented;
+use crate::pretty::{Shown, indented};
 
 /// How much of a value a cell shows, in characters.
 const CELL: usize = 160;
+/// How many bytes of HTML the JSON of a page may take.
+const MAX_JSON: usize = 120_000;
 
 /// What is shown of whole twins, and under which path it is there.
 const TWIN: [(&str, &[&str]); 12] = [
@@ -108,8 +110,6 @@ pub struct Answer {
     pub columns: Vec<String>,
     /// The cells.
     pub rows: Vec<Vec<Cell>>,
-    /// The whole page as JSON.
-    pub json: String,
     /// What leads to the next page, if there is one.
     pub next: Option<String>,
 }
@@ -123,10 +123,14 @@ impl Answer {
         Ok(Answer {
             rows: rows.iter().map(|row| cells(&columns, row)).collect(),
             columns: columns.names(),
-            json: indented(&String::from_utf8_lossy(&reply.body)),
             next,
         }
         .without_empty_columns(&columns))
+    }
+
+    /// A page of rows as JSON, as far as it fits.
+    pub fn json(reply: &Reply) -> Shown {
+        indented(&String::from_utf8_lossy(&reply.body), MAX_JSON)
     }
 
     /// Devices have no module, and few twins a model.
