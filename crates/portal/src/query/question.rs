@@ -7,7 +7,7 @@ use crate::client::{Call, encoded};
 use crate::fields::Fields;
 
 /// How many rows a page may have.
-pub const SIZES: [&str; 4] = ["20", "100", "500", "1000"];
+pub const SIZES: [&str; 4] = ["20", "50", "100", "200"];
 /// How many it has unless another number is chosen.
 const USUAL_SIZE: &str = "100";
 /// The longest address that every browser, proxy and chat program takes.
@@ -44,13 +44,14 @@ pub struct Question {
 impl Question {
     /// Reads a form or an address.
     pub fn of(fields: &Fields) -> Self {
-        let size = fields.given("size").unwrap_or(USUAL_SIZE);
+        // A page of more would be too heavy; files have all.
+        let size = fields.given("size").filter(|size| SIZES.contains(size));
         // A button says what is wanted now, the form what it was.
         let view = fields.given("as").or(fields.given("view"));
         Question {
             // Browsers write line ends as on paper tape; places count lines.
             query: fields.get("query").replace("\r\n", "\n"),
-            size: size.to_owned(),
+            size: size.unwrap_or(USUAL_SIZE).to_owned(),
             view: match view {
                 Some("json") => View::Json,
                 _ => View::Table,
@@ -193,6 +194,13 @@ mod tests {
 
         assert_eq!(long.address(), None);
         assert_eq!(long.download("csv"), None);
+    }
+
+    #[test]
+    fn a_page_has_no_more_rows_than_it_can_bear() {
+        assert_eq!(of("query=x&size=200").size, "200");
+        assert_eq!(of("query=x&size=1000").size, USUAL_SIZE);
+        assert_eq!(of("query=x&size=many").size, USUAL_SIZE);
     }
 
     #[test]
