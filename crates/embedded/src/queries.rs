@@ -13,6 +13,7 @@ use crate::indexes::metrics;
 use crate::tables::scan::{self, Asked};
 
 mod folding;
+mod frontier;
 
 #[async_trait]
 impl QueryStore for Engine {

@@ -3,7 +3,7 @@
 //! Stretches do not overlap, and together they are all identities there can
 //! be, so that it does not matter who reads which of them, nor when.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
@@ -11,12 +11,13 @@ use rusqlite::Connection;
 use twinhub_core::ids::HubName;
 use twinhub_core::ports::{Fold, Scan, StoreError};
 
+use super::frontier::Frontier;
 use crate::errors::read_failed;
 use crate::indexes::demand::{Account, Demand};
 use crate::indexes::lookup::{Lookup, lookup};
 use crate::indexes::metrics;
 use crate::readers::Readers;
-use crate::tables::scan::{self, Columns, Stretch, end_of_stretch, identities_of, names_devices};
+use crate::tables::scan::{self, Stretch, end_of_stretch, identities_of, names_devices};
 
 /// Identities of a stretch: a millisecond or two of reading.
 const STRETCH: u32 = 2_000;
@@ -29,9 +30,7 @@ pub(super) struct Folding {
     demand: Arc<Demand>,
     /// The conditions that an index would serve.
     lookups: Vec<Lookup>,
-    /// The last identity that somebody reads or has read; nothing if there are
-    /// no others.
-    reached: Mutex<Option<Columns>>,
+    frontier: Frontier,
 }
 
 impl Folding {
@@ -47,7 +46,7 @@ impl Folding {
             fold,
             demand: demand.clone(),
             lookups: scan.conditions.iter().filter_map(lookup).collect(),
-            reached: Mutex::new(Some(Columns::default())),
+            frontier: Frontier::default(),
         }
     }
 
@@ -78,7 +77,9 @@ impl Folding {
         next().await?;
         let mut under_way = FuturesUnordered::new();
         loop {
-            while !self.is_over() && (under_way.is_empty() || readers.has_spare(under_way.len())) {
+            while !self.frontier.is_over()
+                && (under_way.is_empty() || readers.has_spare(under_way.len()))
+            {
                 under_way.push(next());
             }
             match under_way.next().await {
@@ -109,13 +110,8 @@ impl Folding {
 
     /// Nothing if others read the rest.
     fn next_stretch(&self, connection: &Connection) -> rusqlite::Result<Option<Stretch>> {
-        let mut reached = self.reached();
-        let Some(after) = reached.take() else {
-            return Ok(None);
-        };
-        let end = end_of_stretch(connection, &self.hub, (&after.0, &after.1), STRETCH)?;
-        reached.clone_from(&end);
-        Ok(Some(Stretch { after, end }))
+        self.frontier
+            .next(|after| end_of_stretch(connection, &self.hub, (&after.0, &after.1), STRETCH))
     }
 
     fn account(
@@ -133,13 +129,5 @@ impl Folding {
             looked_at: stretch.end.as_ref().map_or(0, |_| STRETCH.into()),
             found,
         })
-    }
-
-    fn is_over(&self) -> bool {
-        self.reached().is_none()
-    }
-
-    fn reached(&self) -> MutexGuard<'_, Option<Columns>> {
-        self.reached.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
