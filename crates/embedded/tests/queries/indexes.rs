@@ -219,6 +219,7 @@ async fn there_is_room_for_few_and_the_idle_one_makes_way() {
     indexed(&plant, &asks("rare")).await;
     indexed(&plant, &asks("number")).await;
     plant.rows(&asks("third"), 9).await.unwrap();
+    plant.wishes_looked_at().await;
 
     let idle = "UPDATE query_indexes SET idle_hours = 24 WHERE path = '[\"rare\"]'";
     plant.sql().execute(idle, []).unwrap();

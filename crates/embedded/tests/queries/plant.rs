@@ -15,7 +15,7 @@ use twinhub_core::ports::{
     UnitOfWork, Wanted,
 };
 use twinhub_core::presence::PresenceBook;
-use twinhub_core::query::{Page, Paging, Queries, QueryError, Rows};
+use twinhub_core::query::{Page, Paging, Queries, Query, QueryError, Rows, Source};
 use twinhub_core::time::{Clock, Timestamp};
 use twinhub_core::twins::{Twin, TwinPatch, TwinView};
 use twinhub_embedded::{Engine, IndexSettings, LocalSessions};
@@ -101,16 +101,7 @@ impl Plant {
         let clock: Arc<dyn Clock> = Arc::new(Stopped);
         let sessions = Arc::new(LocalSessions::new());
         let engine = Arc::new(Engine::open_with(folder.path(), sessions, indexes).unwrap());
-        let settings = HubSettings {
-            host_names: vec![HOST.to_owned()],
-            tier: Tier {
-                sku: Sku::S1,
-                units: 1,
-            },
-            modules_per_device: 20,
-            event_retention: Duration::from_secs(24 * 3600),
-        };
-        let hubs = Hubs::open(engine.clone(), vec![(hub(), settings)]).await;
+        let hubs = Hubs::open(engine.clone(), vec![(hub(), settings(HOST))]).await;
         let hubs = Arc::new(hubs.unwrap().0);
         let plant = hubs.by_host(HOST).unwrap();
         let key = &plant.policy("service").unwrap().keys.primary;
@@ -148,6 +139,34 @@ impl Plant {
         };
         let built = tokio::time::timeout(Duration::from_secs(60), built);
         built.await.expect("they are built soon")
+    }
+
+    /// Waits until what was worth an index so far has one or got no room: what
+    /// is wanted is looked at in its order, and a neighbour wants one now. For
+    /// settings that have every path indexed at once.
+    pub async fn wishes_looked_at(&self) {
+        let neighbour = HubName::parse("neighbour").unwrap();
+        let added = vec![(neighbour.clone(), settings("neighbour.example"))];
+        Hubs::open(self.engine.clone(), added).await.unwrap();
+        let scan = Scan {
+            source: Source::Devices,
+            conditions: Arc::new([Query::parse_condition("tags.any = 1").unwrap()]),
+            wanted: Wanted::whole(Parts::all()),
+        };
+        self.engine.scan(&neighbour, &scan, None, 9).await.unwrap();
+        let indexed = async {
+            while self
+                .engine
+                .query_indexes(&neighbour)
+                .await
+                .unwrap()
+                .is_empty()
+            {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        };
+        let indexed = tokio::time::timeout(Duration::from_secs(60), indexed);
+        indexed.await.expect("the neighbour gets its index soon");
     }
 
     /// A connection of somebody else.
@@ -226,6 +245,18 @@ impl Plant {
 
 pub fn hub() -> HubName {
     HubName::parse("plant").unwrap()
+}
+
+fn settings(host: &str) -> HubSettings {
+    HubSettings {
+        host_names: vec![host.to_owned()],
+        tier: Tier {
+            sku: Sku::S1,
+            units: 1,
+        },
+        modules_per_device: 20,
+        event_retention: Duration::from_secs(24 * 3600),
+    }
 }
 
 pub fn now() -> Timestamp {
