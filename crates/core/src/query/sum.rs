@@ -1,8 +1,13 @@
 //! Sums that do not depend on the order of what is summed up.
 //!
 //! Rows come in the order in which they are read, on several threads, and
-//! doubles that are added in another order give another sum. So nothing is
-//! rounded before the end.
+//! doubles that are added in another order give another sum. So numbers are
+//! added as integers: whole ones, and mantissas by their exponent. Only the
+//! totals of these are rounded and added, always in the same order.
+//!
+//! As doubles do, such totals end at infinity: numbers close to the largest one
+//! whose totals are infinite with both signs have a sum that is no number, even
+//! if they would cancel each other out.
 
 use std::collections::BTreeMap;
 
