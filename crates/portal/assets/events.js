@@ -95,19 +95,28 @@ async function paint() {
   painting = true;
   const era = cleared;
   const batch = takeWaiting();
-  for (let from = 0; from < batch.length && era === cleared; from += LINES_PER_FRAME) {
-    if (from > 0) await breath();
-    add(batch.slice(from, from + LINES_PER_FRAME));
+  try {
+    for (let from = 0; from < batch.length && era === cleared; from += LINES_PER_FRAME) {
+      if (from > 0) await breath();
+      add(batch.slice(from, from + LINES_PER_FRAME));
+    }
+  } finally {
+    painting = false;
   }
-  painting = false;
   count();
 }
 
 function add(batch) {
   const lines = document.createDocumentFragment();
   for (const data of batch) {
-    newest = JSON.parse(data);
-    lines.prepend(eventLine(newest));
+    try {
+      const event = JSON.parse(data);
+      lines.prepend(eventLine(event));
+      newest = event;
+    } catch (error) {
+      leftOut += 1;
+      console.error("an event can't be shown", error);
+    }
   }
   rows.prepend(lines);
   while (rows.rows.length > ROWS) {
