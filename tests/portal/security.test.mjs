@@ -129,6 +129,43 @@ test('who may only read changes nothing with forged forms', async (t) => {
   assert.deepEqual(await state(), earlier);
 });
 
+/** What a form is filled in with so that it would work. */
+const FILLED = {
+  '/portal/device/twin': { tags: '{"forged": true}' },
+  '/portal/module/twin': { tags: '{"forged": true}' },
+  '/portal/device/messages': { body: 'forged' },
+  '/portal/device/modules/new': { module: 'forged', 'module-id': 'forged' },
+  '/portal/devices/new': { id: 'forged', 'device-id': 'forged' },
+  '/portal/device': { status: 'disabled' },
+};
+
+test('forms that work for who may are refused to who may only read', async (t) => {
+  const page = await openPage(t, hub);
+  const forms = (await everyForm(page))
+    .map(({ path, fields }) => ({ path, fields: fields.filter(([name]) => name !== 'do') }))
+    .map((form) => ({ ...form, filled: FILLED[form.path.split('?')[0]] }))
+    .filter(({ filled }) => filled);
+  const reader = await openPage(t, hub, { as: 'registryRead' });
+  await reader.goto('/portal/devices');
+  const earlier = await state();
+  assert.deepEqual(new Set(forms.map(({ path }) => path.split('?')[0])), new Set(Object.keys(FILLED)));
+
+  const fill = ({ fields, filled }) => [
+    ...fields.filter(([name]) => !(name in filled)), ...Object.entries(filled)];
+  for (const form of forms) {
+    const answer = await forge(reader, hub, form.path, fill(form));
+    assert.ok([401, 403].includes(answer.status), `${form.path}: ${answer.status}`);
+  }
+  assert.deepEqual(await state(), earlier);
+
+  await page.goto('/portal/devices');
+  for (const form of forms) {
+    const answer = await forge(page, hub, form.path, fill(form));
+    assert.equal(answer.status, 303, `${form.path}: ${answer.text}`);
+  }
+  assert.notDeepEqual(await state(), earlier);
+});
+
 test('a service sees twins and no identities to change', async (t) => {
   const page = await openPage(t, hub, { as: 'service' });
   allowTrouble(page, /status of 40[13]/);
