@@ -76,7 +76,7 @@ test('the program in Node does what it says', async (t) => {
   await page.goto('/portal');
   const program = await page.locator('#sample-node').textContent();
   const device = await hub.createDevice('sample-node');
-  await hub.patchTwin(device, { properties: { desired: { interval: 5 } } });
+  await hub.patchTwin({ properties: { desired: { interval: 5 } } }, device.deviceId);
 
   const { stdout } = await run(process.execPath, ['-e', program], {
     timeout: 30_000,
