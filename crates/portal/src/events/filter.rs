@@ -93,10 +93,13 @@ impl Filter {
         self.module.is_some() || self.partition.is_some() || self.group.is_some() || self.is_dated()
     }
 
-    /// Whether the list begins at a date.
+    /// Whether the list begins at a date or before a span of its own. What is
+    /// neither is no choice for the next time.
     pub fn is_dated(&self) -> bool {
         let known = |from: &str| BEGINNINGS.iter().any(|(name, _)| *name == from);
-        self.from.as_deref().is_some_and(|from| !known(from))
+        let means_something = |from: &str| span(from).is_some() || Timestamp::parse(from).is_some();
+        let from = self.from.as_deref();
+        from.is_some_and(|from| !known(from) && means_something(from))
     }
 
     /// Where the list begins, as in the address.
@@ -237,7 +240,9 @@ mod tests {
     #[test]
     fn a_date_is_no_choice_of_the_list() {
         assert!(asked("from=2026-11-21T08:00:00Z").is_dated());
+        assert!(asked("from=7m").is_dated());
         assert!(!asked("from=5m").is_dated());
+        assert!(!asked("from=beginning").is_dated());
         assert!(!asked("").is_dated());
     }
 }
