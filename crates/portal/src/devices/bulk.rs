@@ -57,14 +57,22 @@ impl Failed {
         }
     }
 
+    /// A device that is another than who asked for the change has seen.
+    pub fn not_as_shown(id: &str) -> Self {
+        Failed {
+            id: id.to_owned(),
+            code: "PreconditionFailed".to_owned(),
+            message: String::new(),
+        }
+    }
+
     /// Why, as a sentence.
     pub fn sentence(&self) -> String {
         match self.code.as_str() {
             // The hub says no more of it than its ID.
             "DeviceNotFound" => "It is not registered, or not any more.".to_owned(),
             "PreconditionFailed" => {
-                "Somebody else has changed it at the same time. Look at it, and try again."
-                    .to_owned()
+                "Somebody else has changed it meanwhile. Look at it, and try again.".to_owned()
             }
             _ => as_sentence(&self.message),
         }

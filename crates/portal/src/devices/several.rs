@@ -59,16 +59,20 @@ impl Change {
         self == Change::Delete
     }
 
-    /// The item of a bulk call for an identity as it was read.
-    fn item(self, identity: &Value, reason: Option<&str>) -> Value {
+    /// The item of a bulk call for an identity as it was read, if it is still
+    /// the one that was shown. Without a reason the one that is there stays.
+    fn item(self, identity: &Value, etag: &str, reason: Option<&str>) -> Value {
         // An update replaces everything, so all that shall stay goes with it.
         let mut item = json!({
             "id": identity["deviceId"],
-            "eTag": identity["etag"],
+            "eTag": etag,
             "importMode": "updateIfMatchETag",
             "status": self.done(),
-            "statusReason": reason,
+            "statusReason": identity["statusReason"],
         });
+        if let Some(reason) = reason {
+            item["statusReason"] = Value::from(reason);
+        }
         for stays in [
             "authentication",
             "capabilities",
@@ -88,8 +92,27 @@ impl Change {
 struct ConfirmPage {
     page: Page,
     change: Change,
-    ids: Vec<String>,
+    devices: Vec<Shown>,
     back: String,
+}
+
+/// A device as the page of confirmation shows it.
+struct Shown {
+    id: String,
+    /// Its ETag, or why there is none.
+    read: Result<String, Failed>,
+}
+
+impl Shown {
+    /// The field that carries its ETag.
+    fn field(&self) -> String {
+        etag_field(&self.id)
+    }
+}
+
+/// The field of a form with the ETag of a device as it was shown.
+fn etag_field(id: &str) -> String {
+    format!("etag {id}")
 }
 
 /// `POST /portal/devices/enable`
@@ -132,17 +155,12 @@ async fn change(visit: &Visit, fields: &Fields, change: Change) -> Result<Respon
                 format!("{} {}", change.verb(), count(ids.len())),
             ),
             change,
-            ids,
+            devices: shown(visit, &ids).await,
             back,
         }));
     }
     let mut failed = Vec::new();
-    let items = match change {
-        Change::Delete => deletions(&ids),
-        Change::Enable | Change::Disable => {
-            updates(visit, &ids, change, fields.given("reason"), &mut failed).await
-        }
-    };
+    let items = items(visit, change, &ids, fields, &mut failed).await;
     let refused = bulk::send(visit, &items).await;
     failed.extend(refused.map_err(|error| visit.failed(error))?);
     let done = ids.len().saturating_sub(failed.len());
@@ -163,32 +181,53 @@ fn ids_of(fields: &Fields) -> Vec<String> {
         .collect()
 }
 
-fn deletions(ids: &[String]) -> Vec<Value> {
-    ids.iter()
-        .map(|id| json!({ "id": id, "importMode": "delete" }))
-        .collect()
+async fn read(visit: &Visit, id: &str) -> Result<Value, Failed> {
+    let read = visit.call(Call::get(["devices", id])).await;
+    let read = read.and_then(|reply| reply.json());
+    read.map_err(|error| Failed::of(id, &error))
 }
 
-/// What is read can have changed until it is written: the ETag tells.
-async fn updates(
+async fn shown(visit: &Visit, ids: &[String]) -> Vec<Shown> {
+    let mut devices = Vec::new();
+    for id in ids {
+        let etag = |identity: Value| identity["etag"].as_str().unwrap_or_default().to_owned();
+        devices.push(Shown {
+            id: id.clone(),
+            read: read(visit, id).await.map(etag),
+        });
+    }
+    devices
+}
+
+/// What is asked of the hub: each device as it was shown. Those that were not,
+/// and are not there, are added to the failed.
+async fn items(
     visit: &Visit,
-    ids: &[String],
     change: Change,
-    reason: Option<&str>,
+    ids: &[String],
+    fields: &Fields,
     failed: &mut Vec<Failed>,
 ) -> Vec<Value> {
     let mut items = Vec::new();
     for id in ids {
-        let read = match visit.call(Call::get(["devices", id])).await {
-            Ok(reply) => reply.json(),
-            Err(error) => Err(error),
+        let item = match (change, fields.get(&etag_field(id))) {
+            (Change::Delete, etag) if !etag.is_empty() => Ok(deletion(id, etag)),
+            (_, etag) => match read(visit, id).await {
+                Ok(_) if etag.is_empty() => Err(Failed::not_as_shown(id)),
+                Ok(identity) => Ok(change.item(&identity, etag, fields.given("reason"))),
+                Err(error) => Err(error),
+            },
         };
-        match read {
-            Ok(identity) => items.push(change.item(&identity, reason)),
-            Err(error) => failed.push(Failed::of(id, &error)),
+        match item {
+            Ok(item) => items.push(item),
+            Err(error) => failed.push(error),
         }
     }
     items
+}
+
+fn deletion(id: &str, etag: &str) -> Value {
+    json!({ "id": id, "eTag": etag, "importMode": "deleteIfMatchETag" })
 }
 
 fn sentence(change: Change, ids: &[String]) -> String {
@@ -219,7 +258,7 @@ mod tests {
             "capabilities": {"iotEdge": true}, "deviceScope": "own", "parentScopes": ["parent"],
         });
 
-        let item = Change::Disable.item(&identity, Some("leaks"));
+        let item = Change::Disable.item(&identity, "MTI=", Some("leaks"));
 
         assert_eq!(
             item,
@@ -230,6 +269,19 @@ mod tests {
                 "capabilities": {"iotEdge": true}, "deviceScope": "own",
                 "parentScopes": ["parent"],
             })
+        );
+    }
+
+    #[test]
+    fn a_reason_stays_until_another_is_given() {
+        let identity = json!({"deviceId": "a", "etag": "2", "statusReason": "leaks"});
+
+        let item = Change::Enable.item(&identity, "1", None);
+
+        assert_eq!(item["statusReason"], "leaks");
+        assert_eq!(
+            item["eTag"], "1",
+            "what was shown counts, not what was read"
         );
     }
 
