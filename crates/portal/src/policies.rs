@@ -17,10 +17,12 @@ use crate::portal::Inner;
 use crate::refused::Refused;
 use crate::visit::Visit;
 
-use self::policy::{Change, RIGHTS, Roll, changed};
+use self::policy::{Change, RIGHTS, Roll};
 pub use self::policy::{Policies, Policy};
+use self::seen::{change, change_shown, seen, seen_again, seen_by};
 
 mod policy;
+mod seen;
 
 /// The pages.
 pub fn routes() -> Router<Inner> {
@@ -56,6 +58,7 @@ struct PolicyPage {
     name: String,
     rights: Vec<RightBox>,
     keys: Option<Vec<ShownKey>>,
+    seen: String,
 }
 
 #[derive(Template)]
@@ -65,6 +68,7 @@ struct RollPage {
     refused: Option<Refused>,
     name: String,
     key: Roll,
+    seen: String,
 }
 
 #[derive(Template)]
@@ -75,6 +79,7 @@ struct DeletePage {
     name: String,
     rights: String,
     is_needed: bool,
+    seen: String,
 }
 
 /// A right that a policy may have.
@@ -121,16 +126,6 @@ async fn find(visit: &Visit, name: &str) -> Result<Policy, Failure> {
     found.map_err(|error| visit.failed(error))
 }
 
-/// Changes the policies, unless somebody else does so meanwhile.
-async fn change(visit: &Visit, change: &Change) -> Result<(), Refused> {
-    let hub = visit.call(Call::resource(Method::GET, [])).await?.json()?;
-    let etag = hub["etag"].as_str().unwrap_or_default();
-    let wanted = changed(&read(visit).await?, change)?;
-    let put = Call::resource(Method::PUT, []).if_match(etag).json(&wanted);
-    visit.call(put).await?;
-    Ok(())
-}
-
 fn status_of(refused: Option<&Refused>) -> StatusCode {
     refused.map_or(StatusCode::OK, |refused| refused.status)
 }
@@ -155,7 +150,12 @@ async fn add(visit: Visit, fields: Fields) -> Response {
         name: name.clone(),
         rights: rights.clone(),
     };
-    match change(&visit, &wanted).await {
+    // One more takes nothing from anybody: only what changes right now matters.
+    let added = match seen(&visit).await {
+        Ok(seen) => change(&visit, &seen, &wanted).await,
+        Err(error) => Err(error.into()),
+    };
+    match added {
         Ok(()) => {
             visit.tell(Notice::done(format!("Policy {name} is added.")));
             see_other(&address(&name))
@@ -177,6 +177,7 @@ fn new_page(visit: &Visit, refused: Option<Refused>, name: &str, rights: &[Strin
 
 /// `GET /portal/policies/policy?name=`
 async fn show(visit: Visit, Asked(asked): Asked) -> Result<Response, Failure> {
+    let seen = seen_by(&visit).await?;
     let policy = find(&visit, asked.get("name")).await?;
     let page = PolicyPage {
         page: visit.page(Section::Policies, policy.key_name.clone()),
@@ -184,6 +185,7 @@ async fn show(visit: Visit, Asked(asked): Asked) -> Result<Response, Failure> {
         rights: boxes(|right| policy.lists(right)),
         name: policy.key_name,
         keys: None,
+        seen,
     };
     Ok(render(&page))
 }
@@ -197,8 +199,9 @@ async fn act(
 ) -> Result<Response, Failure> {
     let name = asked.get("name");
     if fields.get("do") == "rights" {
-        return change_rights(&visit, name, &ticked(&fields)).await;
+        return change_rights(&visit, name, &fields).await;
     }
+    let seen = seen_by(&visit).await?;
     let policy = find(&visit, name).await?;
     let host = connection_strings::service_host(&portal.settings);
     let shown = |id, label, key: &str| ShownKey {
@@ -217,16 +220,18 @@ async fn act(
         rights: boxes(|right| policy.lists(right)),
         name: policy.key_name,
         keys: Some(keys),
+        seen,
     };
     Ok(render(&page))
 }
 
-async fn change_rights(visit: &Visit, name: &str, rights: &[String]) -> Result<Response, Failure> {
+async fn change_rights(visit: &Visit, name: &str, fields: &Fields) -> Result<Response, Failure> {
+    let rights = ticked(fields);
     let wanted = Change::Rights {
         name: name.to_owned(),
-        rights: rights.to_owned(),
+        rights: rights.clone(),
     };
-    let Err(refused) = change(visit, &wanted).await else {
+    let Err(refused) = change_shown(visit, fields, &wanted).await else {
         visit.tell(Notice::done(format!(
             "The rights of policy {name} are changed."
         )));
@@ -237,6 +242,7 @@ async fn change_rights(visit: &Visit, name: &str, rights: &[String]) -> Result<R
         name: name.to_owned(),
         rights: boxes(|right| rights.iter().any(|ticked| ticked == right)),
         keys: None,
+        seen: seen_again(visit, fields, &refused).await?,
         refused: Some(refused),
     };
     Ok(render_as(status_of(page.refused.as_ref()), &page))
@@ -245,20 +251,22 @@ async fn change_rights(visit: &Visit, name: &str, rights: &[String]) -> Result<R
 /// `GET /portal/policies/roll?name=&key=`: what will happen.
 async fn show_roll(visit: Visit, Asked(asked): Asked) -> Result<Response, Failure> {
     let key = which(&visit, &asked)?;
+    let seen = seen_by(&visit).await?;
     let policy = find(&visit, asked.get("name")).await?;
-    Ok(roll_page(&visit, policy.key_name, key, None))
+    Ok(roll_page(&visit, policy.key_name, key, seen, None))
 }
 
 /// `POST /portal/policies/roll?name=&key=`
-async fn roll(visit: Visit, Asked(asked): Asked) -> Result<Response, Failure> {
+async fn roll(visit: Visit, Asked(asked): Asked, fields: Fields) -> Result<Response, Failure> {
     let key = which(&visit, &asked)?;
     let name = asked.get("name").to_owned();
     let wanted = Change::Roll {
         name: name.clone(),
         key,
     };
-    if let Err(refused) = change(&visit, &wanted).await {
-        return Ok(roll_page(&visit, name, key, Some(refused)));
+    if let Err(refused) = change_shown(&visit, &fields, &wanted).await {
+        let seen = seen_again(&visit, &fields, &refused).await?;
+        return Ok(roll_page(&visit, name, key, seen, Some(refused)));
     }
     let done = match key {
         Roll::Primary => format!("The primary key of policy {name} is new."),
@@ -274,7 +282,13 @@ fn which(visit: &Visit, asked: &Fields) -> Result<Roll, Failure> {
         .ok_or_else(|| Failure::invalid(visit, "the key is primary or secondary, or both to swap"))
 }
 
-fn roll_page(visit: &Visit, name: String, key: Roll, refused: Option<Refused>) -> Response {
+fn roll_page(
+    visit: &Visit,
+    name: String,
+    key: Roll,
+    seen: String,
+    refused: Option<Refused>,
+) -> Response {
     let status = status_of(refused.as_ref());
     let title = match key {
         Roll::Primary => format!("Roll the primary key of {name}"),
@@ -286,21 +300,24 @@ fn roll_page(visit: &Visit, name: String, key: Roll, refused: Option<Refused>) -
         refused,
         name,
         key,
+        seen,
     };
     render_as(status, &page)
 }
 
 /// `GET /portal/policies/delete?name=`: what will happen.
 async fn show_delete(visit: Visit, Asked(asked): Asked) -> Result<Response, Failure> {
-    delete_page(&visit, asked.get("name"), None).await
+    let seen = seen_by(&visit).await?;
+    delete_page(&visit, asked.get("name"), seen, None).await
 }
 
 /// `POST /portal/policies/delete?name=`
-async fn delete(visit: Visit, Asked(asked): Asked) -> Result<Response, Failure> {
+async fn delete(visit: Visit, Asked(asked): Asked, fields: Fields) -> Result<Response, Failure> {
     let name = asked.get("name").to_owned();
     let wanted = Change::Remove { name: name.clone() };
-    if let Err(refused) = change(&visit, &wanted).await {
-        return delete_page(&visit, &name, Some(refused)).await;
+    if let Err(refused) = change_shown(&visit, &fields, &wanted).await {
+        let seen = seen_again(&visit, &fields, &refused).await?;
+        return delete_page(&visit, &name, seen, Some(refused)).await;
     }
     visit.tell(Notice::done(format!("Policy {name} is deleted.")));
     Ok(see_other("/portal/policies"))
@@ -309,6 +326,7 @@ async fn delete(visit: Visit, Asked(asked): Asked) -> Result<Response, Failure> 
 async fn delete_page(
     visit: &Visit,
     name: &str,
+    seen: String,
     refused: Option<Refused>,
 ) -> Result<Response, Failure> {
     let policy = find(visit, name).await?;
@@ -320,6 +338,7 @@ async fn delete_page(
         is_needed: !policies.has_all_rights_without(&policy.key_name),
         name: policy.key_name,
         rights: policy.rights,
+        seen,
     };
     Ok(render_as(status, &page))
 }

@@ -113,6 +113,18 @@ pub enum Change {
     Remove { name: String },
 }
 
+impl Change {
+    /// The policy.
+    pub fn name(&self) -> &str {
+        match self {
+            Change::Add { name, .. }
+            | Change::Rights { name, .. }
+            | Change::Roll { name, .. }
+            | Change::Remove { name } => name,
+        }
+    }
+}
+
 /// The `properties.authorizationPolicies` of a hub whose policies are changed.
 /// The hub keeps the keys that are not in it.
 pub fn changed(policies: &Policies, change: &Change) -> Result<Value, Refused> {
