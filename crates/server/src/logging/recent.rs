@@ -2,8 +2,9 @@
 //! at the hub instead of its log.
 //!
 //! Lines of the same place, message and fields are one entry with a count.
-//! There are at most [`MAX_ENTRIES`], each of a bounded size; the one that was
-//! not heard of for longest makes room. What the filter keeps out of the log is
+//! There are at most [`MAX_ENTRIES`] errors and as many warnings, each of a
+//! bounded size; the one that was not heard of for longest makes room for one of
+//! its kind, so that no flood of warnings washes an error out. What the filter keeps out of the log is
 //! not here either, and as the log never shows a secret, nor does this.
 
 use std::collections::VecDeque;
@@ -16,7 +17,7 @@ use tracing_subscriber::Layer;
 use tracing_subscriber::layer::Context;
 use twinhub_core::time::{Clock, SystemClock, Timestamp};
 
-/// How many different lines are kept.
+/// How many different lines are kept, of errors and of warnings each.
 const MAX_ENTRIES: usize = 100;
 /// How long a message is kept, in bytes.
 const MAX_MESSAGE: usize = 512;
@@ -81,7 +82,12 @@ impl Recent {
                 line,
             },
         };
-        entries.truncate(MAX_ENTRIES - 1);
+        let same_kind = |kept: &Entry| kept.line.is_error == entry.line.is_error;
+        if entries.iter().filter(|kept| same_kind(kept)).count() >= MAX_ENTRIES
+            && let Some(oldest) = entries.iter().rposition(same_kind)
+        {
+            entries.remove(oldest);
+        }
         entries.push_front(entry);
     }
 
@@ -219,6 +225,20 @@ mod tests {
         assert_eq!(kept.len(), MAX_ENTRIES);
         assert_eq!(kept[0].line.fields[0].1, "119");
         assert_eq!(kept[99].line.fields[0].1, "20");
+    }
+
+    #[test]
+    fn no_flood_of_warnings_washes_an_error_out() {
+        let kept = kept(|| {
+            tracing::error!("it failed");
+            for peer in 0..2 * MAX_ENTRIES {
+                tracing::warn!(peer, "a stranger");
+            }
+        });
+
+        assert_eq!(kept.len(), MAX_ENTRIES + 1);
+        assert_eq!(kept[MAX_ENTRIES].line.message, "it failed");
+        assert_eq!(kept[MAX_ENTRIES - 1].line.fields[0].1, "100");
     }
 
     #[test]
