@@ -1,7 +1,8 @@
 //! What is told of this process and its data folder.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use twinhub_embedded::{LocalBacklogs, LocalEventLog};
@@ -13,10 +14,13 @@ use crate::config::{Config, Ports};
 use crate::data_dir::DataDir;
 use crate::logging::{Entry, Recent};
 
+/// How long the size of a folder is taken for its size.
+const SIZE_COUNTS: Duration = Duration::from_secs(1);
+
 /// This process, its log, and the data folder it works on.
 pub struct LocalInstallation {
     root: PathBuf,
-    state: PathBuf,
+    state: Measured,
     events: Arc<LocalEventLog>,
     backlogs: Arc<LocalBacklogs>,
     recent: &'static Recent,
@@ -35,7 +39,7 @@ impl LocalInstallation {
     ) -> anyhow::Result<Self> {
         Ok(LocalInstallation {
             root: data_dir.root().to_owned(),
-            state: data_dir.state(),
+            state: Measured::new(data_dir.state()),
             events: core.logs.events.clone(),
             backlogs: core.logs.backlogs.clone(),
             recent,
@@ -47,7 +51,7 @@ impl LocalInstallation {
 impl Installation for LocalInstallation {
     fn storage(&self) -> Storage {
         Storage {
-            state: size_of(&self.state),
+            state: self.state.size(Instant::now()),
             events: Some(self.events.bytes()),
             backlogs: Some(self.backlogs.bytes()),
             free: backup::free_space(&self.root),
@@ -94,6 +98,36 @@ fn logged(entry: Entry) -> Logged {
     }
 }
 
+/// A folder that is measured now and then, however often it is asked for its
+/// size: that takes as long as it has files.
+struct Measured {
+    folder: PathBuf,
+    /// When, and what came of it.
+    last: Mutex<Option<(Instant, Option<u64>)>>,
+}
+
+impl Measured {
+    fn new(folder: PathBuf) -> Self {
+        Measured {
+            folder,
+            last: Mutex::default(),
+        }
+    }
+
+    /// Who asks while it is measured waits for that.
+    fn size(&self, now: Instant) -> Option<u64> {
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((measured, size)) = *last
+            && now.saturating_duration_since(measured) < SIZE_COUNTS
+        {
+            return size;
+        }
+        let size = size_of(&self.folder);
+        *last = Some((now, size));
+        size
+    }
+}
+
 /// The size of what a folder holds; `None` if it can't be read.
 fn size_of(folder: &Path) -> Option<u64> {
     let mut size = 0;
@@ -129,6 +163,20 @@ mod tests {
         assert_eq!(told["settings"]["ports"]["https"], 4711);
         assert_eq!(told["settings"]["hub"]["retention_days"], 1);
         assert_eq!(told["settings"]["throttling"], false);
+    }
+
+    #[test]
+    fn a_folder_is_measured_once_a_second_at_most() {
+        let folder = tempfile::tempdir().unwrap();
+        let measured = Measured::new(folder.path().to_owned());
+        let start = Instant::now();
+
+        let empty = measured.size(start);
+        std::fs::write(folder.path().join("one"), [0; 10]).unwrap();
+        let soon = measured.size(start + SIZE_COUNTS / 2);
+        let later = measured.size(start + SIZE_COUNTS);
+
+        assert_eq!((empty, soon, later), (Some(0), Some(0), Some(10)));
     }
 
     #[test]
