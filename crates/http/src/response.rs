@@ -1,16 +1,21 @@
 //! Answers.
 
-use std::convert::Infallible;
-
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Response, StatusCode, header};
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt as _, Either, Full};
 use serde::Serialize;
+use thiserror::Error;
 use twinhub_core::etag::Etag;
 
-/// A whole body, or one that is written while it comes to be.
-pub type Body = Either<Full<Bytes>, UnsyncBoxBody<Bytes, Infallible>>;
+/// A whole body, or one that is written while it comes to be. If that fails, the
+/// connection is broken off, so that nobody takes what came for the whole.
+pub type Body = Either<Full<Bytes>, UnsyncBoxBody<Bytes, Broken>>;
+
+/// Why a body can't be written to its end.
+#[derive(Debug, Error)]
+#[error(transparent)]
+pub struct Broken(Box<dyn std::error::Error + Send + Sync>);
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json; charset=utf-8");
 
@@ -55,9 +60,10 @@ pub fn whole(body: Bytes) -> Body {
 /// A body that is written while it comes to be, at the speed of its reader.
 pub fn streaming<B>(body: B) -> Body
 where
-    B: hyper::body::Body<Data = Bytes, Error = Infallible> + Send + 'static,
+    B: hyper::body::Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
-    Either::Right(body.boxed_unsync())
+    Either::Right(body.map_err(|error| Broken(error.into())).boxed_unsync())
 }
 
 fn with_type(status: StatusCode, content_type: HeaderValue, body: Bytes) -> Response<Body> {

@@ -1,15 +1,13 @@
 //! The portal over the hub's own API.
 
-use std::convert::Infallible;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
-use futures_util::{FutureExt as _, StreamExt as _};
 use http::{Request, Response};
-use http_body_util::{BodyExt as _, StreamBody};
-use hyper::body::{Body as _, Frame, Incoming};
+use hyper::body::Incoming;
 use tokio_util::sync::CancellationToken;
 use twinhub_core::access::Peer;
 use twinhub_http::{Pages, Visitor, header_case, response};
@@ -52,22 +50,75 @@ impl Pages for PortalPages {
             let peer = visitor.peer().clone();
             let visitor = twinhub_portal::Visitor::new(peer, move || visitor.admitted());
             let answered = self.0.answer(request.map(Body::new), visitor).await;
-            let (head, body) = answered.into_parts();
-            Response::from_parts(head, body_of(body).await)
+            answered.map(response::streaming)
         }
         .boxed()
     }
 }
 
-/// What is there is sent with its length, what comes to be as it comes.
-async fn body_of(body: Body) -> response::Body {
-    if body.size_hint().exact().is_some() {
-        let whole = body.collect().await;
-        return response::whole(whole.map(|body| body.to_bytes()).unwrap_or_default());
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+
+    use futures_util::{StreamExt as _, stream};
+    use http_body_util::{BodyExt as _, Empty};
+    use hyper::service::service_fn;
+    use hyper_util::rt::TokioIo;
+
+    use super::*;
+
+    /// What a browser gets of an answer's body, and how long it was said to be.
+    async fn received(of: fn() -> Body) -> (Option<u64>, hyper::Result<Bytes>) {
+        let (here, there) = tokio::io::duplex(1024);
+        let service = service_fn(move |_: Request<Incoming>| async move {
+            Ok::<_, Infallible>(Response::new(of()).map(response::streaming))
+        });
+        let server = hyper::server::conn::http1::Builder::new();
+        tokio::spawn(server.serve_connection(TokioIo::new(there), service));
+        let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(here))
+            .await
+            .unwrap();
+        tokio::spawn(connection);
+        let request = Request::new(Empty::<Bytes>::new());
+        let answer = sender.send_request(request).await.unwrap();
+        let length = hyper::body::Body::size_hint(answer.body()).exact();
+        let body = answer.into_body().collect().await;
+        (length, body.map(|body| body.to_bytes()))
     }
-    let parts = body.into_data_stream().scan((), |(), part| {
-        // A stream of the API ends, it does not fail.
-        std::future::ready(part.ok().map(|part| Ok::<_, Infallible>(Frame::data(part))))
-    });
-    response::streaming(StreamBody::new(parts))
+
+    #[tokio::test]
+    async fn a_page_is_sent_with_its_length() {
+        let (length, body) = received(|| Body::from("a page")).await;
+
+        assert_eq!(length, Some(6));
+        assert_eq!(body.unwrap(), "a page");
+    }
+
+    #[tokio::test]
+    async fn a_file_that_is_read_to_its_end_arrives_whole() {
+        let (length, body) = received(|| {
+            let pieces = ["id\n", "a\n"].map(Ok::<_, Infallible>);
+            Body::from_stream(stream::iter(pieces))
+        })
+        .await;
+
+        assert_eq!(length, None);
+        assert_eq!(body.unwrap(), "id\na\n");
+    }
+
+    #[tokio::test]
+    async fn a_file_that_can_not_be_read_to_its_end_arrives_broken_off() {
+        let (_, body) = received(|| {
+            let first = stream::iter([Ok("id\n")]);
+            // The next page takes its time.
+            let next = stream::once(async {
+                tokio::task::yield_now().await;
+                Err("the key was rolled")
+            });
+            Body::from_stream(first.chain(next))
+        })
+        .await;
+
+        assert!(body.is_err(), "it looks whole: {body:?}");
+    }
 }
