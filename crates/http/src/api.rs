@@ -11,7 +11,6 @@ use bytes::Bytes;
 use http::{HeaderMap, Request, Response, header};
 use http_body_util::{Either, Full};
 use tokio::time::Instant;
-use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 use twinhub_core::access::{Access, Caller, Peer};
 use twinhub_core::hubs::{Hub, Hubs};
@@ -80,17 +79,14 @@ impl Api {
         Api { services }
     }
 
-    /// Answers a request from this process. What goes on for long, such as a
-    /// stream of events, ends with `shutdown`.
-    pub async fn call(
-        &self,
-        request: Request<Bytes>,
-        peer: Peer,
-        shutdown: CancellationToken,
-    ) -> Response<Body> {
+    /// Answers a request from this process, made for a peer. What waits or goes
+    /// on for long, such as a query or a stream of events, ends as told.
+    pub async fn call(&self, request: Request<Bytes>, peer: Peer, ends: Ends) -> Response<Body> {
         let started = Instant::now();
-        let request = request.map(|body| Either::Right(Full::new(body)));
-        let connection = Connection::inside(peer, shutdown);
+        let mut request = request.map(|body| Either::Right(Full::new(body)));
+        let client_gone = ClientGone::when(ends.client_gone);
+        request.extensions_mut().insert(client_gone);
+        let connection = Connection::inside(peer, ends.shutdown);
         let (operation, response) = self.answer(request, &connection).await;
         metrics::answered(operation, response.status(), started.elapsed());
         response

@@ -158,7 +158,8 @@ impl Gateway {
         if let Some(pages) = &self.served.pages
             && pages.serve(path)
         {
-            let visitor = Visitor::on(&connection);
+            let gone = ClientGone::of(request.extensions());
+            let visitor = Visitor::on(&connection, gone);
             return ("portal", pages.answer(request, visitor).await);
         }
         if Path::parse(path).is_some_and(|path| websocket::is_path(&path.segments())) {

@@ -82,6 +82,7 @@ fn answer_of(reply: &MethodReply) -> Result<Answer, Refusal> {
 }
 
 /// What ends the waiting for an answer.
+#[derive(Debug, Clone)]
 pub struct Ends {
     /// The client.
     pub client_gone: CancellationToken,
@@ -115,6 +116,11 @@ impl ClientGone {
     pub(crate) fn watch() -> (Self, DropGuard) {
         let token = CancellationToken::new();
         (ClientGone(token.clone()), token.drop_guard())
+    }
+
+    /// For a request of somebody who is gone once this is cancelled.
+    pub(crate) fn when(gone: CancellationToken) -> Self {
+        ClientGone(gone)
     }
 
     /// Of a request that carries it.

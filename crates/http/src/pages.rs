@@ -7,6 +7,7 @@
 use futures_util::future::BoxFuture;
 use http::{Request, Response};
 use hyper::body::Incoming;
+use tokio_util::sync::CancellationToken;
 use twinhub_core::access::Peer;
 
 use crate::connection::Connection;
@@ -26,13 +27,20 @@ pub trait Pages: Send + Sync {
 #[derive(Clone)]
 pub struct Visitor {
     connection: Connection,
+    gone: CancellationToken,
 }
 
 impl Visitor {
-    pub(crate) fn on(connection: &Connection) -> Self {
+    pub(crate) fn on(connection: &Connection, gone: CancellationToken) -> Self {
         Visitor {
             connection: connection.clone(),
+            gone,
         }
+    }
+
+    /// Cancelled when they go away before their request is answered.
+    pub fn gone(&self) -> &CancellationToken {
+        &self.gone
     }
 
     /// The other end of the connection.

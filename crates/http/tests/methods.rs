@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use serde_json::{Value, json};
+use support::within::WITHIN;
 use support::{Reply, TestHub};
 use tokio::io::AsyncWriteExt as _;
 use tokio::task::JoinHandle;
@@ -247,12 +248,22 @@ async fn a_payload_beyond_the_limit_is_refused() {
 /// Their places are free again: more come and go than may wait at once.
 #[tokio::test]
 async fn clients_that_go_away_stop_waiting() {
+    stop_waiting(PUMP.to_owned()).await;
+}
+
+/// Also where a page asks for them.
+#[tokio::test]
+async fn visitors_of_pages_that_go_away_stop_waiting() {
+    stop_waiting(format!("{WITHIN}{PUMP}")).await;
+}
+
+async fn stop_waiting(path: String) {
     let plant = Plant::new().await;
     let mut answering = plant.listen(&pump()).await;
     let token = plant.0.policy_token("service");
     let body = r#"{"methodName":"stop"}"#;
     let request = format!(
-        "POST {PUMP}?{VERSION} HTTP/1.1\r\nhost: {}\r\nauthorization: {token}\r\ncontent-length: {}\r\n\r\n{body}",
+        "POST {path}?{VERSION} HTTP/1.1\r\nhost: {}\r\nauthorization: {token}\r\ncontent-length: {}\r\n\r\n{body}",
         support::HOST,
         body.len(),
     );

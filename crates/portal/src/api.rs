@@ -4,7 +4,8 @@ use async_trait::async_trait;
 pub use axum::body::Body;
 use bytes::Bytes;
 use http::{Request, Response};
-use twinhub_core::access::Peer;
+
+use crate::portal::Visitor;
 
 /// The hub's HTTPS API, asked from within.
 ///
@@ -14,8 +15,9 @@ use twinhub_core::access::Peer;
 /// a [`Spelling`] as an extension, which counts for properties of messages.
 #[async_trait]
 pub trait Api: Send + Sync {
-    /// Answers a request that was asked for by `peer`.
-    async fn call(&self, request: Request<Bytes>, peer: &Peer) -> Response<Body>;
+    /// Answers a request that a visitor asked for. Nobody need wait for what
+    /// only reads or asks a device once they have [gone](Visitor::gone).
+    async fn call(&self, request: Request<Bytes>, visitor: &Visitor) -> Response<Body>;
 }
 
 /// How names of headers were spelt, as an extension of a request: the types of

@@ -6,7 +6,7 @@ use axum::body::Body;
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use serde_json::Value;
-use twinhub_core::access::Peer;
+use tokio::sync::OnceCell;
 use twinhub_core::time::Clock;
 use twinhub_sas::{SasToken, SigningKey};
 
@@ -15,6 +15,7 @@ pub use self::call::{Call, encoded};
 pub use self::reply::{ApiError, Reply};
 use self::reply::{read, reply};
 use crate::api::Api;
+use crate::portal::Visitor;
 use crate::sessions::Credential;
 
 mod call;
@@ -42,17 +43,21 @@ pub struct Client {
     hub: Hub,
     credential: Credential,
     host: String,
-    peer: Peer,
+    visitor: Visitor,
+    /// The policy with which an operator asks, once it is looked up.
+    policy: Arc<OnceCell<(String, String)>>,
 }
 
 impl Client {
-    /// Calls with a credential, to the hub of a host name, on behalf of a peer.
-    pub fn new(hub: Hub, credential: Credential, host: String, peer: Peer) -> Self {
+    /// Calls with a credential, to the hub of a host name, on behalf of a
+    /// visitor.
+    pub fn new(hub: Hub, credential: Credential, host: String, visitor: Visitor) -> Self {
         Client {
             hub,
             credential,
             host,
-            peer,
+            visitor,
+            policy: Arc::default(),
         }
     }
 
@@ -79,7 +84,7 @@ impl Client {
 
     async fn send(&self, call: Call, authorization: &str) -> Result<Response<Body>, ApiError> {
         let request = self.request(call, authorization)?;
-        Ok(self.hub.api.call(request, &self.peer).await)
+        Ok(self.hub.api.call(request, &self.visitor).await)
     }
 
     fn request(&self, call: Call, authorization: &str) -> Result<Request<Bytes>, ApiError> {
@@ -139,8 +144,9 @@ impl Client {
                 Ok(self.signature(name, key.expose(), seconds))
             }
             (Plane::Data, Credential::Operator { .. }) => {
-                let (name, key) = self.mightiest_policy().await?;
-                Ok(self.signature(&name, &key, seconds))
+                let found = self.policy.get_or_try_init(|| self.mightiest_policy());
+                let (name, key) = found.await?;
+                Ok(self.signature(name, key, seconds))
             }
             (Plane::Resource | Plane::Operator, Credential::Operator { token }) => {
                 Ok(format!("Bearer {}", token.expose()))
@@ -151,8 +157,8 @@ impl Client {
         }
     }
 
-    /// The policy with the most rights. Operators may list the keys of all, and
-    /// use them as command-line tools do.
+    /// The policy with the most rights, that of devices apart. Operators may
+    /// list the keys of all, and use them as command-line tools do.
     async fn mightiest_policy(&self) -> Result<(String, String), ApiError> {
         let call = Call::resource(Method::POST, ["listkeys"]);
         let Credential::Operator { token } = &self.credential else {
@@ -167,11 +173,7 @@ impl Client {
             .as_array()
             .into_iter()
             .flatten()
-            .max_by_key(|policy| {
-                policy["rights"]
-                    .as_str()
-                    .map_or(0, |rights| rights.split(',').count())
-            })
+            .max_by_key(|policy| might(policy["rights"].as_str().unwrap_or_default()))
             .and_then(|policy| Some((text(policy, "keyName")?, text(policy, "primaryKey")?)))
             .ok_or(ApiError::NoPolicy)
     }
@@ -183,5 +185,25 @@ impl Client {
             // What is no key opens nothing: the API says so.
             Err(_) => String::new(),
         }
+    }
+}
+
+/// How many of a policy's rights pages have a use for.
+fn might(rights: &str) -> usize {
+    let rights = rights.split(',').map(str::trim);
+    rights.filter(|right| *right != "DeviceConnect").count()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_right_to_be_a_device_is_of_no_use_to_pages() {
+        let reads = "RegistryRead, DeviceConnect";
+        let serves = "RegistryRead, ServiceConnect";
+
+        assert!(might(serves) > might(reads));
+        assert_eq!(might("DeviceConnect"), 0);
     }
 }

@@ -43,7 +43,7 @@ pub async fn admit(State(portal): State<Inner>, mut request: Request, next: Next
         portal.hub.clone(),
         session.credential.clone(),
         session.host.clone(),
-        visitor.peer().clone(),
+        visitor.clone(),
     );
     let visit = match Visit::begin(session.clone(), client).await {
         Ok(visit) => visit,

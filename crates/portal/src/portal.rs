@@ -10,6 +10,7 @@ use axum::response::Redirect;
 use axum::routing::{get, post};
 use http::request::Parts;
 use http::{Request, Response, StatusCode};
+use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 use twinhub_core::access::Peer;
 use twinhub_core::time::Clock;
@@ -47,21 +48,33 @@ pub struct Settings {
 #[derive(Clone)]
 pub struct Visitor {
     peer: Peer,
+    gone: CancellationToken,
     admitted: Arc<dyn Fn() + Send + Sync>,
 }
 
 impl Visitor {
-    /// A visitor; `admitted` is called whenever they have proved who they are.
-    pub fn new(peer: Peer, admitted: impl Fn() + Send + Sync + 'static) -> Self {
+    /// A visitor; `gone` is cancelled if they go away before they are answered,
+    /// `admitted` is called whenever they have proved who they are.
+    pub fn new(
+        peer: Peer,
+        gone: CancellationToken,
+        admitted: impl Fn() + Send + Sync + 'static,
+    ) -> Self {
         Visitor {
             peer,
+            gone,
             admitted: Arc::new(admitted),
         }
     }
 
     /// The other end.
-    pub(crate) fn peer(&self) -> &Peer {
+    pub fn peer(&self) -> &Peer {
         &self.peer
+    }
+
+    /// Cancelled if they go away before they are answered.
+    pub fn gone(&self) -> &CancellationToken {
+        &self.gone
     }
 
     /// They have proved who they are.

@@ -210,7 +210,7 @@ async fn begin(
         portal.hub.clone(),
         credential.clone(),
         host.to_owned(),
-        visitor.peer().clone(),
+        visitor.clone(),
     );
     let session = Session::new(credential, host).map_err(|error| {
         tracing::error!(%error, "could not begin a session");
@@ -231,7 +231,7 @@ async fn check(portal: &Inner, visitor: &Visitor, credential: &Credential) -> Re
         portal.hub.clone(),
         credential.clone(),
         portal.settings.host.clone(),
-        visitor.peer().clone(),
+        visitor.clone(),
     );
     client.call(Call::resource(Method::GET, [])).await?;
     Ok(())

@@ -11,6 +11,7 @@ use bytes::Bytes;
 use http::{HeaderMap, Method, Request, Response, StatusCode, header};
 use http_body_util::BodyExt as _;
 use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
 use twinhub_core::access::Peer;
 use twinhub_core::time::{Clock, Timestamp};
 use twinhub_portal::{Api, Body, Portal, Settings, Visitor};
@@ -30,6 +31,8 @@ impl Clock for TestClock {
 struct TestApi {
     key: Mutex<String>,
     operator_token: Mutex<String>,
+    /// Of whom it was asked for last, whether they have gone.
+    gone: Mutex<CancellationToken>,
 }
 
 impl TestApi {
@@ -64,7 +67,8 @@ impl TestApi {
 
 #[async_trait]
 impl Api for TestApi {
-    async fn call(&self, request: Request<Bytes>, _: &Peer) -> Response<Body> {
+    async fn call(&self, request: Request<Bytes>, visitor: &Visitor) -> Response<Body> {
+        *self.gone.lock().unwrap() = visitor.gone().clone();
         let (status, body) = self.answer(&request);
         Response::builder()
             .status(status)
@@ -77,6 +81,7 @@ struct TestPortal {
     portal: Portal,
     api: Arc<TestApi>,
     admitted: Arc<AtomicBool>,
+    gone: CancellationToken,
 }
 
 struct Answer {
@@ -102,6 +107,7 @@ impl TestPortal {
         let api = Arc::new(TestApi {
             key: Mutex::new(twinhub_sas::generate_key()),
             operator_token: Mutex::new(OPERATOR.to_owned()),
+            gone: Mutex::default(),
         });
         let settings = Settings {
             hub: "hub".to_owned(),
@@ -114,13 +120,15 @@ impl TestPortal {
             portal: Portal::new(api.clone(), settings),
             api,
             admitted: Arc::default(),
+            gone: CancellationToken::new(),
         }
     }
 
     async fn ask(&self, request: Request<Body>) -> Answer {
         let admitted = self.admitted.clone();
         let peer = Peer::at("192.0.2.1:5000".parse().unwrap());
-        let visitor = Visitor::new(peer, move || admitted.store(true, Ordering::Relaxed));
+        let admit = move || admitted.store(true, Ordering::Relaxed);
+        let visitor = Visitor::new(peer, self.gone.clone(), admit);
         let answer = self.portal.answer(request, visitor).await;
         let (head, body) = answer.into_parts();
         let body = body.collect().await.unwrap().to_bytes();
@@ -411,4 +419,17 @@ async fn an_address_that_names_nothing_or_too_much_is_refused_in_a_sentence() {
     for answer in [nothing, too_much] {
         assert!(answer.text.contains("role=\"alert\""), "{}", answer.text);
     }
+}
+
+#[tokio::test]
+async fn the_api_is_told_when_who_asked_for_a_page_has_gone() {
+    let portal = TestPortal::new();
+    let (cookie, _) = portal.signed_in().await;
+    portal.get("/portal/nowhere", &cookie).await;
+    let seen = portal.api.gone.lock().unwrap().clone();
+    assert!(!seen.is_cancelled());
+
+    portal.gone.cancel();
+
+    assert!(seen.is_cancelled());
 }

@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "each test file uses its own part")]
 
 pub mod log;
+pub mod within;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -40,6 +41,7 @@ use twinhub_memory_log::MemoryBacklogs;
 use twinhub_sas::{SasToken, SigningKey};
 
 use self::log::MemoryLog;
+use self::within::WithinProcess;
 
 const NOW: u64 = 1_800_000_000;
 pub const HOST: &str = "plant.example";
@@ -231,18 +233,22 @@ impl TestHub {
                 started: Timestamp::from_unix_seconds(NOW),
             },
         });
+        let (api, shutdown) = (Arc::new(api), CancellationToken::new());
         let gateway = Gateway::new(Served {
-            api: Arc::new(api),
+            api: api.clone(),
             health: Health::new(String::new),
             websockets: Vec::new(),
-            pages: None,
+            pages: Some(Arc::new(WithinProcess {
+                api,
+                shutdown: shutdown.clone(),
+            })),
         })
         .await;
         TestHub {
             gateway,
             log,
             router,
-            shutdown: CancellationToken::new(),
+            shutdown,
             hubs,
             methods,
             history,

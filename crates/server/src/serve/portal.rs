@@ -9,9 +9,9 @@ use futures_util::future::BoxFuture;
 use http::{Request, Response};
 use hyper::body::Incoming;
 use tokio_util::sync::CancellationToken;
-use twinhub_core::access::Peer;
-use twinhub_http::{Pages, Visitor, header_case, response};
-use twinhub_portal::{Api, Body, Portal, Spelling};
+use twinhub_http::methods::Ends;
+use twinhub_http::{Pages, header_case, response};
+use twinhub_portal::{Api, Body, Portal, Spelling, Visitor};
 
 /// The API as the portal asks it.
 pub struct WithinProcess {
@@ -21,14 +21,17 @@ pub struct WithinProcess {
 
 #[async_trait]
 impl Api for WithinProcess {
-    async fn call(&self, mut request: Request<Bytes>, peer: &Peer) -> Response<Body> {
+    async fn call(&self, mut request: Request<Bytes>, visitor: &Visitor) -> Response<Body> {
         if let Some(Spelling(names)) = request.extensions_mut().remove() {
             let names: Vec<&str> = names.iter().map(String::as_str).collect();
             let spelling = header_case::learn_also(&names).await;
             request.extensions_mut().extend(spelling);
         }
-        let shutdown = self.shutdown.clone();
-        let answered = self.api.call(request, peer.clone(), shutdown).await;
+        let ends = Ends {
+            client_gone: visitor.gone().clone(),
+            shutdown: self.shutdown.clone(),
+        };
+        let answered = self.api.call(request, visitor.peer().clone(), ends).await;
         answered.map(Body::new)
     }
 }
@@ -44,11 +47,12 @@ impl Pages for PortalPages {
     fn answer(
         &self,
         request: Request<Incoming>,
-        visitor: Visitor,
+        visitor: twinhub_http::Visitor,
     ) -> BoxFuture<'_, Response<response::Body>> {
         async move {
             let peer = visitor.peer().clone();
-            let visitor = twinhub_portal::Visitor::new(peer, move || visitor.admitted());
+            let gone = visitor.gone().clone();
+            let visitor = Visitor::new(peer, gone, move || visitor.admitted());
             let answered = self.0.answer(request.map(Body::new), visitor).await;
             answered.map(response::streaming)
         }
