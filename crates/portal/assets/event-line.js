@@ -14,8 +14,15 @@ const SOURCES = {
   digitalTwinChangeEvents: "Digital twin changes",
 };
 
-// One formatter for all lines: making one is what takes time.
-const moment = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
+// One formatter for all lines: making one is what takes time. The year is no
+// news in a list of days, and leaves its room to the body.
+const moment = new Intl.DateTimeFormat(undefined, {
+  month: "short",
+  day: "numeric",
+  hour: "numeric",
+  minute: "2-digit",
+  second: "2-digit",
+});
 const text = new TextDecoder();
 const number = new Intl.NumberFormat();
 
@@ -26,9 +33,7 @@ export function eventLine(event) {
   link.href = `/portal/events/event?partition=${event.partition}&sequenceNumber=${event.sequenceNumber}`;
   const time = document.createElement("time");
   time.dateTime = event.enqueuedTime;
-  time.title = event.enqueuedTime;
-  time.dataset.local = "";
-  time.textContent = moment.format(new Date(event.enqueuedTime));
+  localiseTime(time);
   link.append(time);
   const body = document.createElement("code");
   body.textContent = preview(event);
@@ -37,6 +42,13 @@ export function eventLine(event) {
   size.className = "number";
   line.append(cell(link), cell(sender), cell(SOURCES[event.source] ?? event.source), cell(body), size);
   return line;
+}
+
+/** Writes the time of a line as the reader does. */
+export function localiseTime(time) {
+  time.title = time.dateTime;
+  time.dataset.local = "";
+  time.textContent = moment.format(new Date(time.dateTime));
 }
 
 function cell(content) {

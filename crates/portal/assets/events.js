@@ -8,7 +8,7 @@
 // that is hidden for a while gives its stream back, to go on later where it was.
 
 import { announce } from "./portal.js";
-import { eventLine } from "./event-line.js";
+import { eventLine, localiseTime } from "./event-line.js";
 import { looking } from "./event-look.js";
 import { Messages } from "./event-stream.js";
 
@@ -299,6 +299,7 @@ function begin() {
   part("controls").hidden = false;
   part("still").hidden = true;
   part("none").hidden = came > 0;
+  for (const time of rows.querySelectorAll("time")) localiseTime(time);
   buttons();
   looking();
   holdWhilePressed();
