@@ -143,18 +143,62 @@ test('what does not fit is told where it stands, and stays in the form', async (
   const page = await openPage(t, hub);
   allowTrouble(page, /status of 40/);
 
-  for (const [query, said] of [
+  for (const [query, said, kept] of [
     ['deviceId=a%23b', /device/i],
     ['partition=99', /no partition 99/i],
     ['consumerGroup=nobody', /consumer group/i],
-    ['from=yesterday', /since must be/i],
+    ['from=yesterday', /since must be/i, ''],
   ]) {
     const response = await page.goto(`/portal/events?${query}`);
 
     assert.ok(response.status() >= 400 && response.status() < 500, query);
     assert.match(await page.getByRole('alert').innerText(), said);
     const [[name, value]] = new URLSearchParams(query);
-    assert.equal(await page.locator(`[name="${name}"]`).first().inputValue(), value);
+    assert.equal(await page.locator(`[name="${name}"]`).first().inputValue(), kept ?? value);
+  }
+});
+
+test('of two quick clicks the second counts, and a fetch that fails is told of', async (t) => {
+  const client = await connectDevice(t, hub, identityString(hub, pump));
+  await sendAll(client, [jsonMessage({ is: 'slow' }), jsonMessage({ is: 'quick' })]);
+  const page = await openPage(t, hub);
+  allowTrouble(page, /net::ERR_FAILED/);
+  await page.goto('/portal/events');
+  const slow = await line(page, 'slow').getByRole('link').getAttribute('href');
+  const isSlow = (url) => (url.url?.() ?? url.href).endsWith(slow);
+  let letGo;
+  const held = new Promise((done) => { letGo = done; });
+  await page.route(isSlow, async (route) => {
+    await held;
+    await route.continue();
+  });
+  const look = page.locator('#look');
+
+  await line(page, 'slow').locator('code').click();
+  await line(page, 'quick').locator('code').click();
+  await look.getByText('"quick"').first().waitFor();
+  const [late] = await Promise.all([page.waitForResponse(isSlow), letGo()]);
+  await late.finished();
+  await page.waitForTimeout(200);
+
+  assert.match(await look.innerText(), /"quick"/);
+  assert.match(await page.locator('#rows tr.chosen').innerText(), /quick/);
+  await page.unroute(isSlow);
+  await page.route(isSlow, (route) => route.abort());
+  await line(page, 'slow').locator('code').click();
+  await look.getByRole('alert').filter({ hasText: 'does not answer' }).waitFor();
+});
+
+test('times of the list have room in every format', async (t) => {
+  for (const [locale, width] of [['en-US', 1280], ['de-DE', 1280], ['en-US', 360]]) {
+    const page = await openPage(t, hub, { locale });
+    await page.setViewportSize({ width, height: 800 });
+    await page.goto('/portal/events');
+    await lines(page).first().waitFor();
+
+    const isCut = await lines(page).first().locator('td').first()
+      .evaluate((cell) => cell.scrollWidth > cell.clientWidth);
+    assert.ok(!isCut, `${locale} ${width}`);
   }
 });
 
