@@ -265,6 +265,31 @@ test('what becomes of each device is told if not all are done', async (t) => {
   assert.match(await main(page).innerText(), /Delete 1 device/);
 });
 
+for (const verb of ['Delete', 'Disable']) {
+  test(`a device that was changed since it was shown stays: ${verb}`, async (t) => {
+    const id = `seen-${verb.toLowerCase()}`;
+    await hub.createDevices([id]);
+    const page = await refusedPage(t);
+
+    await page.goto(`/portal/devices?search=${id}`);
+    await select(page, id);
+    await button(page, verb).click();
+    await main(page).getByRole('link', { name: 'Cancel' }).waitFor();
+    const { etag, ...changed } = { ...await device(id), statusReason: 'still needed' };
+    await hub.call('PUT', `/devices/${id}`, changed, { headers: { 'if-match': '*' } });
+    await button(page, verb).click();
+
+    await main(page).getByRole('heading', { name: /1 device not/ }).waitFor();
+    assert.match(await main(page).getByRole('row').last().innerText(), /changed it meanwhile/);
+    const { status, statusReason } = await device(id);
+    assert.deepEqual({ status, statusReason }, { status: 'enabled', statusReason: 'still needed' });
+    await button(page, 'Try again').click();
+    await main(page).getByRole('link', { name: 'Cancel' }).waitFor();
+    await button(page, verb).click();
+    assert.match(await main(page).getByRole('status').innerText(), new RegExp(`${id} is ${verb}d`, 'i'));
+  });
+}
+
 test('without a tick nothing is done, and that is said', async (t) => {
   const page = await openPage(t, hub);
 

@@ -22,6 +22,13 @@ async function addPolicy(name, rights = 'ServiceConnect') {
   await hub.manage('PUT', resource(), { properties: { authorizationPolicies: all } });
 }
 
+async function setRights(keyName, rights) {
+  const { value } = await hub.manage('POST', `${resource()}/listkeys`);
+  const others = value.filter((other) => other.keyName !== keyName);
+  const all = [...others, { keyName, rights }];
+  await hub.manage('PUT', resource(), { properties: { authorizationPolicies: all } });
+}
+
 function resource() {
   return '/subscriptions/s/resourceGroups/g/providers/Microsoft.Devices/IotHubs/localhost';
 }
@@ -168,6 +175,31 @@ test('a policy is deleted after it was confirmed', async (t) => {
 
   assert.equal(await policy('deleted'), undefined);
 });
+
+for (const [what, address, send] of [
+  ['rights', 'policy?name=raced', 'Save rights'],
+  ['a key', 'roll?name=raced&key=primary', 'Roll key'],
+  ['a deletion', 'delete?name=raced', 'Delete'],
+]) {
+  test(`who saw something else is told what stands now: ${what}`, async (t) => {
+    await setRights('raced', 'ServiceConnect, DeviceConnect');
+    const page = await openPage(t, hub);
+    allowTrouble(page, /status of 409/);
+    await page.goto(`/portal/policies/${address}`);
+    if (send === 'Save rights') await page.getByLabel(/RegistryRead/).check();
+
+    await setRights('raced', 'ServiceConnect');
+    const before = await policy('raced');
+    await button(page, send).click();
+    await alert(page).filter({ hasText: 'these rights now: ServiceConnect.' }).waitFor();
+
+    assert.deepEqual(await policy('raced'), before, 'nothing is changed yet');
+    if (send === 'Save rights') assert.ok(await page.getByLabel(/RegistryRead/).isChecked());
+    await button(page, send).click();
+    await page.getByRole('status').filter({ hasText: 'raced' }).waitFor();
+    assert.notDeepEqual(await policy('raced'), before);
+  });
+}
 
 test('deleting the policy that operators need is warned of', async (t) => {
   const page = await openPage(t, hub);

@@ -522,6 +522,19 @@ const SHOWN = {
   enrichments: [{ key: 'site', value: '$twin.tags.site', endpointNames: ['events', 'hook'] }],
 };
 
+test('a deletion that does not say what was shown is refused', async (t) => {
+  await setRouting(SHOWN);
+  const page = await openPage(t, hub);
+  await page.goto('/portal/routes');
+
+  for (const what of ['delete', 'endpoint/delete', 'enrichment/delete']) {
+    const answer = await forge(page, hub, `/portal/routes/${what}`, { name: 'alarms' });
+
+    assert.equal(answer.status, 400, what);
+    assert.match(answer.text, /open its page again/i, what);
+  }
+});
+
 for (const [name, path] of Object.entries({
   routes: '',
   'routes-route': '/route?name=alarms',
