@@ -57,6 +57,9 @@ impl TestApi {
                 let body = json!({"hub": "hub", "policyName": "reader", "rights": rights});
                 (StatusCode::OK, body)
             }
+            "/devices/query" if self.knows(authorization) => {
+                (StatusCode::OK, json!([{"deviceId": "pump"}]))
+            }
             path if path.starts_with("/subscriptions/") && is_operator => {
                 (StatusCode::OK, json!({"name": "hub"}))
             }
@@ -72,6 +75,8 @@ impl Api for TestApi {
         let (status, body) = self.answer(&request);
         Response::builder()
             .status(status)
+            // However many pages of rows are read, there are more.
+            .header("x-ms-continuation", "more")
             .body(Body::from(body.to_string()))
             .unwrap()
     }
@@ -124,13 +129,16 @@ impl TestPortal {
         }
     }
 
-    async fn ask(&self, request: Request<Body>) -> Answer {
+    async fn begin(&self, request: Request<Body>) -> Response<Body> {
         let admitted = self.admitted.clone();
         let peer = Peer::at("192.0.2.1:5000".parse().unwrap());
         let admit = move || admitted.store(true, Ordering::Relaxed);
         let visitor = Visitor::new(peer, self.gone.clone(), admit);
-        let answer = self.portal.answer(request, visitor).await;
-        let (head, body) = answer.into_parts();
+        self.portal.answer(request, visitor).await
+    }
+
+    async fn ask(&self, request: Request<Body>) -> Answer {
+        let (head, body) = self.begin(request).await.into_parts();
         let body = body.collect().await.unwrap().to_bytes();
         Answer {
             status: head.status,
@@ -363,6 +371,27 @@ async fn a_rolled_key_and_a_rotated_token_end_their_sessions() {
         assert!(led.location().ends_with("&why=ended"), "{}", led.location());
         assert_eq!(led.cookie(), "__Host-twinhub=");
     }
+}
+
+#[tokio::test]
+async fn a_download_is_broken_off_when_its_person_signs_out() {
+    let portal = TestPortal::new();
+    let (cookie, csrf) = portal.signed_in().await;
+    let address = "/portal/query/download?query=SELECT+*+FROM+devices&as=csv";
+    let request = Request::get(address)
+        .header(header::COOKIE, &cookie)
+        .body(Body::empty());
+    let mut download = portal.begin(request.unwrap()).await.into_body();
+    for _ in 0..3 {
+        assert!(download.frame().await.unwrap().is_ok());
+    }
+
+    portal
+        .post("/portal/sign-out", &cookie, format!("csrf={csrf}"))
+        .await;
+
+    assert!(download.frame().await.unwrap().is_err());
+    assert!(download.frame().await.is_none());
 }
 
 #[tokio::test]
