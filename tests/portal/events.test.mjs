@@ -94,7 +94,8 @@ test('the event as JSON is copied and downloaded', async (t) => {
 
   await line(page, 'copied').getByRole('link').click();
   await page.getByRole('button', { name: 'Copy as JSON' }).click();
-  await page.getByRole('button', { name: 'Copied' }).waitFor();
+  await page.getByRole('button', { name: 'Copied' }).click();
+  await page.getByRole('button', { name: 'Copy as JSON' }).waitFor();
   const copied = await page.evaluate(() => navigator.clipboard.readText());
   const [download] = await Promise.all([
     page.waitForEvent('download'),
