@@ -111,18 +111,23 @@ async function refresh(id) {
         document.getElementById(id)?.replaceWith(fresh);
         localise(fresh);
       }
-      outdated(!fresh);
+      if (answer.status < 500) outdated(id, false);
     } catch {
-      outdated(true);
+      outdated(id, true);
     }
   }
   refresh(id);
 }
 
-// Says that the hub is away: what is shown stays, and is asked for again.
-function outdated(isOutdated) {
+// Says that the hub is away for some part of the page: what is shown stays, and
+// is asked for again.
+const away = new Set();
+
+function outdated(id, isAway) {
+  if (isAway) away.add(id);
+  else away.delete(id);
   const shown = document.getElementById("outdated");
-  if (!isOutdated) return shown?.remove();
+  if (away.size === 0) return shown?.remove();
   if (shown) return;
   const notice = document.createElement("p");
   notice.id = "outdated";
