@@ -50,7 +50,8 @@ impl Trust {
 
     fn verified(&self) -> Result<ClientConfig, rustls::Error> {
         let provider = Arc::new(aws_lc_rs::default_provider());
-        let verifier = Verifier::new_with_extra_roots(self.added.iter().cloned(), provider.clone())?;
+        let verifier =
+            Verifier::new_with_extra_roots(self.added.iter().cloned(), provider.clone())?;
         let config = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()?
             // The system's verifier, in place of a list of roots.
