@@ -33,7 +33,7 @@ pub async fn admit(State(portal): State<Inner>, mut request: Request, next: Next
     let known = cookie::of(request.headers()).map(|id| portal.sessions.find(id));
     let session = match known {
         Some(Some(session)) => session,
-        Some(None) => return led_to_sign_in(&request, "ended"),
+        Some(None) => return led_to_sign_in(&request, "over"),
         None => return led_to_sign_in(&request, ""),
     };
     let Some(visitor) = request.extensions().get::<Visitor>().cloned() else {

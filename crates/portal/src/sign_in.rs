@@ -58,7 +58,10 @@ pub async fn show(
         Some(_) => StatusCode::NO_CONTENT.into_response(),
         None => {
             let sentence = match asked.get("why") {
-                "ended" => Some("Your session has ended. Sign in again."),
+                "ended" => {
+                    Some("Your session has ended, since its key no longer counts. Sign in again.")
+                }
+                "over" => Some("Your session has ended. Sign in again."),
                 "out" => Some("You are signed out."),
                 _ => None,
             };
