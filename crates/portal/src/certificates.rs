@@ -73,10 +73,6 @@ fn address(name: &str) -> String {
     format!("/portal/certificates/certificate?name={}", encoded(name))
 }
 
-fn status_of(refused: Option<&Refused>) -> StatusCode {
-    refused.map_or(StatusCode::OK, |refused| refused.status)
-}
-
 async fn find(visit: &Visit, name: &str) -> Result<Authority, Failure> {
     let call = Call::resource(Method::GET, ["certificates", name]);
     let found = visit.call(call).await.and_then(|reply| reply.read());
@@ -135,7 +131,7 @@ async fn try_to_add(visit: &Visit, name: &str, fields: &Fields) -> Result<(), Re
 }
 
 fn new_page(visit: &Visit, fields: &Fields, refused: Option<Refused>) -> Response {
-    let status = status_of(refused.as_ref());
+    let status = Refused::status_of(refused.as_ref());
     let page = NewPage {
         page: visit.page(Section::Certificates, "Add certificate"),
         refused,
@@ -249,7 +245,7 @@ async fn delete(visit: Visit, Asked(asked): Asked, fields: Fields) -> Result<Res
 }
 
 fn delete_page(visit: &Visit, authority: Authority, refused: Option<Refused>) -> Response {
-    let status = status_of(refused.as_ref());
+    let status = Refused::status_of(refused.as_ref());
     let title = format!("Delete certificate {}", authority.name);
     let page = DeletePage {
         page: visit.page(Section::Certificates, title),

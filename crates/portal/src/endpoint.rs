@@ -6,7 +6,7 @@ use axum::Router;
 use axum::extract::State;
 use axum::response::Response;
 use axum::routing::{get, post};
-use http::{Method, StatusCode};
+use http::Method;
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -239,9 +239,7 @@ async fn delete(visit: Visit, Asked(asked): Asked) -> Response {
 }
 
 fn delete_page(visit: &Visit, group: &str, refused: Option<Refused>) -> Response {
-    let status = refused
-        .as_ref()
-        .map_or(StatusCode::OK, |refused| refused.status);
+    let status = Refused::status_of(refused.as_ref());
     let page = DeletePage {
         page: visit.page(Section::Endpoint, format!("Delete consumer group {group}")),
         refused,

@@ -91,8 +91,7 @@ impl Listed {
     }
 
     fn status(&self) -> StatusCode {
-        let refused = self.refused.as_ref();
-        refused.map_or(StatusCode::OK, |refused| refused.status)
+        Refused::status_of(self.refused.as_ref())
     }
 
     /// The address of the page itself.

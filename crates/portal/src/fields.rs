@@ -27,6 +27,11 @@ impl Fields {
         Some(self.get(name).trim()).filter(|value| !value.is_empty())
     }
 
+    /// A text of several lines as it was typed: forms end lines with CR LF.
+    pub fn text(&self, name: &str) -> String {
+        self.get(name).replace("\r\n", "\n")
+    }
+
     /// All values of a name.
     pub fn all(&self, name: &str) -> impl Iterator<Item = &str> {
         self.0
@@ -71,7 +76,7 @@ mod tests {
 
     #[test]
     fn fields_are_decoded_and_may_stand_there_several_times() {
-        let fields = Fields::parse(b"id=a%2Fb&id=c+d&edge=on&empty=&text=%20x%20");
+        let fields = Fields::parse(b"id=a%2Fb&id=c+d&edge=on&empty=&text=%20x%20&long=1%0D%0A2");
 
         assert_eq!(fields.all("id").collect::<Vec<_>>(), ["a/b", "c d"]);
         assert_eq!(fields.get("id"), "a/b");
@@ -79,5 +84,6 @@ mod tests {
         assert!(!fields.is_ticked("other"));
         assert_eq!(fields.given("empty"), None);
         assert_eq!(fields.given("text"), Some("x"));
+        assert_eq!(fields.text("long"), "1\n2");
     }
 }

@@ -36,6 +36,7 @@ mod events;
 mod failure;
 mod fields;
 mod guard;
+mod key_roll;
 mod links;
 mod moment;
 mod overview;

@@ -6,18 +6,19 @@ use axum::Router;
 use axum::extract::State;
 use axum::response::Response;
 use axum::routing::get;
-use http::{Method, StatusCode};
+use http::Method;
 
 use crate::client::{ApiError, Call, encoded};
 use crate::connection_strings;
 use crate::failure::{Failure, see_other};
 use crate::fields::{Asked, Fields};
+use crate::key_roll::KeyRoll;
 use crate::page::{Notice, Page, Section, render, render_as};
 use crate::portal::Inner;
 use crate::refused::Refused;
 use crate::visit::Visit;
 
-use self::policy::{Change, RIGHTS, Roll};
+use self::policy::{Change, RIGHTS};
 pub use self::policy::{Policies, Policy};
 use self::seen::{change, change_shown, seen, seen_again, seen_by};
 
@@ -67,7 +68,7 @@ struct RollPage {
     page: Page,
     refused: Option<Refused>,
     name: String,
-    key: Roll,
+    key: KeyRoll,
     seen: String,
 }
 
@@ -126,10 +127,6 @@ async fn find(visit: &Visit, name: &str) -> Result<Policy, Failure> {
     found.map_err(|error| visit.failed(error))
 }
 
-fn status_of(refused: Option<&Refused>) -> StatusCode {
-    refused.map_or(StatusCode::OK, |refused| refused.status)
-}
-
 /// `GET /portal/policies`
 async fn list(visit: Visit) -> Result<Response, Failure> {
     let policies = read(&visit).await.map_err(|error| visit.failed(error))?;
@@ -165,7 +162,7 @@ async fn add(visit: Visit, fields: Fields) -> Response {
 }
 
 fn new_page(visit: &Visit, refused: Option<Refused>, name: &str, rights: &[String]) -> Response {
-    let status = status_of(refused.as_ref());
+    let status = Refused::status_of(refused.as_ref());
     let page = NewPage {
         page: visit.page(Section::Policies, "Add policy"),
         refused,
@@ -245,7 +242,7 @@ async fn change_rights(visit: &Visit, name: &str, fields: &Fields) -> Result<Res
         seen: seen_again(visit, fields, &refused).await?,
         refused: Some(refused),
     };
-    Ok(render_as(status_of(page.refused.as_ref()), &page))
+    Ok(render_as(Refused::status_of(page.refused.as_ref()), &page))
 }
 
 /// `GET /portal/policies/roll?name=&key=`: what will happen.
@@ -269,31 +266,31 @@ async fn roll(visit: Visit, Asked(asked): Asked, fields: Fields) -> Result<Respo
         return Ok(roll_page(&visit, name, key, seen, Some(refused)));
     }
     let done = match key {
-        Roll::Primary => format!("The primary key of policy {name} is new."),
-        Roll::Secondary => format!("The secondary key of policy {name} is new."),
-        Roll::Swap => format!("The keys of policy {name} have changed places."),
+        KeyRoll::Primary => format!("The primary key of policy {name} is new."),
+        KeyRoll::Secondary => format!("The secondary key of policy {name} is new."),
+        KeyRoll::Swap => format!("The keys of policy {name} have changed places."),
     };
     visit.tell(Notice::done(done));
     Ok(see_other(&address(&name)))
 }
 
-fn which(visit: &Visit, asked: &Fields) -> Result<Roll, Failure> {
-    Roll::parse(asked.get("key"))
+fn which(visit: &Visit, asked: &Fields) -> Result<KeyRoll, Failure> {
+    KeyRoll::parse(asked.get("key"))
         .ok_or_else(|| Failure::invalid(visit, "the key is primary or secondary, or both to swap"))
 }
 
 fn roll_page(
     visit: &Visit,
     name: String,
-    key: Roll,
+    key: KeyRoll,
     seen: String,
     refused: Option<Refused>,
 ) -> Response {
-    let status = status_of(refused.as_ref());
+    let status = Refused::status_of(refused.as_ref());
     let title = match key {
-        Roll::Primary => format!("Roll the primary key of {name}"),
-        Roll::Secondary => format!("Roll the secondary key of {name}"),
-        Roll::Swap => format!("Swap the keys of {name}"),
+        KeyRoll::Primary => format!("Roll the primary key of {name}"),
+        KeyRoll::Secondary => format!("Roll the secondary key of {name}"),
+        KeyRoll::Swap => format!("Swap the keys of {name}"),
     };
     let page = RollPage {
         page: visit.page(Section::Policies, title),
@@ -331,7 +328,7 @@ async fn delete_page(
 ) -> Result<Response, Failure> {
     let policy = find(visit, name).await?;
     let policies = read(visit).await.map_err(|error| visit.failed(error))?;
-    let status = status_of(refused.as_ref());
+    let status = Refused::status_of(refused.as_ref());
     let page = DeletePage {
         page: visit.page(Section::Policies, format!("Delete policy {name}")),
         refused,

@@ -26,6 +26,11 @@ impl Refused {
             code: None,
         }
     }
+
+    /// The status of a page with a form: that of its refusal, if there is one.
+    pub fn status_of(refused: Option<&Refused>) -> StatusCode {
+        refused.map_or(StatusCode::OK, |refused| refused.status)
+    }
 }
 
 impl From<ApiError> for Refused {

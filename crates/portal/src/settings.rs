@@ -178,7 +178,6 @@ async fn cancel_page(visit: &Visit, refused: Option<Refused>) -> Result<Response
         page: visit.page(Section::Settings, "Cancel backup"),
         refused,
     };
-    let refused = page.refused.as_ref();
-    let status = refused.map_or(StatusCode::OK, |refused| refused.status);
+    let status = Refused::status_of(page.refused.as_ref());
     Ok(render_as(status, &page))
 }

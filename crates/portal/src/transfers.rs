@@ -6,7 +6,7 @@ use askama::Template;
 use axum::Router;
 use axum::response::Response;
 use axum::routing::get;
-use http::{Method, StatusCode};
+use http::Method;
 
 use crate::client::{ApiError, Call, Reply};
 use crate::failure::{Failure, see_other};
@@ -111,7 +111,7 @@ async fn export(visit: Visit, fields: Fields) -> Response {
 }
 
 fn export_page(visit: &Visit, form: ExportForm, refused: Option<Refused>) -> Response {
-    let status = status_of(refused.as_ref());
+    let status = Refused::status_of(refused.as_ref());
     let page = ExportPage {
         page: visit.page(Section::Transfers, "Export devices"),
         refused,
@@ -135,7 +135,7 @@ async fn import(visit: Visit, fields: Fields) -> Response {
 }
 
 fn import_page(visit: &Visit, form: ImportForm, refused: Option<Refused>) -> Response {
-    let status = status_of(refused.as_ref());
+    let status = Refused::status_of(refused.as_ref());
     let page = ImportPage {
         page: visit.page(Section::Transfers, "Import devices"),
         refused,
@@ -153,10 +153,6 @@ async fn start(visit: &Visit, call: Result<Call, Refused>) -> Result<String, Ref
 fn started(visit: &Visit, sentence: &str) -> Response {
     visit.tell(Notice::done(sentence));
     see_other("/portal/transfers")
-}
-
-fn status_of(refused: Option<&Refused>) -> StatusCode {
-    refused.map_or(StatusCode::OK, |refused| refused.status)
 }
 
 async fn find(visit: &Visit, id: &str) -> Result<Job, Failure> {
@@ -193,7 +189,7 @@ async fn cancel(visit: Visit, Asked(asked): Asked) -> Result<Response, Failure> 
 }
 
 fn cancel_page(visit: &Visit, job: Job, refused: Option<Refused>) -> Response {
-    let status = status_of(refused.as_ref());
+    let status = Refused::status_of(refused.as_ref());
     let page = CancelPage {
         page: visit.page(Section::Transfers, "Cancel job"),
         refused,

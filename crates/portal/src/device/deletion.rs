@@ -76,7 +76,7 @@ async fn confirmation(
             modules.as_array().map_or(0, Vec::len)
         }
     };
-    let status = refused.as_ref().map_or(StatusCode::OK, |no| no.status);
+    let status = Refused::status_of(refused.as_ref());
     let page = DeletePage {
         page: frame.page(visit),
         frame,

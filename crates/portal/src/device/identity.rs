@@ -37,7 +37,7 @@ impl IdentityPage {
     }
 
     fn answer(self) -> Response {
-        let status = self.refused.as_ref().map_or(StatusCode::OK, |no| no.status);
+        let status = Refused::status_of(self.refused.as_ref());
         render_as(status, &self)
     }
 }

@@ -26,11 +26,6 @@ impl InvalidJson {
     }
 }
 
-/// A text as it was typed: forms end lines with CR LF.
-pub fn typed(text: &str) -> String {
-    text.replace("\r\n", "\n")
-}
-
 /// Reads an object; nothing typed is an empty one.
 pub fn parse_object(text: &str) -> Result<Map<String, Value>, InvalidJson> {
     if text.trim().is_empty() {

@@ -19,6 +19,7 @@ use crate::device::identity;
 use crate::device::target::Target;
 use crate::failure::{Failure, see_other};
 use crate::fields::{Asked, Fields};
+use crate::key_roll::KeyRoll;
 use crate::page::{Notice, Page, render_as};
 use crate::refused::Refused;
 use crate::visit::Visit;
@@ -68,46 +69,11 @@ fn connection_string(target: &Target, host: &str, key: &str) -> String {
     built.map(|string| string.to_string()).unwrap_or_default()
 }
 
-/// What is done to the keys.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Change {
-    Primary,
-    Secondary,
-    Swap,
-}
-
-impl Change {
-    fn named(name: &str) -> Option<Self> {
-        match name {
-            "primary" => Some(Change::Primary),
-            "secondary" => Some(Change::Secondary),
-            "swap" => Some(Change::Swap),
-            _ => None,
-        }
-    }
-
-    fn name(self) -> &'static str {
-        match self {
-            Change::Primary => "primary",
-            Change::Secondary => "secondary",
-            Change::Swap => "swap",
-        }
-    }
-
-    fn button(self) -> &'static str {
-        match self {
-            Change::Primary => "Roll primary key",
-            Change::Secondary => "Roll secondary key",
-            Change::Swap => "Swap keys",
-        }
-    }
-
-    fn done(self) -> &'static str {
-        match self {
-            Change::Primary => "There is a new primary key.",
-            Change::Secondary => "There is a new secondary key.",
-            Change::Swap => "The keys are swapped.",
-        }
+fn sentence_of(roll: KeyRoll) -> &'static str {
+    match roll {
+        KeyRoll::Primary => "There is a new primary key.",
+        KeyRoll::Secondary => "There is a new secondary key.",
+        KeyRoll::Swap => "The keys are swapped.",
     }
 }
 
@@ -116,8 +82,19 @@ impl Change {
 struct RollPage {
     page: Page,
     frame: Frame,
-    change: Change,
+    roll: KeyRoll,
     refused: Option<Refused>,
+}
+
+impl RollPage {
+    /// What the button says.
+    fn button(&self) -> &'static str {
+        match self.roll {
+            KeyRoll::Primary => "Roll primary key",
+            KeyRoll::Secondary => "Roll secondary key",
+            KeyRoll::Swap => "Swap keys",
+        }
+    }
 }
 
 /// `GET .../keys`: keys are shown when they are asked for.
@@ -142,29 +119,29 @@ pub async fn show(visit: Visit, target: Target, headers: HeaderMap) -> Result<Re
 
 /// `GET .../roll?key=`: what will happen.
 pub async fn ask(visit: Visit, target: Target, Asked(asked): Asked) -> Result<Response, Failure> {
-    let change = change(&visit, &asked)?;
-    confirmation(&visit, &target, change, None).await
+    let roll = which(&visit, &asked)?;
+    confirmation(&visit, &target, roll, None).await
 }
 
 /// `POST .../roll?key=`
 pub async fn roll(visit: Visit, target: Target, Asked(asked): Asked) -> Result<Response, Failure> {
-    let change = change(&visit, &asked)?;
-    let done = match change {
-        Change::Primary => regenerate(&visit, &target, "primaryKey").await,
-        Change::Secondary => regenerate(&visit, &target, "secondaryKey").await,
-        Change::Swap => swap(&visit, &target).await,
+    let roll = which(&visit, &asked)?;
+    let outcome = match roll {
+        KeyRoll::Primary => regenerate(&visit, &target, "primaryKey").await,
+        KeyRoll::Secondary => regenerate(&visit, &target, "secondaryKey").await,
+        KeyRoll::Swap => swap(&visit, &target).await,
     };
-    match done {
+    match outcome {
         Ok(()) => {
-            visit.tell(Notice::done(change.done()));
+            visit.tell(Notice::done(sentence_of(roll)));
             Ok(see_other(&target.page("")))
         }
-        Err(refused) => confirmation(&visit, &target, change, Some(refused)).await,
+        Err(refused) => confirmation(&visit, &target, roll, Some(refused)).await,
     }
 }
 
-fn change(visit: &Visit, asked: &Fields) -> Result<Change, Failure> {
-    Change::named(asked.get("key")).ok_or_else(|| {
+fn which(visit: &Visit, asked: &Fields) -> Result<KeyRoll, Failure> {
+    KeyRoll::parse(asked.get("key")).ok_or_else(|| {
         let sentence = "the address must say key=primary, key=secondary or key=swap";
         Failure::invalid(visit, sentence)
     })
@@ -173,15 +150,15 @@ fn change(visit: &Visit, asked: &Fields) -> Result<Change, Failure> {
 async fn confirmation(
     visit: &Visit,
     target: &Target,
-    change: Change,
+    roll: KeyRoll,
     refused: Option<Refused>,
 ) -> Result<Response, Failure> {
     let frame = Frame::load(visit, target, Tab::Identity).await?;
-    let status = refused.as_ref().map_or(StatusCode::OK, |no| no.status);
+    let status = Refused::status_of(refused.as_ref());
     let page = RollPage {
         page: frame.page(visit),
         frame,
-        change,
+        roll,
         refused,
     };
     Ok(render_as(status, &page))
@@ -274,13 +251,5 @@ mod tests {
         assert!(refused_item(&plain).is_none());
         let status = plain.accepted().unwrap_err().status();
         assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
-    }
-
-    #[test]
-    fn each_change_is_named_in_its_address() {
-        for change in [Change::Primary, Change::Secondary, Change::Swap] {
-            assert_eq!(Change::named(change.name()), Some(change));
-        }
-        assert_eq!(Change::named("both"), None);
     }
 }

@@ -156,7 +156,7 @@ async fn confirmation(
     refused: Option<Refused>,
 ) -> Result<Response, Failure> {
     let frame = Frame::load(visit, target, Tab::Messages).await?;
-    let status = refused.as_ref().map_or(StatusCode::OK, |no| no.status);
+    let status = Refused::status_of(refused.as_ref());
     let page = PurgePage {
         page: frame.page(visit),
         frame,

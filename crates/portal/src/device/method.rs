@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 
 use crate::client::{ApiError, Call};
 use crate::device::frame::{Frame, Tab, explained};
-use crate::device::json_text::{parse_raw, typed};
+use crate::device::json_text::parse_raw;
 use crate::device::target::Target;
 use crate::device::wrong::{Wrong, wrong_at};
 use crate::failure::Failure;
@@ -102,7 +102,7 @@ impl MethodForm {
         let text = |name| fields.given(name).unwrap_or_default().to_owned();
         MethodForm {
             name: text("method"),
-            payload: typed(fields.get("payload")),
+            payload: fields.text("payload"),
             response_timeout: text("response-timeout"),
             connect_timeout: text("connect-timeout"),
         }

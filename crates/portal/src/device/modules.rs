@@ -2,7 +2,7 @@
 
 use askama::Template;
 use axum::response::Response;
-use http::{Method, StatusCode};
+use http::Method;
 use serde_json::{Value, json};
 
 use crate::authentication::AuthenticationForm;
@@ -132,7 +132,7 @@ async fn form_page(
     refused: Option<Refused>,
 ) -> Result<Response, Failure> {
     let frame = Frame::load(visit, target, Tab::Modules).await?;
-    let status = refused.as_ref().map_or(StatusCode::OK, |no| no.status);
+    let status = Refused::status_of(refused.as_ref());
     let page = NewModulePage {
         page: frame.page(visit),
         frame,

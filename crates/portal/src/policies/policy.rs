@@ -4,6 +4,7 @@
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use crate::key_roll::KeyRoll;
 use crate::refused::Refused;
 
 /// The rights there are, and what each opens.
@@ -68,38 +69,6 @@ impl Policies {
     }
 }
 
-/// Which key is rolled.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Roll {
-    /// The primary key is made anew.
-    Primary,
-    /// The secondary key is.
-    Secondary,
-    /// The two change places.
-    Swap,
-}
-
-impl Roll {
-    /// Reads the field of the form; the primary key is no default.
-    pub fn parse(text: &str) -> Option<Self> {
-        match text {
-            "primary" => Some(Roll::Primary),
-            "secondary" => Some(Roll::Secondary),
-            "swap" => Some(Roll::Swap),
-            _ => None,
-        }
-    }
-
-    /// As it stands in the form.
-    pub fn name(self) -> &'static str {
-        match self {
-            Roll::Primary => "primary",
-            Roll::Secondary => "secondary",
-            Roll::Swap => "swap",
-        }
-    }
-}
-
 /// What is to become of the policies.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Change {
@@ -108,7 +77,7 @@ pub enum Change {
     /// Other rights, the same keys.
     Rights { name: String, rights: Vec<String> },
     /// Other keys.
-    Roll { name: String, key: Roll },
+    Roll { name: String, key: KeyRoll },
     /// One fewer.
     Remove { name: String },
 }
@@ -159,9 +128,9 @@ pub fn changed(policies: &Policies, change: &Change) -> Result<Value, Refused> {
             let mut rolled = stays(policy);
             let mut set = |member: &str, key: &str| rolled[member] = key.into();
             match key {
-                Roll::Primary => set("primaryKey", &twinhub_sas::generate_key()),
-                Roll::Secondary => set("secondaryKey", &twinhub_sas::generate_key()),
-                Roll::Swap => {
+                KeyRoll::Primary => set("primaryKey", &twinhub_sas::generate_key()),
+                KeyRoll::Secondary => set("secondaryKey", &twinhub_sas::generate_key()),
+                KeyRoll::Swap => {
                     set("primaryKey", &policy.secondary_key);
                     set("secondaryKey", &policy.primary_key);
                 }
@@ -236,7 +205,7 @@ mod tests {
 
         let list = after(&Change::Roll {
             name,
-            key: Roll::Secondary,
+            key: KeyRoll::Secondary,
         });
 
         let rolled = &list[1];
@@ -252,7 +221,7 @@ mod tests {
 
         let list = after(&Change::Roll {
             name,
-            key: Roll::Swap,
+            key: KeyRoll::Swap,
         });
 
         assert_eq!(list[1]["primaryKey"], "s2");

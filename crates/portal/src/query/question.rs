@@ -49,8 +49,7 @@ impl Question {
         // A button says what is wanted now, the form what it was.
         let view = fields.given("as").or(fields.given("view"));
         Question {
-            // Browsers write line ends as on paper tape; places count lines.
-            query: fields.get("query").replace("\r\n", "\n"),
+            query: fields.text("query"),
             size: size.unwrap_or(USUAL_SIZE).to_owned(),
             view: match view {
                 Some("json") => View::Json,

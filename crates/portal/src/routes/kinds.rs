@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 use super::document::Endpoint;
 use super::problems::Problems;
-use super::sample::{pairs, unix_lines};
+use super::sample::pairs;
 use crate::fields::Fields;
 
 mod catalogue;
@@ -91,7 +91,7 @@ impl Kind {
         let mut lines = self.form(seen);
         for line in &mut lines {
             if !line.is_fixed {
-                line.value = unix_lines(fields.get(line.setting.name));
+                line.value = fields.text(line.setting.name);
                 line.is_ticked = fields.is_ticked(line.setting.name);
             }
         }

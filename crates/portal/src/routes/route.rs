@@ -7,7 +7,7 @@ use http::StatusCode;
 use super::document::{self, NotChanged, Route, Routing};
 use super::fault::Fault;
 use super::problems::Problems;
-use super::sample::{SampleForm, unix_lines};
+use super::sample::SampleForm;
 use super::tabs::Tab;
 use super::verdict::{self, Verdict};
 use crate::failure::{Failure, see_other};
@@ -114,7 +114,7 @@ fn route_of(fields: &Fields) -> Route {
     Route {
         name: fields.get("name").trim().to_owned(),
         source: fields.get("source").to_owned(),
-        condition: unix_lines(fields.get("condition").trim()),
+        condition: fields.text("condition").trim().to_owned(),
         endpoint_names: vec![fields.get("endpoint").to_owned()],
         is_enabled: fields.is_ticked("enabled"),
     }

@@ -49,7 +49,7 @@ pub struct Sample {
 impl SampleForm {
     /// Reads the form's fields.
     pub fn of(fields: &Fields) -> Self {
-        let text = |name| unix_lines(fields.get(name));
+        let text = |name| fields.text(name);
         SampleForm {
             body: text("body"),
             properties: text("properties"),
@@ -96,11 +96,6 @@ impl SampleForm {
         });
         Ok(Sample { message, twin })
     }
-}
-
-/// Lines as they are told of: browsers send two characters for each end.
-pub fn unix_lines(text: &str) -> String {
-    text.replace("\r\n", "\n")
 }
 
 /// Reads `name=value`, one a line. What follows the first separator is the value.

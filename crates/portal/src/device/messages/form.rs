@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use twinhub_core::time::Timestamp;
 
-use crate::device::json_text::{parse_raw, typed};
+use crate::device::json_text::parse_raw;
 use crate::device::wrong::Wrong;
 use crate::fields::Fields;
 
@@ -61,8 +61,8 @@ impl MessageForm {
         let text = |name| fields.given(name).unwrap_or_default().to_owned();
         MessageForm {
             is_json: fields.get("format") == "json",
-            body: typed(fields.get("body")),
-            properties: typed(fields.get("properties")),
+            body: fields.text("body"),
+            properties: fields.text("properties"),
             message_id: text("message-id"),
             correlation_id: text("correlation-id"),
             expires_in: text("expires-in"),

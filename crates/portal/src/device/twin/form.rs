@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 
 use super::change::{apply, patch};
 use super::view::TwinView;
-use crate::device::json_text::{parse_object, pretty, typed};
+use crate::device::json_text::{parse_object, pretty};
 use crate::device::wrong::Wrong;
 use crate::fields::Fields;
 
@@ -117,8 +117,8 @@ impl TwinForm {
     /// As it was sent; nothing if it is no form of ours.
     pub fn read(fields: &Fields) -> Option<Self> {
         Some(TwinForm {
-            tags: typed(fields.get("tags")),
-            desired: typed(fields.get("desired")),
+            tags: fields.text("tags"),
+            desired: fields.text("desired"),
             base: Writable::unsealed(fields.get("base"))?,
         })
     }
