@@ -16,7 +16,9 @@ use crate::time::Timestamp;
 
 pub use self::import::{ImportedSection, ImportedTwin, WrittenTimes};
 pub use self::metadata::Metadata;
-pub use self::rules::{InvalidProperties, MAX_PROPERTIES_BYTES, MAX_TAGS_BYTES, Place};
+pub use self::rules::{
+    InvalidProperties, MAX_PROPERTIES_BYTES, MAX_TAGS_BYTES, Place, section_bytes,
+};
 pub use self::section::Section;
 pub use self::service::{
     PatchReportedError, ReadTwinError, ReportedPatch, TwinView, TwinWrite, Twins, WriteTwinError,

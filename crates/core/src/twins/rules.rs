@@ -131,7 +131,7 @@ pub(super) fn check_size(
     properties: &Map<String, Value>,
     place: Place,
 ) -> Result<(), InvalidProperties> {
-    let bytes = object_bytes(properties);
+    let bytes = section_bytes(properties);
     let max = place.max_bytes();
     if bytes > max {
         return Err(InvalidProperties::TooLarge { place, bytes, max });
@@ -228,7 +228,9 @@ fn count_values(value: &Value) -> usize {
     }
 }
 
-fn object_bytes(object: &Map<String, Value>) -> usize {
+/// The size of a section, or of an object in it, as limits count it: the bytes
+/// of names and texts in UTF-8, 8 bytes a number, 4 a boolean, none for null.
+pub fn section_bytes(object: &Map<String, Value>) -> usize {
     object
         .iter()
         .map(|(key, value)| key.len() + value_bytes(value))
@@ -242,6 +244,6 @@ fn value_bytes(value: &Value) -> usize {
         Value::Number(_) => 8,
         Value::String(text) => text.len(),
         Value::Array(items) => items.iter().map(value_bytes).sum(),
-        Value::Object(object) => object_bytes(object),
+        Value::Object(object) => section_bytes(object),
     }
 }

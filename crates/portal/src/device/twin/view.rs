@@ -1,7 +1,7 @@
 //! A twin as its page shows it.
 
 use serde_json::{Map, Value};
-use twinhub_core::twins::{MAX_PROPERTIES_BYTES, MAX_TAGS_BYTES};
+use twinhub_core::twins::{MAX_PROPERTIES_BYTES, MAX_TAGS_BYTES, section_bytes};
 
 use crate::moment::Moment;
 
@@ -89,7 +89,7 @@ impl TwinView {
     /// The size of the tags.
     pub fn tags_size(&self) -> Size {
         Size {
-            bytes: bytes(&self.tags),
+            bytes: section_bytes(&self.tags),
             max: MAX_TAGS_BYTES,
         }
     }
@@ -126,7 +126,7 @@ impl SectionView {
     /// Its size.
     pub fn size(&self) -> Size {
         Size {
-            bytes: bytes(&self.properties),
+            bytes: section_bytes(&self.properties),
             max: MAX_PROPERTIES_BYTES,
         }
     }
@@ -235,24 +235,6 @@ fn written(metadata: &Value) -> Option<Moment> {
 
 fn object(value: &Value) -> Map<String, Value> {
     value.as_object().cloned().unwrap_or_default()
-}
-
-fn bytes(object: &Map<String, Value>) -> usize {
-    object
-        .iter()
-        .map(|(name, value)| name.len() + value_bytes(value))
-        .sum()
-}
-
-fn value_bytes(value: &Value) -> usize {
-    match value {
-        Value::Null => 0,
-        Value::Bool(_) => 4,
-        Value::Number(_) => 8,
-        Value::String(text) => text.len(),
-        Value::Array(items) => items.iter().map(value_bytes).sum(),
-        Value::Object(object) => bytes(object),
-    }
 }
 
 #[cfg(test)]
