@@ -174,7 +174,7 @@ test('a message that can not be read is told at its fields', async (t) => {
   await page.getByRole('button', { name: 'Test' }).click();
 
   assert.match(await page.locator('#properties-error').innerText(), /Line 1/);
-  assert.match(await page.locator('#twin-error').innerText(), /no JSON at line 1/);
+  assert.match(await page.locator('#twin-error').innerText(), /not JSON: line 1/);
   assert.equal(await page.getByLabel('Application properties').inputValue(), 'level');
 });
 

@@ -13,7 +13,7 @@
 //! | `modules` | a device's modules: list, add |
 //! | `twin` | the twin: look, edit, go on after a conflict |
 //! | `messages`, `method` | what is sent to it |
-//! | `json_text`, `wrong` | JSON as people type it, fields that do not fit |
+//! | `wrong` | fields that do not fit |
 
 use axum::Router;
 use axum::routing::get;
@@ -24,7 +24,6 @@ mod deletion;
 mod document;
 mod frame;
 mod identity;
-mod json_text;
 mod keys;
 mod messages;
 mod method;

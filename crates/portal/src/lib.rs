@@ -16,7 +16,8 @@
 //! | `sessions`, `links`, `attempts`, `cookie` | who is signed in, one-time links, how often one may try |
 //! | `visit`, `guard` | a request that is let in, and what is refused before a page sees it |
 //! | `page`, `failure`, `assets` | the frame around a page, the page of a refusal, files |
-//! | `fields`, `chart`, `samples` | what forms hold, lines over time, programs to paste |
+//! | `fields`, `json_text`, `pairs` | what forms hold, and what people type into them |
+//! | `chart`, `samples` | lines over time, programs to paste |
 //! | `refused`, `moment`, `connection_strings` | why a form was not done, dates, what clients connect with |
 //! | `sign_in`, `overview`, ... | the pages, named as in the portal's addresses |
 
@@ -35,12 +36,15 @@ mod endpoint;
 mod events;
 mod failure;
 mod fields;
+mod filters;
 mod guard;
+mod json_text;
 mod key_roll;
 mod links;
 mod moment;
 mod overview;
 mod page;
+mod pairs;
 mod policies;
 mod portal;
 mod pretty;

@@ -2,8 +2,9 @@
 //! member on a line of its own, and otherwise exactly as it was written: order,
 //! numbers and escapes stay.
 //!
-//! Laying out can make sixty letters of one, and HTML makes five of a quote.
-//! So what is shown has a budget in bytes of the page, and is cut behind it.
+//! Laying out can make sixty letters of one, and HTML makes five of an
+//! ampersand. So what is shown has a budget in bytes of the page, and is cut
+//! behind it. Bytes are those that the filter `text` writes.
 
 /// What fits into a page.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,6 +66,44 @@ pub fn beginning(text: &str, budget: usize) -> Shown {
     out.shown()
 }
 
+/// A text of one line, with its middle left out if it takes more bytes of HTML:
+/// both ends of a path tell something.
+pub fn clipped(text: &str, budget: usize) -> String {
+    if html_size(text) <= budget {
+        return text.to_owned();
+    }
+    let head = beginning(text, budget / 2).text;
+    let mut left = budget / 2;
+    let tail = text[head.len()..].char_indices().rev().find(|(_, letter)| {
+        let weight = weight(*letter);
+        let is_over = weight > left;
+        left = left.saturating_sub(weight);
+        is_over
+    });
+    let tail = tail.map_or("", |(at, letter)| &text[head.len() + at + letter.len_utf8()..]);
+    format!("{head}…{tail}")
+}
+
+/// As many of the first as fit into so many bytes of HTML, and how many more
+/// there are.
+pub fn first_of<R>(
+    rows: impl IntoIterator<Item = R>,
+    budget: usize,
+    size: impl Fn(&R) -> usize,
+) -> (Vec<R>, usize) {
+    let mut left = budget;
+    let mut rows = rows.into_iter();
+    let mut first = Vec::new();
+    while let Some(row) = rows.next() {
+        match left.checked_sub(size(&row)) {
+            Some(rest) => left = rest,
+            None => return (first, 1 + rows.count()),
+        }
+        first.push(row);
+    }
+    (first, 0)
+}
+
 /// What is written, until the budget is spent.
 struct Page {
     text: String,
@@ -111,7 +150,8 @@ pub fn html_size(text: &str) -> usize {
 /// How many bytes a letter has in HTML.
 fn weight(letter: char) -> usize {
     match letter {
-        '<' | '>' | '&' | '"' | '\'' => 5,
+        '&' => 5,
+        '<' => 4,
         _ => letter.len_utf8(),
     }
 }
@@ -197,9 +237,24 @@ mod tests {
         assert_eq!(indented("[1]", 7).text, "[\n  1\n]");
         assert!(!indented("[1]", 7).is_cut);
         assert!(indented("[1]", 6).is_cut);
-        assert_eq!(beginning("aü<", 8).text, "aü<");
-        assert!(!beginning("aü<", 8).is_cut);
-        assert_eq!(beginning("aü<b", 7).text, "aü");
-        assert!(beginning("aü<", 7).is_cut);
+        assert_eq!(beginning("aü<", 7).text, "aü<");
+        assert!(!beginning("aü<", 7).is_cut);
+        assert_eq!(beginning("aü<b", 6).text, "aü");
+        assert!(beginning("aü<", 6).is_cut);
+    }
+
+    #[test]
+    fn of_what_is_clipped_both_ends_are_left() {
+        assert_eq!(clipped("desired.a.b", 11), "desired.a.b");
+        assert_eq!(clipped("desired.üa.b", 8), "desi…a.b");
+        assert_eq!(clipped("<<<<<<", 16), "<<…<<");
+        assert_eq!(clipped("<<<<<<", 3), "…");
+    }
+
+    #[test]
+    fn rows_are_taken_while_they_fit() {
+        assert_eq!(first_of([3, 4, 1], 8, |size| *size), (vec![3, 4, 1], 0));
+        assert_eq!(first_of([3, 4, 1], 7, |size| *size), (vec![3, 4], 1));
+        assert_eq!(first_of([3, 4, 1], 2, |size| *size), (vec![], 3));
     }
 }

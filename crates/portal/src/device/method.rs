@@ -11,11 +11,11 @@ use serde_json::value::RawValue;
 
 use crate::client::{ApiError, Call};
 use crate::device::frame::{Frame, Tab, explained};
-use crate::device::json_text::parse_raw;
 use crate::device::target::Target;
 use crate::device::wrong::{Wrong, wrong_at};
 use crate::failure::Failure;
 use crate::fields::Fields;
+use crate::json_text::parse_raw;
 use crate::page::{Page, render_as};
 use crate::portal::Inner;
 use crate::pretty::indented;

@@ -11,6 +11,7 @@ use super::bulk::{self, Failed};
 use super::names;
 use crate::authentication::AuthenticationForm;
 use crate::fields::Fields;
+use crate::json_text::parse_object;
 
 /// How much longer than what counts of it a text may be: quotes, blanks and
 /// escapes count as nothing.
@@ -108,15 +109,14 @@ impl NewDevice {
                  or add the devices one by one.",
             );
         }
-        let mut object = |field, text: &str, bytes| match parse_object(text, bytes) {
-            Ok(object) => object,
-            Err(sentence) => {
+        let mut section = |field, text: &str, bytes| {
+            section(text, bytes).unwrap_or_else(|sentence| {
                 problems.add(field, sentence);
-                None
-            }
+                Map::new()
+            })
         };
-        let tags = object("tags", &self.tags, MAX_TAGS_BYTES);
-        let desired = object("desired", &self.desired, MAX_PROPERTIES_BYTES);
+        let tags = section("tags", &self.tags, MAX_TAGS_BYTES);
+        let desired = section("desired", &self.desired, MAX_PROPERTIES_BYTES);
         if problems != Problems::default() {
             return Err(problems);
         }
@@ -129,10 +129,10 @@ impl NewDevice {
         if !self.reason.is_empty() {
             item["statusReason"] = Value::from(self.reason.as_str());
         }
-        if let Some(tags) = tags {
+        if !tags.is_empty() {
             item["tags"] = Value::from(tags);
         }
-        if let Some(desired) = desired {
+        if !desired.is_empty() {
             item["properties"] = json!({ "desired": desired });
         }
         Ok(Plan {
@@ -155,23 +155,16 @@ impl NewDevice {
     }
 }
 
-/// An object, or nothing if nothing is written. What can't fit into a twin is
-/// not even read: values take many times the memory of their text.
-fn parse_object(text: &str, bytes: usize) -> Result<Option<Map<String, Value>>, String> {
+/// A section of a twin. What can't fit into one is not even read: values take
+/// many times the memory of their text.
+fn section(text: &str, bytes: usize) -> Result<Map<String, Value>, String> {
     if text.len() > ROOM * bytes {
         return Err(format!(
             "This has {} bytes, and at most {bytes} fit into a twin. Write less.",
             text.len()
         ));
     }
-    if text.trim().is_empty() {
-        return Ok(None);
-    }
-    match serde_json::from_str(text) {
-        Ok(Value::Object(object)) => Ok(Some(object)),
-        Ok(_) => Err("Write an object: { \"name\": value }.".to_owned()),
-        Err(error) => Err(format!("This is not JSON: {error}.")),
-    }
+    Ok(parse_object(text)?)
 }
 
 fn field_of(error: &names::InvalidNames) -> &'static str {

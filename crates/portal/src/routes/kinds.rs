@@ -4,8 +4,8 @@ use serde_json::{Map, Value};
 
 use super::document::Endpoint;
 use super::problems::Problems;
-use super::sample::pairs;
 use crate::fields::Fields;
+use crate::pairs;
 
 mod catalogue;
 mod whereabouts;
@@ -172,10 +172,8 @@ impl Setting {
                 Err(_) => Err("This is a whole number, such as 300.".to_owned()),
             },
             Input::Headers => {
-                let headers = pairs(fields.get(self.name), ':')?;
-                let headers = headers
-                    .into_iter()
-                    .map(|(name, value)| (name, value.into()));
+                let headers = pairs::parse(fields.get(self.name), ':')?.into_iter();
+                let headers = headers.map(|header| (header.name, header.value.into()));
                 Ok(Some(headers.collect::<Map<_, _>>().into()))
             }
         }

@@ -1,13 +1,13 @@
 //! The message that routes are tried on, as a form.
 
-use std::collections::BTreeMap;
-
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::problems::Problems;
 use crate::client::Call;
 use crate::failure::as_sentence;
 use crate::fields::Fields;
+use crate::json_text::parse_object;
+use crate::pairs;
 use crate::visit::Visit;
 
 /// What somebody typed.
@@ -74,14 +74,14 @@ impl SampleForm {
 
     fn parse(&self) -> Result<Sample, Problems> {
         let mut problems = Problems::default();
-        let properties = pairs(&self.properties, '=').unwrap_or_else(|sentence| {
-            problems.add("properties", sentence);
-            BTreeMap::new()
-        });
-        let system = pairs(&self.system, '=').unwrap_or_else(|sentence| {
-            problems.add("system", sentence);
-            BTreeMap::new()
-        });
+        let mut members = |field, text: &str| {
+            members(text).unwrap_or_else(|sentence| {
+                problems.add(field, sentence);
+                Map::new()
+            })
+        };
+        let properties = members("properties", &self.properties);
+        let system = members("system", &self.system);
         let twin = twin(&self.twin).unwrap_or_else(|sentence| {
             problems.add("twin", sentence);
             None
@@ -98,54 +98,22 @@ impl SampleForm {
     }
 }
 
-/// Reads `name=value`, one a line. What follows the first separator is the value.
-pub fn pairs(text: &str, separator: char) -> Result<BTreeMap<String, String>, String> {
-    let mut pairs = BTreeMap::new();
-    for (number, line) in text.lines().enumerate() {
-        if line.trim().is_empty() {
-            continue;
-        }
-        let number = number + 1;
-        let Some((name, value)) = line.split_once(separator) else {
-            return Err(format!(
-                "Line {number} has no {separator:?}. Write a name, {separator:?} and a value, one pair a line."
-            ));
-        };
-        let name = name.trim();
-        if name.is_empty() {
-            return Err(format!("Line {number} has no name."));
-        }
-        if pairs
-            .insert(name.to_owned(), value.trim().to_owned())
-            .is_some()
-        {
-            return Err(format!("Line {number} gives {name} a second time."));
-        }
-    }
-    Ok(pairs)
+fn members(text: &str) -> Result<Map<String, Value>, String> {
+    let pairs = pairs::parse(text, '=')?.into_iter();
+    Ok(pairs.map(|pair| (pair.name, pair.value.into())).collect())
 }
 
 fn twin(text: &str) -> Result<Option<Value>, String> {
-    if text.trim().is_empty() {
+    let twin = parse_object(text)?;
+    if twin.is_empty() {
         return Ok(None);
     }
-    let twin: Value = serde_json::from_str(text).map_err(|error| {
-        format!(
-            "This is no JSON at line {}, column {}.",
-            error.line(),
-            error.column()
-        )
-    })?;
-    let known = ["tags", "properties"];
-    match twin.as_object() {
-        Some(members) if members.keys().any(|name| known.contains(&name.as_str())) => {
-            Ok(Some(twin))
-        }
-        Some(members) if members.is_empty() => Ok(None),
-        _ => Err("A twin is an object with tags and properties, \
-             such as {\"tags\": {\"site\": \"north\"}, \"properties\": {\"desired\": {}}}."
-            .to_owned()),
+    if !twin.contains_key("tags") && !twin.contains_key("properties") {
+        return Err("A twin is an object with tags and properties, such as \
+                    {\"tags\": {\"site\": \"north\"}, \"properties\": {\"desired\": {}}}."
+            .to_owned());
     }
+    Ok(Some(twin.into()))
 }
 
 #[cfg(test)]
@@ -191,7 +159,7 @@ mod tests {
         assert_eq!(problems.at("system"), Some("Line 3 gives a a second time."));
         assert_eq!(
             problems.at("twin"),
-            Some("This is no JSON at line 2, column 3.")
+            Some("This is not JSON: line 2, column 3: key must be a string.")
         );
     }
 

@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use twinhub_core::time::Timestamp;
 
-use crate::device::json_text::parse_raw;
 use crate::device::wrong::Wrong;
 use crate::fields::Fields;
+use crate::json_text::parse_raw;
+use crate::pairs;
 
 /// Azure's words for what the sender wants to hear of, and what they mean.
 pub const ACKNOWLEDGEMENTS: [(&str, &str); 4] = [
@@ -95,7 +96,7 @@ impl MessageForm {
             Ok(moment) => add("iothub-expiry", &moment),
             Err(sentence) => wrong.push(Wrong::new("expires-in", sentence)),
         }
-        match lines(&self.properties) {
+        match own(&self.properties) {
             Ok(more) => properties.extend(more),
             Err(sentence) => wrong.push(Wrong::new("properties", sentence)),
         }
@@ -132,26 +133,18 @@ fn expiry(minutes: &str, now: Timestamp) -> Result<String, &'static str> {
 }
 
 /// Properties of the sender's own, one in a line.
-fn lines(text: &str) -> Result<Vec<(String, String)>, String> {
+fn own(text: &str) -> Result<Vec<(String, String)>, String> {
+    let fits = |letter: char| letter.is_ascii_alphanumeric() || NAME_MARKS.contains(letter);
     let mut properties = Vec::new();
-    for (number, line) in text.lines().enumerate() {
-        let line = line.trim();
-        if line.is_empty() {
-            continue;
-        }
-        let at = |problem: &str| Err(format!("Line {}: {problem}", number + 1));
-        let (name, value) = match line.split_once('=') {
-            Some((name, value)) => (name.trim(), value.trim()),
-            None => return at("write name=value."),
-        };
-        let fits = |letter: char| letter.is_ascii_alphanumeric() || NAME_MARKS.contains(letter);
-        if name.is_empty() || !name.chars().all(fits) {
+    for pair in pairs::parse(text, '=')? {
+        let at = |problem: &str| Err(format!("Line {}: {problem}", pair.line));
+        if !pair.name.chars().all(fits) {
             return at("a name has letters, digits and ! # $ % & ' * + - . ^ _ ` | ~ only.");
         }
-        if value.chars().any(char::is_control) {
+        if pair.value.chars().any(char::is_control) {
             return at("a value has no control characters.");
         }
-        properties.push((format!("iothub-app-{name}"), value.to_owned()));
+        properties.push((format!("iothub-app-{}", pair.name), pair.value));
     }
     Ok(properties)
 }
@@ -210,7 +203,10 @@ mod tests {
 
         let fields: Vec<_> = wrong.iter().map(|wrong| wrong.field).collect();
         assert_eq!(fields, ["body", "expires-in", "properties"]);
-        assert_eq!(wrong[2].sentence, "Line 2: write name=value.");
+        assert_eq!(
+            wrong[2].sentence.split('.').next(),
+            Some("Line 2 has no '='")
+        );
         assert!(prepare("properties=a+b%3D1").is_err());
         assert!(prepare("properties=%3D1").is_err());
     }

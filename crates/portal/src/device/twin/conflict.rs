@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::change::leaves;
 use super::form::Writable;
-use crate::device::json_text::pretty;
+use crate::json_text::pretty;
 
 /// How a conflict is shown, and how one goes on.
 #[derive(Debug, Clone, PartialEq)]

@@ -10,9 +10,9 @@ use serde_json::{Map, Value, json};
 
 use super::change::{apply, patch};
 use super::view::TwinView;
-use crate::device::json_text::{parse_object, pretty};
 use crate::device::wrong::Wrong;
 use crate::fields::Fields;
+use crate::json_text::{parse_object, pretty};
 
 /// The part of a twin that the back end writes, at one moment.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]

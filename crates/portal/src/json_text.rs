@@ -1,4 +1,4 @@
-//! JSON as people type it and read it.
+//! JSON as people type it into forms, and read it there.
 
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
@@ -23,6 +23,13 @@ impl InvalidJson {
                 error.column()
             ),
         }
+    }
+}
+
+/// It stands at the field.
+impl From<InvalidJson> for String {
+    fn from(error: InvalidJson) -> Self {
+        error.problem
     }
 }
 

@@ -1,0 +1,100 @@
+//! How templates write texts where the default would make pages heavy.
+
+use std::fmt::Display;
+
+use askama::filters::Safe;
+
+/// A text between tags, as `{{ value|text }}`: nothing in it begins a tag or an
+/// entity, and quotes stay one byte each, of which JSON has many. Within a tag,
+/// as an attribute's value, it would not do: there the default escapes quotes.
+#[askama::filter_fn]
+pub fn text(value: impl Display, _: &dyn askama::Values) -> askama::Result<Safe<String>> {
+    let value = value.to_string();
+    let mut written = String::with_capacity(value.len() + value.len() / 8);
+    for letter in value.chars() {
+        match letter {
+            '<' => written.push_str("&lt;"),
+            '&' => written.push_str("&amp;"),
+            other => written.push(other),
+        }
+    }
+    Ok(Safe(written))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::path::{Path, PathBuf};
+
+    use askama::Template;
+
+    use crate::filters;
+    use crate::pretty::html_size;
+
+    #[derive(Template)]
+    #[template(source = "{{ value|text }}", ext = "html")]
+    struct Text<'a> {
+        value: &'a str,
+    }
+
+    #[test]
+    fn nothing_in_a_text_begins_a_tag_or_an_entity() {
+        let value = r#"</pre><script>"&lt;'"#;
+
+        let written = Text { value }.render().unwrap();
+
+        assert_eq!(written, r#"&lt;/pre>&lt;script>"&amp;lt;'"#);
+        assert_eq!(written.len(), html_size(value));
+    }
+
+    fn templates(folder: &Path) -> Vec<PathBuf> {
+        let entries = fs::read_dir(folder).unwrap();
+        let paths = entries.map(|entry| entry.unwrap().path());
+        paths
+            .flat_map(|path| match path.is_dir() {
+                true => templates(&path),
+                false => vec![path],
+            })
+            .collect()
+    }
+
+    /// The template with a mark for each text that is written so, and without
+    /// all else that is the template's own.
+    fn marked(template: &str) -> String {
+        let mut marked = String::new();
+        let mut rest = template;
+        while let Some(start) = rest.find('{') {
+            let (before, own) = rest.split_at(start);
+            marked.push_str(before);
+            let end = match own.as_bytes().get(1) {
+                Some(b'{') => "}}",
+                Some(b'%') => "%}",
+                Some(b'#') => "#}",
+                _ => "{",
+            };
+            let length = own.find(end).unwrap() + end.len();
+            if own[..length].contains("|text }}") {
+                marked.push('\u{1}');
+            }
+            rest = &own[length..];
+        }
+        marked + rest
+    }
+
+    #[test]
+    fn quotes_stay_between_tags_only() {
+        let mut found = 0;
+        for path in templates(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/templates"))) {
+            let template = marked(&fs::read_to_string(&path).unwrap());
+            for (at, _) in template.match_indices('\u{1}') {
+                let before = &template[..at];
+
+                let is_between = before.rfind('>') > before.rfind('<');
+
+                assert!(is_between || !before.contains('<'), "{}", path.display());
+                found += 1;
+            }
+        }
+        assert!(found > 5, "{found}");
+    }
+}
