@@ -2,6 +2,8 @@
 
 import pytest
 
+from support.device_clients import shut_down
+
 
 @pytest.fixture(params=["device", "module"])
 def identity(request, hub):
@@ -26,8 +28,7 @@ def make_client(hub):
         return client
 
     yield make
-    for client in clients:
-        client.shutdown()
+    shut_down(clients)
 
 
 @pytest.fixture(params=[False, True], ids=["amqp", "websockets"])

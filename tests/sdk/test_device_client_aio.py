@@ -6,6 +6,8 @@ from contextlib import asynccontextmanager
 import pytest
 from azure.iot.device.exceptions import CredentialError
 
+from support.device_clients import shut_down_aio
+
 pytestmark = pytest.mark.timeout(60)
 
 
@@ -17,7 +19,7 @@ async def connected(hub, identity, **options):
         await client.connect()
         yield client
     finally:
-        await client.shutdown()
+        await shut_down_aio([client])
 
 
 def patches_of(client) -> "asyncio.Queue[dict]":

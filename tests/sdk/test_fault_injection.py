@@ -10,6 +10,7 @@ from threading import Thread
 import pytest
 from azure.iot.device import Message
 
+from support.device_clients import shut_down
 from support.events import telemetry_of
 from support.hub import Hub
 from support.loopback import free_address
@@ -175,7 +176,7 @@ def test_sdk_that_asks_is_cut_off_comes_back_and_works(faulty_hub, kind, websock
 
         assert asking.is_alive(), "the request was acknowledged"
     finally:
-        client.shutdown()
+        shut_down([client])
     payloads = [event.payload for event in telemetry_of(faulty_hub, device, 2)]
     assert payloads == [b"before", b"after"]
 

@@ -11,6 +11,7 @@ import pytest
 from azure.iot.device import IoTHubDeviceClient, IoTHubModuleClient, Message
 
 from support.cuttable_proxy import CuttableProxy, Side
+from support.device_clients import shut_down, shut_down_aio
 from support.events import EARLIEST, EventStream, telemetry_of
 from support.waiting import eventually
 
@@ -197,7 +198,7 @@ def test_token_of_a_policy_is_stamped_as_the_hubs(hub, make_client):
     try:
         client.send_message("hello")
     finally:
-        client.shutdown()
+        shut_down([client])
 
     check_stamps(telemetry_of(hub, device, 1)[0], device, scope="hub")
 
@@ -266,7 +267,7 @@ def test_cut_connection_loses_and_reorders_nothing_acknowledged(hub_factory, kin
                 client.send_message(str(number))
             client.send_message("end")
         finally:
-            client.shutdown()
+            shut_down([client])
 
         assert proxy.connections == 11
         check_order(hub, identity, 100, twice=range(15, 100, 20))
@@ -306,8 +307,7 @@ async def make_aio_client(hub):
         return client
 
     yield make
-    for client in clients:
-        await client.shutdown()
+    await shut_down_aio(clients)
 
 
 async def test_aio_message_is_read_as_it_was_sent(hub, identity, make_aio_client, websockets):

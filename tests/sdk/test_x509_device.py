@@ -6,6 +6,7 @@ from azure.iot.device.exceptions import CredentialError
 from cryptography.hazmat.primitives import hashes
 
 from support.certificates import Authority, SelfSigned
+from support.device_clients import shut_down
 from support.waiting import eventually
 
 pytestmark = pytest.mark.timeout(60)
@@ -37,8 +38,7 @@ def make_client():
         return client
 
     yield make
-    for client in clients:
-        client.shutdown()
+    shut_down(clients)
 
 
 def with_identity(hub, kind, authentication):
