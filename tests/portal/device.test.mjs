@@ -155,7 +155,7 @@ test('a parent is an edge device, by its ID', async (t) => {
   await button(page, 'Save').click();
   await main(page).getByText('The device child is saved.').waitFor();
 
-  assert.match(refused, /no (edge )?device/);
+  assert.match(refused, /not an IoT Edge device/);
   const [parent] = (await device('child')).parentScopes;
   assert.equal(parent, (await device('hall')).deviceScope);
   await link(page, 'hall').click();

@@ -1,7 +1,8 @@
 //! What an identity proves itself with, as forms have it.
 //!
 //! The fields are in `authentication.html`, which a template includes that has
-//! an [`AuthenticationForm`] as its field `authentication`.
+//! an [`AuthenticationForm`] as `authentication`, and what is wrong with it as
+//! `problems` at the field `authentication`.
 
 use serde_json::{Value, json};
 
@@ -35,8 +36,6 @@ pub struct AuthenticationForm {
     pub primary_thumbprint: String,
     /// Hexadecimal, or empty.
     pub secondary_thumbprint: String,
-    /// What is wrong with them, if they are shown again.
-    pub problem: Option<String>,
 }
 
 impl AuthenticationForm {
@@ -49,7 +48,6 @@ impl AuthenticationForm {
             secondary_key: String::new(),
             primary_thumbprint: String::new(),
             secondary_thumbprint: String::new(),
-            problem: None,
         }
     }
 
@@ -70,7 +68,6 @@ impl AuthenticationForm {
             secondary_key: key("secondary-key"),
             primary_thumbprint: thumbprint(fields.get("primary-thumbprint")),
             secondary_thumbprint: thumbprint(fields.get("secondary-thumbprint")),
-            problem: None,
         }
     }
 

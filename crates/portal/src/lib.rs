@@ -18,7 +18,9 @@
 //! | `page`, `failure`, `assets` | the frame around a page, the page of a refusal, files |
 //! | `fields`, `json_text`, `pairs` | what forms hold, and what people type into them |
 //! | `chart`, `samples` | lines over time, programs to paste |
-//! | `refused`, `moment`, `connection_strings` | why a form was not done, dates, what clients connect with |
+//! | `refused`, `problems` | why a form was not done, as a whole and at its fields |
+//! | `authentication`, `parent`, `key_roll` | what forms of identities have alike |
+//! | `moment`, `connection_strings` | dates, what clients connect with |
 //! | `sign_in`, `overview`, ... | the pages, named as in the portal's addresses |
 
 pub mod api;
@@ -45,9 +47,11 @@ mod moment;
 mod overview;
 mod page;
 mod pairs;
+mod parent;
 mod policies;
 mod portal;
 mod pretty;
+mod problems;
 mod query;
 mod refused;
 mod routes;

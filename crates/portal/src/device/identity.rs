@@ -13,6 +13,8 @@ use crate::device::target::Target;
 use crate::failure::{Failure, see_other};
 use crate::fields::Fields;
 use crate::page::{Notice, Page, render_as};
+use crate::parent;
+use crate::problems::Problems;
 use crate::refused::Refused;
 use crate::visit::Visit;
 
@@ -26,7 +28,7 @@ struct IdentityPage {
     page: Page,
     frame: Frame,
     form: IdentityForm,
-    refused: Option<Refused>,
+    problems: Problems,
     keys: Option<KeysView>,
 }
 
@@ -37,15 +39,14 @@ impl IdentityPage {
     }
 
     fn answer(self) -> Response {
-        let status = Refused::status_of(self.refused.as_ref());
-        render_as(status, &self)
+        render_as(self.problems.status(), &self)
     }
 }
 
 /// `GET /portal/device?id=`
 pub async fn show(visit: Visit, target: Target) -> Result<Response, Failure> {
     let frame = Frame::load(&visit, &target, Tab::Identity).await?;
-    Ok(page(&visit, frame, None, None, None).answer())
+    Ok(page(&visit, frame, None, Problems::default(), None).answer())
 }
 
 /// The same with the keys on it.
@@ -55,7 +56,7 @@ pub async fn with_keys(
     keys: KeysView,
 ) -> Result<Response, Failure> {
     let frame = Frame::load(visit, target, Tab::Identity).await?;
-    Ok(page(visit, frame, None, None, Some(keys)).answer())
+    Ok(page(visit, frame, None, Problems::default(), Some(keys)).answer())
 }
 
 /// `POST /portal/device?id=`: writes what the form says over what it was made
@@ -68,16 +69,16 @@ pub async fn save(visit: Visit, target: Target, fields: Fields) -> Result<Respon
             visit.tell(Notice::done(text));
             Ok(see_other(&target.page("")))
         }
-        Err(refused) => {
+        Err(problems) => {
             let frame = Frame::load(&visit, &target, Tab::Identity).await?;
             // What was typed stays; after a conflict, it is saved again over
             // what the page now shows.
-            let etag = match refused.status {
+            let etag = match problems.status() {
                 StatusCode::PRECONDITION_FAILED => frame.identity.etag.clone(),
                 _ => form.etag.clone(),
             };
             let form = IdentityForm { etag, ..form };
-            Ok(page(&visit, frame, Some(form), Some(refused), None).answer())
+            Ok(page(&visit, frame, Some(form), problems, None).answer())
         }
     }
 }
@@ -86,19 +87,19 @@ fn page(
     visit: &Visit,
     frame: Frame,
     form: Option<IdentityForm>,
-    refused: Option<Refused>,
+    problems: Problems,
     keys: Option<KeysView>,
 ) -> IdentityPage {
     IdentityPage {
         page: frame.page(visit),
         form: form.unwrap_or_else(|| IdentityForm::of(&frame.identity)),
         frame,
-        refused,
+        problems,
         keys,
     }
 }
 
-async fn write(visit: &Visit, target: &Target, form: &IdentityForm) -> Result<(), Refused> {
+async fn write(visit: &Visit, target: &Target, form: &IdentityForm) -> Result<(), Problems> {
     let current = read(visit, target).await?;
     let scope = parent_scope(visit, form, &current).await?;
     let document = form.document(target, &current, scope);
@@ -107,7 +108,7 @@ async fn write(visit: &Visit, target: &Target, form: &IdentityForm) -> Result<()
         .json(&document);
     match visit.call(call).await {
         Ok(_) => Ok(()),
-        Err(error) if error.status() == StatusCode::PRECONDITION_FAILED => Err(conflict()),
+        Err(error) if error.status() == StatusCode::PRECONDITION_FAILED => Err(conflict().into()),
         Err(error) => Err(explained(error, target).into()),
     }
 }
@@ -125,7 +126,7 @@ async fn parent_scope(
     visit: &Visit,
     form: &IdentityForm,
     current: &Value,
-) -> Result<Option<String>, Refused> {
+) -> Result<Option<String>, Problems> {
     let current = IdentityView::of_identity(current);
     if form.parent.is_empty() {
         return Ok(None);
@@ -133,23 +134,7 @@ async fn parent_scope(
     if current.parent() == Some(&form.parent) {
         return Ok(Some(current.scope_above().to_owned()));
     }
-    let parent = Target::device(&form.parent);
-    let document = match visit.call(Call::get(parent.path("devices"))).await {
-        Ok(reply) => reply.json()?,
-        Err(error) if error.status() == StatusCode::NOT_FOUND => {
-            let sentence = format!("There is no device {} to be the parent.", form.parent);
-            return Err(Refused::invalid(sentence));
-        }
-        Err(error) => return Err(error.into()),
-    };
-    let parent = IdentityView::of_identity(&document);
-    match parent.edge {
-        true => Ok(Some(parent.scope)),
-        false => Err(Refused::invalid(format!(
-            "Device {} is no edge device, so it can't be a parent. Turn IoT Edge on there first.",
-            form.parent
-        ))),
-    }
+    parent::scope_of(visit, &form.parent).await.map(Some)
 }
 
 fn conflict() -> Refused {

@@ -3,16 +3,16 @@
 use askama::Template;
 use axum::extract::State;
 use axum::response::Response;
-use http::{Method, StatusCode};
+use http::Method;
 
 use crate::client::Call;
 use crate::device::frame::{Frame, Tab, explained};
 use crate::device::target::Target;
-use crate::device::wrong::{Wrong, wrong_at};
 use crate::failure::{Failure, see_other};
 use crate::fields::Fields;
 use crate::page::{Notice, Page, render_as};
 use crate::portal::Inner;
+use crate::problems::Problems;
 use crate::refused::Refused;
 use crate::visit::Visit;
 
@@ -31,15 +31,10 @@ struct MessagesPage {
     page: Page,
     frame: Frame,
     form: MessageForm,
-    wrong: Vec<Wrong>,
-    refused: Option<Refused>,
+    problems: Problems,
 }
 
 impl MessagesPage {
-    fn wrong_at(&self, field: &str) -> Option<&str> {
-        wrong_at(&self.wrong, field)
-    }
-
     fn acknowledgements(&self) -> [(&'static str, &'static str); 4] {
         ACKNOWLEDGEMENTS
     }
@@ -63,7 +58,8 @@ struct PurgePage {
 
 /// `GET .../messages`
 pub async fn show(visit: Visit, target: Target) -> Result<Response, Failure> {
-    page(&visit, &target, MessageForm::default(), Vec::new(), None).await
+    let form = MessageForm::default();
+    page(&visit, &target, form, Problems::default()).await
 }
 
 /// `POST .../messages`
@@ -76,7 +72,7 @@ pub async fn send(
     let form = MessageForm::read(&fields);
     let prepared = match form.prepare(portal.hub.clock.now()) {
         Ok(prepared) => prepared,
-        Err(wrong) => return page(&visit, &target, form, wrong, None).await,
+        Err(problems) => return page(&visit, &target, form, problems).await,
     };
     match visit.call(call(&target, prepared)).await {
         Ok(_) => {
@@ -84,10 +80,7 @@ pub async fn send(
             visit.tell(Notice::done(text));
             Ok(see_other(&target.page("/messages")))
         }
-        Err(error) => {
-            let refused = Refused::from(explained(error, &target));
-            page(&visit, &target, form, Vec::new(), Some(refused)).await
-        }
+        Err(error) => page(&visit, &target, form, explained(error, &target).into()).await,
     }
 }
 
@@ -131,23 +124,16 @@ async fn page(
     visit: &Visit,
     target: &Target,
     form: MessageForm,
-    wrong: Vec<Wrong>,
-    refused: Option<Refused>,
+    problems: Problems,
 ) -> Result<Response, Failure> {
     let frame = Frame::load(visit, target, Tab::Messages).await?;
-    let status = match (&refused, wrong.is_empty()) {
-        (Some(refused), _) => refused.status,
-        (None, true) => StatusCode::OK,
-        (None, false) => StatusCode::BAD_REQUEST,
-    };
     let page = MessagesPage {
         page: frame.page(visit),
         frame,
         form,
-        wrong,
-        refused,
+        problems,
     };
-    Ok(render_as(status, &page))
+    Ok(render_as(page.problems.status(), &page))
 }
 
 async fn confirmation(

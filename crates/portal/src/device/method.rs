@@ -5,20 +5,20 @@ use std::time::Duration;
 use askama::Template;
 use axum::extract::State;
 use axum::response::Response;
-use http::{Method, StatusCode};
+use http::Method;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::client::{ApiError, Call};
 use crate::device::frame::{Frame, Tab, explained};
 use crate::device::target::Target;
-use crate::device::wrong::{Wrong, wrong_at};
 use crate::failure::Failure;
 use crate::fields::Fields;
 use crate::json_text::parse_raw;
 use crate::page::{Page, render_as};
 use crate::portal::Inner;
 use crate::pretty::indented;
+use crate::problems::Problems;
 use crate::refused::Refused;
 use crate::visit::Visit;
 
@@ -31,15 +31,8 @@ struct MethodPage {
     page: Page,
     frame: Frame,
     form: MethodForm,
-    wrong: Vec<Wrong>,
-    refused: Option<Refused>,
+    problems: Problems,
     answer: Option<AnswerView>,
-}
-
-impl MethodPage {
-    fn wrong_at(&self, field: &str) -> Option<&str> {
-        wrong_at(&self.wrong, field)
-    }
 }
 
 /// A call, as it was typed.
@@ -108,46 +101,39 @@ impl MethodForm {
         }
     }
 
-    fn invocation(&self) -> Result<Invocation, Vec<Wrong>> {
-        let mut wrong = Vec::new();
+    fn invocation(&self) -> Result<Invocation, Problems> {
+        let mut problems = Problems::default();
         if self.name.is_empty() {
-            wrong.push(Wrong::new("method", "Give the method's name."));
+            problems.add("method", "Give the method's name.");
         }
-        let payload = parse_raw(&self.payload).unwrap_or_else(|error| {
-            wrong.push(Wrong::new("payload", error.problem));
-            None
-        });
-        let mut seconds = |field, text: &str| match text {
-            "" => None,
-            text => text.parse().ok().or_else(|| {
-                wrong.push(Wrong::new(field, "Give a whole number of seconds."));
-                None
-            }),
+        let invocation = Invocation {
+            method_name: self.name.clone(),
+            payload: problems.take("payload", parse_raw(&self.payload)),
+            response_timeout_in_seconds: problems
+                .take("response-timeout", seconds(&self.response_timeout)),
+            connect_timeout_in_seconds: problems
+                .take("connect-timeout", seconds(&self.connect_timeout)),
         };
-        let response_timeout_in_seconds = seconds("response-timeout", &self.response_timeout);
-        let connect_timeout_in_seconds = seconds("connect-timeout", &self.connect_timeout);
-        match wrong.is_empty() {
-            true => Ok(Invocation {
-                method_name: self.name.clone(),
-                payload,
-                response_timeout_in_seconds,
-                connect_timeout_in_seconds,
-            }),
-            false => Err(wrong),
-        }
+        problems.none()?;
+        Ok(invocation)
     }
 }
 
-/// What became of a call.
-enum Outcome {
-    Answered(AnswerView),
-    Wrong(Vec<Wrong>),
-    Refused(Refused),
+/// So many; nothing typed is the hub's own time.
+fn seconds(text: &str) -> Result<Option<u64>, &'static str> {
+    match text {
+        "" => Ok(None),
+        text => match text.parse() {
+            Ok(seconds) => Ok(Some(seconds)),
+            Err(_) => Err("Give a whole number of seconds."),
+        },
+    }
 }
 
 /// `GET .../method`
 pub async fn show(visit: Visit, target: Target) -> Result<Response, Failure> {
-    page(&visit, &target, MethodForm::empty(), None).await
+    let form = MethodForm::empty();
+    page(&visit, &target, form, None, Problems::default()).await
 }
 
 /// `POST .../method`: waits as long as the form says. The answer is shown above
@@ -159,19 +145,27 @@ pub async fn call(
     fields: Fields,
 ) -> Result<Response, Failure> {
     let form = MethodForm::read(&fields);
-    let outcome = match form.invocation() {
-        Err(wrong) => Outcome::Wrong(wrong),
-        Ok(invocation) => {
-            let begun = portal.hub.clock.now();
-            let answered = invoke(&visit, &target, &invocation).await;
-            let took = portal.hub.clock.now().since(begun);
-            match answered {
-                Ok(answer) => Outcome::Answered(view(&form.name, &answer, took)),
-                Err(error) => Outcome::Refused(why_not(error, &target)),
-            }
-        }
+    let (answer, problems) = match answer(&portal, &visit, &target, &form).await {
+        Ok(answer) => (Some(answer), Problems::default()),
+        Err(problems) => (None, problems),
     };
-    page(&visit, &target, form, Some(outcome)).await
+    page(&visit, &target, form, answer, problems).await
+}
+
+async fn answer(
+    portal: &Inner,
+    visit: &Visit,
+    target: &Target,
+    form: &MethodForm,
+) -> Result<AnswerView, Problems> {
+    let invocation = form.invocation()?;
+    let begun = portal.hub.clock.now();
+    let answered = invoke(visit, target, &invocation).await;
+    let took = portal.hub.clock.now().since(begun);
+    match answered {
+        Ok(answer) => Ok(view(&form.name, &answer, took)),
+        Err(error) => Err(why_not(error, target).into()),
+    }
 }
 
 async fn invoke(
@@ -224,38 +218,24 @@ async fn page(
     visit: &Visit,
     target: &Target,
     form: MethodForm,
-    outcome: Option<Outcome>,
+    answer: Option<AnswerView>,
+    problems: Problems,
 ) -> Result<Response, Failure> {
     let frame = Frame::load(visit, target, Tab::Method).await?;
-    let mut page = MethodPage {
+    let page = MethodPage {
         page: frame.page(visit),
         frame,
         form,
-        wrong: Vec::new(),
-        refused: None,
-        answer: None,
+        answer,
+        problems,
     };
-    let status = match outcome {
-        None => StatusCode::OK,
-        Some(Outcome::Answered(answer)) => {
-            page.answer = Some(answer);
-            StatusCode::OK
-        }
-        Some(Outcome::Wrong(wrong)) => {
-            page.wrong = wrong;
-            StatusCode::BAD_REQUEST
-        }
-        Some(Outcome::Refused(refused)) => {
-            let status = refused.status;
-            page.refused = Some(refused);
-            status
-        }
-    };
-    Ok(render_as(status, &page))
+    Ok(render_as(page.problems.status(), &page))
 }
 
 #[cfg(test)]
 mod tests {
+    use http::StatusCode;
+
     use super::*;
 
     fn form(sent: &str) -> MethodForm {
@@ -276,17 +256,13 @@ mod tests {
 
     #[test]
     fn each_field_that_does_not_fit_is_told() {
-        let wrong = form("payload={&response-timeout=soon")
-            .invocation()
-            .unwrap_err();
+        let problems = form("payload={&response-timeout=soon").invocation();
 
-        let fields: Vec<_> = wrong.iter().map(|wrong| wrong.field).collect();
-        assert_eq!(fields, ["method", "payload", "response-timeout"]);
-        assert!(
-            wrong[1].sentence.contains("line 1"),
-            "{}",
-            wrong[1].sentence
-        );
+        let problems = problems.unwrap_err();
+        for field in ["method", "payload", "response-timeout"] {
+            assert!(problems.at(field).is_some(), "{field}: {problems:?}");
+        }
+        assert_eq!(problems.at("connect-timeout"), None);
     }
 
     #[test]

@@ -13,6 +13,7 @@ use crate::device::target::Target;
 use crate::failure::{Failure, see_other};
 use crate::fields::Fields;
 use crate::page::{Notice, Page, render, render_as};
+use crate::problems::Problems;
 use crate::refused::Refused;
 use crate::visit::Visit;
 
@@ -37,7 +38,7 @@ struct NewModulePage {
     page: Page,
     frame: Frame,
     form: ModuleForm,
-    refused: Option<Refused>,
+    problems: Problems,
 }
 
 /// A module to add, as it was typed.
@@ -101,7 +102,7 @@ fn row(device: &Target, document: &Value) -> ModuleRow {
 
 /// `GET /portal/device/modules/new?id=`
 pub async fn new(visit: Visit, target: Target) -> Result<Response, Failure> {
-    form_page(&visit, &target, ModuleForm::empty(), None).await
+    form_page(&visit, &target, ModuleForm::empty(), Problems::default()).await
 }
 
 /// `POST /portal/device/modules/new?id=`
@@ -109,7 +110,7 @@ pub async fn add(visit: Visit, target: Target, fields: Fields) -> Result<Respons
     let form = ModuleForm::read(&fields);
     if form.id.is_empty() {
         let refused = Refused::invalid("Give the module an ID.");
-        return form_page(&visit, &target, form, Some(refused)).await;
+        return form_page(&visit, &target, form, refused.into()).await;
     }
     let module = Target::module(&target.device, &form.id);
     let call = Call::data(Method::PUT, module.path("devices")).json(&form.document(&target.device));
@@ -118,10 +119,7 @@ pub async fn add(visit: Visit, target: Target, fields: Fields) -> Result<Respons
             visit.tell(Notice::done(format!("Module {} is added.", form.id)));
             Ok(see_other(&module.page("")))
         }
-        Err(error) => {
-            let refused = Refused::from(explained(error, &target));
-            form_page(&visit, &target, form, Some(refused)).await
-        }
+        Err(error) => form_page(&visit, &target, form, explained(error, &target).into()).await,
     }
 }
 
@@ -129,17 +127,16 @@ async fn form_page(
     visit: &Visit,
     target: &Target,
     form: ModuleForm,
-    refused: Option<Refused>,
+    problems: Problems,
 ) -> Result<Response, Failure> {
     let frame = Frame::load(visit, target, Tab::Modules).await?;
-    let status = Refused::status_of(refused.as_ref());
     let page = NewModulePage {
         page: frame.page(visit),
         frame,
         form,
-        refused,
+        problems,
     };
-    Ok(render_as(status, &page))
+    Ok(render_as(page.problems.status(), &page))
 }
 
 #[cfg(test)]

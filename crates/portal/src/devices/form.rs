@@ -1,8 +1,7 @@
 //! The form of a new device: what was typed, and the items of a bulk call that
 //! it makes.
 
-use std::collections::BTreeMap;
-
+use http::StatusCode;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use twinhub_core::twins::{MAX_PROPERTIES_BYTES, MAX_TAGS_BYTES};
@@ -12,37 +11,27 @@ use super::names;
 use crate::authentication::AuthenticationForm;
 use crate::fields::Fields;
 use crate::json_text::parse_object;
+use crate::parent::put_below;
+use crate::problems::Problems;
+use crate::refused::Refused;
 
 /// How much longer than what counts of it a text may be: quotes, blanks and
 /// escapes count as nothing.
 const ROOM: usize = 8;
-
-/// What is wrong, by the field that it stands at; an empty name is the form.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Problems(BTreeMap<&'static str, String>);
-
-impl Problems {
-    /// One problem.
-    pub fn at(field: &'static str, sentence: impl Into<String>) -> Self {
-        let mut problems = Problems::default();
-        problems.add(field, sentence);
-        problems
-    }
-
-    fn add(&mut self, field: &'static str, sentence: impl Into<String>) {
-        self.0.insert(field, sentence.into());
-    }
-
-    /// What is wrong with a field.
-    pub fn of(&self, field: &str) -> Option<&str> {
-        self.0.get(field).map(String::as_str)
-    }
-
-    /// Whether something is wrong with one of these.
-    pub fn any_of(&self, fields: &[&str]) -> bool {
-        fields.iter().any(|field| self.0.contains_key(field))
-    }
-}
+/// Which field a refusal is about, by its words.
+const PLACES: [(&str, &str); 11] = [
+    ("exists already", "id"),
+    ("device id can't be taken", "id"),
+    ("thumbprint", "authentication"),
+    ("a key must", "authentication"),
+    ("both keys", "authentication"),
+    ("properties.desired", "desired"),
+    ("desired properties", "desired"),
+    ("tags", "tags"),
+    ("status reason", "reason"),
+    ("scope", "parent"),
+    ("parent", "parent"),
+];
 
 /// A form as it was typed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -92,6 +81,9 @@ impl NewDevice {
     /// finds out. All problems are told at once.
     pub fn plan(&self) -> Result<Plan, Problems> {
         let mut problems = Problems::default();
+        if self.id.is_empty() {
+            problems.add("id", "Give the device an ID.");
+        }
         let ids = match names::expand(&self.id, &self.count, &self.first) {
             Ok(ids) => ids,
             Err(error) => {
@@ -99,9 +91,6 @@ impl NewDevice {
                 Vec::new()
             }
         };
-        if self.id.is_empty() {
-            problems.add("id", "Give the device an ID.");
-        }
         if self.shares_secrets(ids.len()) {
             problems.add(
                 "authentication",
@@ -109,17 +98,10 @@ impl NewDevice {
                  or add the devices one by one.",
             );
         }
-        let mut section = |field, text: &str, bytes| {
-            section(text, bytes).unwrap_or_else(|sentence| {
-                problems.add(field, sentence);
-                Map::new()
-            })
-        };
-        let tags = section("tags", &self.tags, MAX_TAGS_BYTES);
-        let desired = section("desired", &self.desired, MAX_PROPERTIES_BYTES);
-        if problems != Problems::default() {
-            return Err(problems);
-        }
+        let tags = problems.take("tags", section(&self.tags, MAX_TAGS_BYTES));
+        let desired = section(&self.desired, MAX_PROPERTIES_BYTES);
+        let desired = problems.take("desired", desired);
+        problems.none()?;
         let mut item = json!({
             "importMode": "create",
             "status": self.status,
@@ -188,10 +170,7 @@ pub struct Plan {
 impl Plan {
     /// Puts an edge device between the devices and the hub.
     pub fn below(&mut self, scope: &str) {
-        match self.edge {
-            true => self.item["parentScopes"] = json!([scope]),
-            false => self.item["deviceScope"] = Value::from(scope),
-        }
+        put_below(&mut self.item, self.edge, scope);
     }
 
     /// The items of the bulk call.
@@ -218,23 +197,17 @@ impl bulk::Item for Item<'_> {
     }
 }
 
-/// Where a refusal of the hub belongs.
-pub fn place_of(failed: &Failed) -> Problems {
-    let sentence = failed.sentence();
-    let about = |text: &str| sentence.to_lowercase().contains(text);
-    let field = match failed.code.as_str() {
-        "DeviceAlreadyExists" => "id",
-        _ if about("device id can't be taken") => "id",
-        _ if about("thumbprint") || about("a key must") || about("both keys") => "authentication",
-        _ if sentence.starts_with("Tags") => "tags",
-        _ if sentence.starts_with("Properties.desired") || sentence.starts_with("Desired") => {
-            "desired"
-        }
-        _ if about("status reason") => "reason",
-        _ if about("scope") || about("parent") => "parent",
-        _ => "",
+/// What the hub refuses of a device.
+pub fn refused(failed: &Failed) -> Problems {
+    let refused = Refused {
+        status: match failed.code.as_str() {
+            "DeviceAlreadyExists" => StatusCode::CONFLICT,
+            _ => StatusCode::BAD_REQUEST,
+        },
+        sentence: failed.sentence(),
+        code: Some(failed.code.clone()),
     };
-    Problems::at(field, sentence)
+    Problems::placed(refused, &PLACES)
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use crate::authentication::AuthenticationForm;
 use crate::device::document::IdentityView;
 use crate::device::target::Target;
 use crate::fields::Fields;
+use crate::parent::put_below;
 
 /// What may be changed of an identity, as it was typed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -86,11 +87,7 @@ impl IdentityForm {
             "capabilities": { "iotEdge": self.edge },
         });
         if let Some(scope) = parent {
-            // The scope of an edge device is its own, and made by the hub.
-            match self.edge {
-                true => document["parentScopes"] = json!([scope]),
-                false => document["deviceScope"] = json!(scope),
-            }
+            put_below(&mut document, self.edge, &scope);
         }
         document
     }
@@ -142,16 +139,13 @@ mod tests {
     }
 
     #[test]
-    fn a_parent_is_named_as_the_kind_of_device_has_it() {
-        let device = Target::device("pump-7");
+    fn a_device_goes_into_the_scope_of_its_parent() {
         let scope = Some("ms-azure-iot-edge://hall-1".to_owned());
 
-        let leaf = form("status=enabled").document(&device, &current(), scope.clone());
-        let edge = form("status=enabled&edge=on").document(&device, &current(), scope.clone());
+        let below =
+            form("status=enabled").document(&Target::device("pump-7"), &current(), scope.clone());
 
-        assert_eq!(leaf["deviceScope"].as_str(), scope.as_deref());
-        assert_eq!(edge["parentScopes"][0].as_str(), scope.as_deref());
-        assert_eq!(edge["deviceScope"], Value::Null);
+        assert_eq!(below["deviceScope"].as_str(), scope.as_deref());
     }
 
     #[test]

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use twinhub_core::time::Timestamp;
 
-use crate::device::wrong::Wrong;
 use crate::fields::Fields;
 use crate::json_text::parse_raw;
 use crate::pairs;
+use crate::problems::Problems;
 
 /// Azure's words for what the sender wants to hear of, and what they mean.
 pub const ACKNOWLEDGEMENTS: [(&str, &str); 4] = [
@@ -72,8 +72,8 @@ impl MessageForm {
     }
 
     /// The message, or what does not fit.
-    pub fn prepare(&self, now: Timestamp) -> Result<Prepared, Vec<Wrong>> {
-        let mut wrong = Vec::new();
+    pub fn prepare(&self, now: Timestamp) -> Result<Prepared, Problems> {
+        let mut problems = Problems::default();
         let mut properties = Vec::new();
         let mut add = |name: &str, value: &str| {
             if !value.is_empty() {
@@ -88,33 +88,26 @@ impl MessageForm {
             add("iothub-contentencoding", "utf-8");
             match parse_raw(&self.body) {
                 Ok(Some(_)) => {}
-                Ok(None) => wrong.push(Wrong::new("body", "Write the JSON to send.")),
-                Err(error) => wrong.push(Wrong::new("body", error.problem)),
+                Ok(None) => problems.add("body", "Write the JSON to send."),
+                Err(error) => problems.add("body", error),
             }
         }
-        match expiry(&self.expires_in, now) {
-            Ok(moment) => add("iothub-expiry", &moment),
-            Err(sentence) => wrong.push(Wrong::new("expires-in", sentence)),
-        }
-        match own(&self.properties) {
-            Ok(more) => properties.extend(more),
-            Err(sentence) => wrong.push(Wrong::new("properties", sentence)),
-        }
+        let expiry = expiry(&self.expires_in, now);
+        add("iothub-expiry", &problems.take("expires-in", expiry));
+        properties.extend(problems.take("properties", own(&self.properties)));
         for (field, value) in [
             ("message-id", &self.message_id),
             ("correlation-id", &self.correlation_id),
         ] {
             if value.chars().any(char::is_control) {
-                wrong.push(Wrong::new(field, "An ID has no control characters."));
+                problems.add(field, "An ID has no control characters.");
             }
         }
-        match wrong.is_empty() {
-            true => Ok(Prepared {
-                properties,
-                body: self.body.clone(),
-            }),
-            false => Err(wrong),
-        }
+        problems.none()?;
+        Ok(Prepared {
+            properties,
+            body: self.body.clone(),
+        })
     }
 }
 
@@ -153,7 +146,7 @@ fn own(text: &str) -> Result<Vec<(String, String)>, String> {
 mod tests {
     use super::*;
 
-    fn prepare(sent: &str) -> Result<Prepared, Vec<Wrong>> {
+    fn prepare(sent: &str) -> Result<Prepared, Problems> {
         let form = MessageForm::read(&Fields::parse(sent.as_bytes()));
         form.prepare(Timestamp::parse("2026-11-21T08:00:00Z").unwrap())
     }
@@ -198,15 +191,13 @@ mod tests {
 
     #[test]
     fn each_field_that_does_not_fit_is_told() {
-        let wrong =
-            prepare("format=json&body=%7B&expires-in=soon&properties=a%3D1%0Ab").unwrap_err();
+        let problems = prepare("format=json&body=%7B&expires-in=soon&properties=a%3D1%0Ab");
 
-        let fields: Vec<_> = wrong.iter().map(|wrong| wrong.field).collect();
-        assert_eq!(fields, ["body", "expires-in", "properties"]);
-        assert_eq!(
-            wrong[2].sentence.split('.').next(),
-            Some("Line 2 has no '='")
-        );
+        let problems = problems.unwrap_err();
+        assert!(problems.at("body").is_some() && problems.at("expires-in").is_some());
+        let told = problems.at("properties").unwrap();
+        assert!(told.starts_with("Line 2 has no '='"), "{told}");
+        assert_eq!(problems.at("message-id"), None);
         assert!(prepare("properties=a+b%3D1").is_err());
         assert!(prepare("properties=%3D1").is_err());
     }
