@@ -494,7 +494,7 @@ test('what is hostile is shown as it is and runs nowhere', async (t) => {
     await page.getByLabel(label).fill(HOSTILE);
   }
   await page.getByRole('button', { name: 'Test' }).click();
-  await page.getByRole('alert').waitFor();
+  await alert(page).waitFor();
   await assertInert(page);
   assert.equal(await page.getByLabel('Body').inputValue(), HOSTILE);
 });

@@ -6,6 +6,7 @@ use axum::extract::FromRequestParts;
 use http::request::Parts;
 use http::{Method, StatusCode};
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 
 use crate::client::{ApiError, Call, Client, Reply};
 use crate::page::{Notice, Page, Section};
@@ -99,6 +100,11 @@ impl Visit {
     /// Does a call of the API.
     pub async fn call(&self, call: Call) -> Result<Reply, ApiError> {
         self.client.call(call).await
+    }
+
+    /// Does a call and reads the document that it is answered with.
+    pub async fn read<T: DeserializeOwned>(&self, call: Call) -> Result<T, ApiError> {
+        self.call(call).await?.read()
     }
 
     /// The API as they may use it.

@@ -1,20 +1,17 @@
-//! A hub's routing as the API has it, and changes to it.
+//! A hub's routing as the API has it.
 
 use std::collections::BTreeMap;
 
-use http::{Method, StatusCode};
+use http::Method;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use crate::client::{ApiError, Call};
 use crate::failure::Failure;
-use crate::fields::Fields;
 use crate::visit::Visit;
 
 /// The built-in endpoint.
 pub const BUILT_IN: &str = "events";
-/// How often a change is tried when others write the hub at the same time.
-const ATTEMPTS: usize = 5;
 
 /// `properties.routing` of a hub.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -159,62 +156,6 @@ impl Routing {
     }
 }
 
-/// The item is not what the form was about.
-#[derive(Debug, PartialEq)]
-pub struct Stale<T> {
-    /// What it is now, unless it is gone.
-    pub now: Option<T>,
-}
-
-/// Puts an item into a list: a new one if there was none, or in place of the
-/// one that was seen; `None` takes that out.
-pub fn put<T: PartialEq + Clone>(
-    items: &mut Vec<T>,
-    is_it: impl Fn(&T) -> bool,
-    seen: Option<&T>,
-    wanted: Option<T>,
-) -> Result<(), Stale<T>> {
-    let Some(seen) = seen else {
-        items.extend(wanted);
-        return Ok(());
-    };
-    let Some(at) = items.iter().position(is_it) else {
-        return Err(Stale { now: None });
-    };
-    if items[at] != *seen {
-        let now = Some(items[at].clone());
-        return Err(Stale { now });
-    }
-    match wanted {
-        Some(wanted) => items[at] = wanted,
-        None => {
-            items.remove(at);
-        }
-    }
-    Ok(())
-}
-
-/// Why nothing was changed.
-#[derive(Debug)]
-pub enum NotChanged<T> {
-    /// Somebody else was quicker.
-    Stale(Stale<T>),
-    /// The API refused it.
-    Refused(ApiError),
-}
-
-impl<T> From<Stale<T>> for NotChanged<T> {
-    fn from(stale: Stale<T>) -> Self {
-        NotChanged::Stale(stale)
-    }
-}
-
-impl<T> From<ApiError> for NotChanged<T> {
-    fn from(error: ApiError) -> Self {
-        NotChanged::Refused(error)
-    }
-}
-
 #[derive(Deserialize)]
 struct HubDocument {
     etag: String,
@@ -226,61 +167,23 @@ struct HubProperties {
     routing: Routing,
 }
 
-/// What is set now.
-pub async fn read(visit: &Visit) -> Result<Routing, ApiError> {
-    Ok(hub(visit).await?.properties.routing)
+/// What is set now, for a page.
+pub async fn read(visit: &Visit) -> Result<Routing, Failure> {
+    let read = read_hub(visit).await;
+    let (_, routing) = read.map_err(|error| visit.failed(error))?;
+    Ok(routing)
 }
 
-async fn hub(visit: &Visit) -> Result<HubDocument, ApiError> {
-    visit.call(Call::resource(Method::GET, [])).await?.read()
-}
-
-/// Changes what is set: `decide` is asked again with what stands then, if the
-/// hub was written by somebody else between reading and writing.
-pub async fn change<T>(
-    visit: &Visit,
-    decide: impl Fn(&mut Routing) -> Result<(), Stale<T>>,
-) -> Result<(), NotChanged<T>> {
-    let mut attempts = 1;
-    loop {
-        let hub = hub(visit).await?;
-        let mut routing = hub.properties.routing;
-        decide(&mut routing)?;
-        let body = json!({ "properties": { "routing": routing } });
-        let write = Call::resource(Method::PUT, []).if_match(&hub.etag);
-        match visit.call(write.json(&body)).await {
-            Ok(_) => return Ok(()),
-            Err(error)
-                if error.status() == StatusCode::PRECONDITION_FAILED && attempts < ATTEMPTS =>
-            {
-                attempts += 1;
-            }
-            Err(error) => return Err(error.into()),
-        }
-    }
-}
-
-/// What a form's field `seen` holds: the item as it was shown.
-pub fn seen<T: Serialize>(item: Option<&T>) -> String {
-    item.and_then(|item| serde_json::to_string(item).ok())
-        .unwrap_or_default()
-}
-
-/// Reads the field `seen`; a new item was not seen.
-pub fn was_seen<T: serde::de::DeserializeOwned>(field: &str) -> Option<T> {
-    serde_json::from_str(field).ok()
-}
-
-/// What the form was about: one that was made of nothing is refused.
-pub fn shown<T: serde::de::DeserializeOwned>(visit: &Visit, fields: &Fields) -> Result<T, Failure> {
-    was_seen(fields.get("seen")).ok_or_else(|| {
-        let sentence = "the form does not say what it is about: open its page again";
-        Failure::invalid(visit, sentence)
-    })
+/// What is set now, and the hub's ETag.
+pub(super) async fn read_hub(visit: &Visit) -> Result<(String, Routing), ApiError> {
+    let hub: HubDocument = visit.read(Call::resource(Method::GET, [])).await?;
+    Ok((hub.etag, hub.properties.routing))
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     fn sample() -> Routing {
@@ -316,39 +219,5 @@ mod tests {
 
         assert_eq!(written["fallbackRoute"]["name"], "$fallback");
         assert_eq!(written["endpoints"]["webhooks"][0]["url"], "https://a/****");
-    }
-
-    #[test]
-    fn an_item_that_is_as_it_was_seen_is_replaced_or_taken_out() {
-        let mut items = vec!["a1", "b1"];
-
-        put(
-            &mut items,
-            |it| it.starts_with('a'),
-            Some(&"a1"),
-            Some("a2"),
-        )
-        .unwrap();
-        put(&mut items, |it| it.starts_with('b'), Some(&"b1"), None).unwrap();
-        put(&mut items, |_| false, None, Some("c1")).unwrap();
-
-        assert_eq!(items, ["a2", "c1"]);
-    }
-
-    #[test]
-    fn an_item_that_somebody_has_changed_stays_and_is_told() {
-        let mut items = vec!["a2"];
-
-        let changed = put(
-            &mut items,
-            |it| it.starts_with('a'),
-            Some(&"a1"),
-            Some("mine"),
-        );
-        let gone = put(&mut items, |it| it.starts_with('b'), Some(&"b1"), None);
-
-        assert_eq!(changed, Err(Stale { now: Some("a2") }));
-        assert_eq!(gone, Err(Stale { now: None }));
-        assert_eq!(items, ["a2"]);
     }
 }

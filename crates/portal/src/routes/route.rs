@@ -2,17 +2,18 @@
 
 use askama::Template;
 use axum::response::Response;
-use http::StatusCode;
 
-use super::document::{self, NotChanged, Route, Routing};
+use super::change;
+use super::document::{self, Route, Routing};
 use super::fault::Fault;
-use super::problems::Problems;
+use super::not_saved::{Facts, NotSaved};
 use super::sample::SampleForm;
 use super::tabs::Tab;
 use super::verdict::{self, Verdict};
 use crate::failure::{Failure, see_other};
 use crate::fields::{Asked, Fields};
-use crate::page::{Notice, Page, Section, render_as};
+use crate::page::{Notice, Page, Section, render, render_as};
+use crate::problems::Problems;
 use crate::visit::Visit;
 
 /// What routes may be about, and what the cloud's portal calls it.
@@ -84,6 +85,8 @@ struct RoutePage {
     sources: Vec<Choice>,
     endpoints: Vec<Choice>,
     problems: Problems,
+    /// What stands now, if it was not saved because of that.
+    now: Facts,
     fault: Option<Fault>,
     sample: SampleForm,
     verdict: Option<Verdict>,
@@ -138,6 +141,7 @@ impl RoutePage {
                 .collect(),
             form,
             problems: Problems::default(),
+            now: Facts::new(),
             fault: None,
             sample: SampleForm::default(),
             verdict: None,
@@ -145,10 +149,17 @@ impl RoutePage {
     }
 }
 
+/// The route, or the page that says that it is not there.
+pub fn find<'r>(visit: &Visit, routing: &'r Routing, name: &str) -> Result<&'r Route, Failure> {
+    routing.route(name).ok_or_else(|| {
+        let sentence = format!("the hub has no route {name}; it may have been deleted");
+        Failure::missing(visit, &sentence)
+    })
+}
+
 /// `GET /portal/routes/route[?name=...]`
 pub async fn show(visit: Visit, Asked(asked): Asked) -> Result<Response, Failure> {
-    let routing = document::read(&visit).await;
-    let routing = routing.map_err(|error| visit.failed(error))?;
+    let routing = document::read(&visit).await?;
     let form = match asked.given("name") {
         None => Form {
             route: Route {
@@ -160,20 +171,14 @@ pub async fn show(visit: Visit, Asked(asked): Asked) -> Result<Response, Failure
             seen: String::new(),
         },
         Some(name) => {
-            let route = routing.route(name).ok_or_else(|| {
-                let sentence = format!("the hub has no route {name}; it may have been deleted");
-                Failure::missing(&visit, &sentence)
-            })?;
+            let route = find(&visit, &routing, name)?;
             Form {
-                seen: document::seen(Some(route)),
+                seen: change::seen(Some(route)),
                 route: route.clone(),
             }
         }
     };
-    Ok(render_as(
-        StatusCode::OK,
-        &RoutePage::new(&visit, form, &routing),
-    ))
+    Ok(render(&RoutePage::new(&visit, form, &routing)))
 }
 
 /// `POST /portal/routes/route`: saves the route, or tries it.
@@ -185,40 +190,41 @@ pub async fn save(visit: Visit, fields: Fields) -> Result<Response, Failure> {
 }
 
 async fn write(visit: Visit, fields: &Fields) -> Result<Response, Failure> {
-    let mut form = Form::of(fields);
-    let seen = document::was_seen::<Route>(&form.seen);
-    let name = seen.as_ref().map_or(&form.route.name, |seen| &seen.name);
-    let wanted = Route {
-        name: name.clone(),
-        ..form.route.clone()
+    let typed = route_of(fields);
+    let seen = change::was_seen::<Route>(fields);
+    let wanted = match &seen {
+        Some(seen) => Route {
+            name: seen.name.clone(),
+            ..typed
+        },
+        None => typed,
     };
-    let change = document::change(&visit, |routing| {
+    let change = change::change(&visit, |routing| {
         let is_it = |route: &Route| route.is_named(&wanted.name);
-        document::put(
-            &mut routing.routes,
-            is_it,
-            seen.as_ref(),
-            Some(wanted.clone()),
-        )
+        let wanted = Some(wanted.clone());
+        change::put(&mut routing.routes, is_it, seen.as_ref(), wanted)
     });
     let Err(error) = change.await else {
         let done = if seen.is_some() { "saved" } else { "added" };
         visit.tell(Notice::done(format!("Route {} is {done}.", wanted.name)));
-        return Ok(see_other("/portal/routes"));
+        return Ok(see_other(Tab::Routes.href()));
     };
-    form.route = wanted;
-    let problems = Problems::of_change(&error, "route", &PLACES, facts);
-    if let NotChanged::Stale(stale) = &error {
-        form.seen = document::seen(stale.now.as_ref());
-    }
-    let fault = match problems.at("condition") {
-        Some(_) => verdict::fault(&visit, &form.route).await,
+    let not_saved = NotSaved::of(error, seen, "route", &PLACES, facts);
+    let fault = match not_saved.problems.at("condition") {
+        Some(_) => verdict::fault(&visit, &wanted).await,
         None => None,
     };
-    let mut page = again(&visit, form, fields).await?;
-    page.problems = problems;
-    page.fault = fault;
-    Ok(render_as(page.problems.status, &page))
+    let form = Form {
+        route: wanted,
+        seen: change::seen(not_saved.seen.as_ref()),
+    };
+    let page = RoutePage {
+        problems: not_saved.problems,
+        now: not_saved.now,
+        fault,
+        ..again(&visit, form, fields).await?
+    };
+    Ok(render_as(page.problems.status(), &page))
 }
 
 async fn test(visit: Visit, fields: &Fields) -> Result<Response, Failure> {
@@ -227,7 +233,7 @@ async fn test(visit: Visit, fields: &Fields) -> Result<Response, Failure> {
     match page.sample.sample(&visit).await {
         Ok(sample) => match verdict::of_route(&visit, &page.form.route, &sample).await {
             Ok(verdict) => page.verdict = Some(verdict),
-            Err(error) => page.problems = Problems::refused(&error, &PLACES),
+            Err(error) => page.problems = Problems::placed(error, &PLACES),
         },
         Err(problems) => page.problems = problems,
     }
@@ -235,20 +241,19 @@ async fn test(visit: Visit, fields: &Fields) -> Result<Response, Failure> {
         .verdict
         .as_mut()
         .and_then(|verdict| verdict.fault.take());
-    Ok(render_as(page.problems.status, &page))
+    Ok(render_as(page.problems.status(), &page))
 }
 
 /// The form as it was typed.
 async fn again(visit: &Visit, form: Form, fields: &Fields) -> Result<RoutePage, Failure> {
-    let routing = document::read(visit).await;
-    let routing = routing.map_err(|error| visit.failed(error))?;
+    let routing = document::read(visit).await?;
     let mut page = RoutePage::new(visit, form, &routing);
     page.sample = SampleForm::of(fields);
     Ok(page)
 }
 
 /// What a route is, for who compares it with what they typed.
-fn facts(route: &Route) -> Vec<(String, String)> {
+fn facts(route: &Route) -> Facts {
     let state = if route.is_enabled {
         "Enabled"
     } else {

@@ -2,12 +2,12 @@
 
 use serde_json::{Map, Value, json};
 
-use super::problems::Problems;
 use crate::client::Call;
-use crate::failure::as_sentence;
 use crate::fields::Fields;
 use crate::json_text::parse_object;
 use crate::pairs;
+use crate::problems::Problems;
+use crate::refused::Refused;
 use crate::visit::Visit;
 
 /// What somebody typed.
@@ -63,32 +63,19 @@ impl SampleForm {
     pub async fn sample(&self, visit: &Visit) -> Result<Sample, Problems> {
         let mut sample = self.parse()?;
         if !self.device.is_empty() {
-            let twin = Call::get(["twins", &self.device]);
-            let twin = visit.call(twin).await.and_then(|reply| reply.json());
-            let twin = twin
-                .map_err(|error| Problems::at_field("device", as_sentence(&error.to_string())))?;
-            sample.twin = Some(twin);
+            let twin = visit.read(Call::get(["twins", &self.device])).await;
+            let refused = |error| Problems::at_field("device", Refused::from(error).sentence);
+            sample.twin = Some(twin.map_err(refused)?);
         }
         Ok(sample)
     }
 
     fn parse(&self) -> Result<Sample, Problems> {
         let mut problems = Problems::default();
-        let mut members = |field, text: &str| {
-            members(text).unwrap_or_else(|sentence| {
-                problems.add(field, sentence);
-                Map::new()
-            })
-        };
-        let properties = members("properties", &self.properties);
-        let system = members("system", &self.system);
-        let twin = twin(&self.twin).unwrap_or_else(|sentence| {
-            problems.add("twin", sentence);
-            None
-        });
-        if !problems.are_none() {
-            return Err(problems);
-        }
+        let properties = problems.take("properties", members(&self.properties));
+        let system = problems.take("system", members(&self.system));
+        let twin = problems.take("twin", twin(&self.twin));
+        problems.none()?;
         let message = json!({
             "body": self.body,
             "appProperties": properties,

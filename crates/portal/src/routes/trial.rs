@@ -7,7 +7,6 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::document::{self, BUILT_IN, Route, Routing};
-use super::problems::Problems;
 use super::route::{Choice, sources};
 use super::sample::{Sample, SampleForm};
 use super::tabs::Tab;
@@ -16,12 +15,13 @@ use crate::client::{ApiError, Call};
 use crate::failure::Failure;
 use crate::fields::Fields;
 use crate::page::{Page, Section, render, render_as};
+use crate::problems::Problems;
 use crate::visit::Visit;
 
 const TELEMETRY: &str = "DeviceMessages";
 
 #[derive(Template)]
-#[template(path = "routes/test.html")]
+#[template(path = "routes/trial.html")]
 struct TestPage {
     page: Page,
     tab: Tab,
@@ -41,8 +41,7 @@ struct Outcome {
 /// `GET /portal/routes/test`
 pub async fn show(visit: Visit) -> Result<Response, Failure> {
     // Who may not see routes is told so here, rather than after the trial.
-    let read = document::read(&visit).await;
-    read.map_err(|error| visit.failed(error))?;
+    document::read(&visit).await?;
     Ok(render(&page(&visit, TELEMETRY, SampleForm::default())))
 }
 
@@ -66,12 +65,13 @@ pub async fn test(visit: Visit, fields: Fields) -> Result<Response, Failure> {
     let mut page = page(&visit, source, form.clone());
     match form.sample(&visit).await {
         Ok(sample) => {
-            let outcome = try_all(&visit, source, &sample).await;
+            let routing = document::read(&visit).await?;
+            let outcome = try_all(&visit, &routing, source, &sample).await;
             page.outcome = Some(outcome.map_err(|error| visit.failed(error))?);
         }
         Err(problems) => page.problems = problems,
     }
-    Ok(render_as(page.problems.status, &page))
+    Ok(render_as(page.problems.status(), &page))
 }
 
 #[derive(Deserialize)]
@@ -86,19 +86,23 @@ struct Matching {
 
 /// `$testall` says which routes take the message; each of the others is asked
 /// why not.
-async fn try_all(visit: &Visit, source: &str, sample: &Sample) -> Result<Outcome, ApiError> {
+async fn try_all(
+    visit: &Visit,
+    routing: &Routing,
+    source: &str,
+    sample: &Sample,
+) -> Result<Outcome, ApiError> {
     let body = json!({
         "routingSource": Some(source).filter(|source| !source.is_empty()),
         "message": sample.message,
         "twin": sample.twin,
     });
     let test = Call::resource(Method::POST, ["routing", "routes", "$testall"]);
-    let answer: AllAnswer = visit.call(test.json(&body)).await?.read()?;
+    let answer: AllAnswer = visit.read(test.json(&body)).await?;
     let takes = |route: &Route| {
         let mut matching = answer.routes.iter();
         matching.any(|matching| matching.properties.is_named(&route.name))
     };
-    let routing = document::read(visit).await?;
     let mut routes = Vec::new();
     for route in &routing.routes {
         let verdict = match Verdict::without_asking(route, source) {
@@ -109,7 +113,7 @@ async fn try_all(visit: &Visit, source: &str, sample: &Sample) -> Result<Outcome
         routes.push((route.clone(), verdict));
     }
     Ok(Outcome {
-        otherwise: otherwise(&routing, source, takes),
+        otherwise: otherwise(routing, source, takes),
         routes,
     })
 }

@@ -73,7 +73,7 @@ pub async fn of_route(visit: &Visit, route: &Route, sample: &Sample) -> Result<V
         "twin": sample.twin,
     });
     let test = Call::resource(Method::POST, ["routing", "routes", "$testnew"]);
-    let answer: Answer = visit.call(test.json(&body)).await?.read()?;
+    let answer: Answer = visit.read(test.json(&body)).await?;
     Ok(read(answer, route, sample))
 }
 

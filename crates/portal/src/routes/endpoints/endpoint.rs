@@ -3,20 +3,22 @@
 use askama::Template;
 use axum::response::Response;
 
-use super::document::{self, Endpoint, NotChanged, Routing};
-use super::endpoints;
+use super::find;
 use super::health::{self, Health};
 use super::kinds::{Kind, Line};
-use super::problems::Problems;
-use super::tabs::Tab;
 use crate::client::encoded;
 use crate::failure::{Failure, see_other};
 use crate::fields::{Asked, Fields};
 use crate::page::{Notice, Page, Section, render, render_as};
+use crate::problems::Problems;
+use crate::routes::change;
+use crate::routes::document::{self, Endpoint, Routing};
+use crate::routes::not_saved::{Facts, NotSaved};
+use crate::routes::tabs::Tab;
 use crate::visit::Visit;
 
 #[derive(Template)]
-#[template(path = "routes/endpoint.html")]
+#[template(path = "routes/endpoints/endpoint.html")]
 struct EndpointPage {
     page: Page,
     tab: Tab,
@@ -26,6 +28,8 @@ struct EndpointPage {
     /// The endpoint as it was shown; empty if it is a new one.
     seen: String,
     problems: Problems,
+    /// What stands now, if it was not saved because of that.
+    now: Facts,
     health: Option<Health>,
     routes: Vec<String>,
     enrichments: Vec<String>,
@@ -44,10 +48,9 @@ impl EndpointPage {
             None => format!("Add endpoint: {}", kind.title),
         };
         let health = match stands {
-            Some(_) => health::read(visit).await,
-            None => Ok(Vec::new()),
+            Some(_) => health::read(visit).await?,
+            None => Vec::new(),
         };
-        let health = health.map_err(|error| visit.failed(error))?;
         let routes = routing.routes_to(name).into_iter();
         let enrichments = routing.enrichments_of(name).into_iter();
         Ok(EndpointPage {
@@ -56,9 +59,10 @@ impl EndpointPage {
             kind,
             name: name.to_owned(),
             lines: kind.form(stands),
-            seen: document::seen(stands),
+            seen: change::seen(stands),
             problems: Problems::default(),
-            health: endpoints::of(&health, name),
+            now: Facts::new(),
+            health: health::of(&health, name),
             routes: routes.map(|route| route.name.clone()).collect(),
             enrichments: enrichments.map(|it| it.key.clone()).collect(),
         })
@@ -71,11 +75,10 @@ impl EndpointPage {
 
 /// `GET /portal/routes/endpoint?name=...`, or `?kind=...` for a new one.
 pub async fn show(visit: Visit, Asked(asked): Asked) -> Result<Response, Failure> {
-    let read = document::read(&visit).await;
-    let routing = read.map_err(|error| visit.failed(error))?;
+    let routing = document::read(&visit).await?;
     let page = match asked.given("name") {
         Some(name) => {
-            let (list, endpoint) = endpoints::find(&visit, &routing, name)?;
+            let (list, endpoint) = find(&visit, &routing, name)?;
             let kind = kind(&visit, list)?;
             let name = endpoint.name();
             EndpointPage::new(&visit, kind, name, Some(endpoint), &routing).await?
@@ -100,18 +103,26 @@ fn kind(visit: &Visit, list: &str) -> Result<&'static Kind, Failure> {
 /// `POST /portal/routes/endpoint`
 pub async fn save(visit: Visit, fields: Fields) -> Result<Response, Failure> {
     let kind = kind(&visit, fields.get("kind"))?;
-    let seen = document::was_seen::<Endpoint>(fields.get("seen"));
+    let seen = change::was_seen::<Endpoint>(&fields);
     let name = seen
         .as_ref()
         .map_or(fields.get("name").trim(), Endpoint::name);
+    let name = &name.to_owned();
     let wanted = match kind.read(name, &fields, seen.as_ref()) {
         Ok(wanted) => wanted,
-        Err(problems) => return again(&visit, kind, &fields, seen.as_ref(), problems).await,
+        Err(problems) => {
+            let not_saved = NotSaved {
+                problems,
+                now: Facts::new(),
+                seen,
+            };
+            return again(&visit, kind, &fields, not_saved).await;
+        }
     };
-    let change = document::change(&visit, |routing| {
+    let change = change::change(&visit, |routing| {
         let list = routing.endpoints.entry(kind.list.to_owned()).or_default();
         let is_it = |endpoint: &Endpoint| endpoint.is_named(name);
-        document::put(list, is_it, seen.as_ref(), Some(wanted.clone()))
+        change::put(list, is_it, seen.as_ref(), Some(wanted.clone()))
     });
     let Err(error) = change.await else {
         if seen.is_some() {
@@ -125,12 +136,8 @@ pub async fn save(visit: Visit, fields: Fields) -> Result<Response, Failure> {
         return Ok(see_other("/portal/routes/endpoints"));
     };
     let facts = |endpoint: &Endpoint| kind.facts(endpoint);
-    let problems = Problems::of_change(&error, "endpoint", &kind.places(), facts);
-    let stands = match error {
-        NotChanged::Stale(stale) => stale.now,
-        NotChanged::Refused(_) => seen,
-    };
-    again(&visit, kind, &fields, stands.as_ref(), problems).await
+    let not_saved = NotSaved::of(error, seen, "endpoint", &kind.places(), facts);
+    again(&visit, kind, &fields, not_saved).await
 }
 
 /// The form as it was typed, with what is wrong with it.
@@ -138,14 +145,16 @@ async fn again(
     visit: &Visit,
     kind: &'static Kind,
     fields: &Fields,
-    stands: Option<&Endpoint>,
-    problems: Problems,
+    not_saved: NotSaved<Endpoint>,
 ) -> Result<Response, Failure> {
-    let read = document::read(visit).await;
-    let routing = read.map_err(|error| visit.failed(error))?;
+    let routing = document::read(visit).await?;
+    let stands = not_saved.seen.as_ref();
     let name = stands.map_or(fields.get("name"), Endpoint::name);
-    let mut page = EndpointPage::new(visit, kind, name, stands, &routing).await?;
-    page.lines = kind.typed(fields, stands);
-    page.problems = problems;
-    Ok(render_as(page.problems.status, &page))
+    let page = EndpointPage {
+        lines: kind.typed(fields, stands),
+        problems: not_saved.problems,
+        now: not_saved.now,
+        ..EndpointPage::new(visit, kind, name, stands, &routing).await?
+    };
+    Ok(render_as(page.problems.status(), &page))
 }

@@ -3,7 +3,8 @@
 use http::Method;
 use serde::Deserialize;
 
-use crate::client::{ApiError, Call};
+use crate::client::Call;
+use crate::failure::Failure;
 use crate::visit::Visit;
 
 /// How an endpoint is, as `routingEndpointsHealth` tells it.
@@ -85,11 +86,19 @@ struct HealthList {
     value: Vec<Health>,
 }
 
-/// How all of them are.
-pub async fn read(visit: &Visit) -> Result<Vec<Health>, ApiError> {
+/// How all of them are, for a page.
+pub async fn read(visit: &Visit) -> Result<Vec<Health>, Failure> {
     let call = Call::resource(Method::GET, ["routingEndpointsHealth"]);
-    let list: HealthList = visit.call(call).await?.read()?;
+    let read = visit.read(call).await;
+    let list: HealthList = read.map_err(|error| visit.failed(error))?;
     Ok(list.value)
+}
+
+/// How the endpoint of a name is; names have no case.
+pub fn of(health: &[Health], name: &str) -> Option<Health> {
+    let mut health = health.iter();
+    let found = health.find(|health| health.endpoint_name.eq_ignore_ascii_case(name));
+    found.cloned()
 }
 
 #[cfg(test)]

@@ -2,10 +2,11 @@
 
 use serde_json::{Map, Value};
 
-use super::document::Endpoint;
-use super::problems::Problems;
 use crate::fields::Fields;
 use crate::pairs;
+use crate::problems::Problems;
+use crate::routes::document::Endpoint;
+use crate::routes::not_saved::Facts;
 
 mod catalogue;
 mod whereabouts;
@@ -112,18 +113,13 @@ impl Kind {
         members.insert("name".to_owned(), name.into());
         let mut problems = Problems::default();
         for setting in self.settings {
-            match setting.read(fields, members) {
-                Ok(Some(value)) => {
-                    members.insert(setting.name.to_owned(), value);
-                }
-                Ok(None) => {}
-                Err(sentence) => problems.add(setting.name, sentence),
+            let read = setting.read(fields, members);
+            if let Some(value) = problems.take(setting.name, read) {
+                members.insert(setting.name.to_owned(), value);
             }
         }
-        match problems.are_none() {
-            true => Ok(endpoint),
-            false => Err(problems),
-        }
+        problems.none()?;
+        Ok(endpoint)
     }
 
     /// Which field a refusal is about: the settings' names stand in its words.
@@ -142,7 +138,7 @@ impl Kind {
     }
 
     /// What is set of an endpoint, for who compares it with what they typed.
-    pub fn facts(&self, endpoint: &Endpoint) -> Vec<(String, String)> {
+    pub fn facts(&self, endpoint: &Endpoint) -> Facts {
         let settings = self.settings.iter();
         settings
             .map(|setting| {
