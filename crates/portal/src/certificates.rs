@@ -1,5 +1,5 @@
 //! Certificates of the authorities that issue devices' certificates: the list,
-//! adding one, proving that one holds its key, and deleting one.
+//! adding one, proving that one holds its key, replacing and deleting one.
 
 use askama::Template;
 use axum::Router;
@@ -7,7 +7,7 @@ use axum::extract::State;
 use axum::response::Response;
 use axum::routing::get;
 use http::{Method, StatusCode};
-use serde_json::json;
+use serde_json::{Value, json};
 use twinhub_core::time::Timestamp;
 
 use crate::client::{ApiError, Call, encoded};
@@ -21,6 +21,7 @@ use crate::visit::Visit;
 use self::authority::{Authorities, Authority, Validity};
 
 mod authority;
+mod replace;
 
 /// The pages.
 pub fn routes() -> Router<Inner> {
@@ -28,6 +29,10 @@ pub fn routes() -> Router<Inner> {
         .route("/portal/certificates", get(list))
         .route("/portal/certificates/new", get(show_new).post(add))
         .route("/portal/certificates/certificate", get(show).post(act))
+        .route(
+            "/portal/certificates/replace",
+            get(replace::ask).post(replace::replace),
+        )
         .route("/portal/certificates/delete", get(show_delete).post(delete))
 }
 
@@ -114,20 +119,27 @@ async fn try_to_add(visit: &Visit, name: &str, fields: &Fields) -> Result<(), Re
     if name.is_empty() {
         return Err(Refused::invalid("Give the certificate a name."));
     }
-    let body = json!({ "properties": {
-        "certificate": fields.get("certificate"),
-        "isVerified": fields.is_ticked("verified"),
-    }});
+    let body = document(fields);
     // Without If-Match one that is there is not replaced.
     let put = Call::resource(Method::PUT, ["certificates", name]).json(&body);
     let added = visit.call(put).await.map_err(Refused::from);
     added.map(|_| ()).map_err(|refused| match refused.status {
         StatusCode::PRECONDITION_FAILED => Refused {
-            sentence: "There is a certificate of this name. Choose another name.".to_owned(),
+            sentence: "There is a certificate of this name. Choose another name, or replace \
+                       that one on its page."
+                .to_owned(),
             ..refused
         },
         _ => refused,
     })
+}
+
+/// What the resource provider takes.
+fn document(fields: &Fields) -> Value {
+    json!({ "properties": {
+        "certificate": fields.get("certificate"),
+        "isVerified": fields.is_ticked("verified"),
+    }})
 }
 
 fn new_page(visit: &Visit, fields: &Fields, refused: Option<Refused>) -> Response {
