@@ -1,68 +1,93 @@
 //! How often somebody may try to sign in.
 //!
 //! Keys and codes have 256 bits, so nobody guesses one; but nobody shall keep
-//! the hub busy with trying, either. Each address may fail ten times, and then
-//! once every six seconds. Who signs in is not counted.
+//! the hub busy with trying, either. Each address may fail ten times with one
+//! policy, and then once every six seconds; with all policies together ten times
+//! as often. So whoever has a wrong key of one policy does not keep out those
+//! who share the address, as all do behind a reverse proxy. Who signs in is not
+//! counted.
 
 use std::collections::HashMap;
+use std::collections::hash_map::RandomState;
+use std::hash::{BuildHasher as _, Hash};
 use std::net::IpAddr;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// How many failures an address may have at once.
+/// How many failures an address may have at once with one policy.
 const BURST: u32 = 10;
 /// After how long one of them is forgotten.
 const FORGOTTEN_AFTER: Duration = Duration::from_secs(6);
-/// How many addresses are remembered. When there are more, all are new again:
-/// who has that many addresses is not held up by this.
-const MAX_ADDRESSES: usize = 10_000;
+/// How many an address may have at once in all.
+const BURST_IN_ALL: u32 = 100;
+/// After how long one of those is forgotten.
+const FORGOTTEN_AFTER_IN_ALL: Duration = Duration::from_millis(600);
+/// How many addresses are remembered, and how many policies of addresses. When
+/// there are more, all are new again: who has that many addresses is not held up
+/// by this.
+const MAX_REMEMBERED: usize = 10_000;
 
-/// Failures by address.
-#[derive(Debug, Default)]
+/// What is tried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum With<'a> {
+    /// The key of a policy.
+    Policy(&'a str),
+    /// A one-time link.
+    Link,
+}
+
+/// Failures by address, and by address and policy.
+#[derive(Debug)]
 pub struct Attempts {
-    /// When the last failure of an address will be forgotten.
-    forgotten_at: Mutex<HashMap<IpAddr, Instant>>,
+    of_addresses: Mutex<Failures<IpAddr>>,
+    of_policies: Mutex<Failures<(IpAddr, u64)>>,
+    /// Names are as long as somebody likes: their hashes are remembered.
+    hasher: RandomState,
+}
+
+impl Default for Attempts {
+    fn default() -> Self {
+        Attempts {
+            of_addresses: Mutex::new(Failures::new(BURST_IN_ALL, FORGOTTEN_AFTER_IN_ALL)),
+            of_policies: Mutex::new(Failures::new(BURST, FORGOTTEN_AFTER)),
+            hasher: RandomState::new(),
+        }
+    }
 }
 
 impl Attempts {
-    /// How long an address must wait before it may try again.
+    /// How long an address must wait before it may try again, with whatever.
     pub fn wait(&self, address: IpAddr) -> Option<Duration> {
-        let forgotten_at = self.forgotten_at();
-        let until = *forgotten_at.get(&network_of(address))?;
-        let ahead = until.saturating_duration_since(Instant::now());
-        let allowed = FORGOTTEN_AFTER * (BURST - 1);
-        (ahead > allowed).then(|| ahead - allowed)
+        locked(&self.of_addresses).wait(&network_of(address))
     }
 
     /// An address tries. That counts as a failure until it has succeeded, so
     /// that nobody gets around the limit by trying many times at once.
-    pub fn begin(&self, address: IpAddr) -> Result<Attempt<'_>, Duration> {
-        if let Some(wait) = self.wait(address) {
+    pub fn begin(&self, address: IpAddr, with: With<'_>) -> Result<Attempt<'_>, Duration> {
+        let network = network_of(address);
+        // Names of policies have no case.
+        let policy = match with {
+            With::Policy(name) => self.hasher.hash_one(Some(name.to_ascii_lowercase())),
+            With::Link => self.hasher.hash_one(None::<String>),
+        };
+        let (mut of_addresses, mut of_policies) =
+            (locked(&self.of_addresses), locked(&self.of_policies));
+        let waits = [
+            of_addresses.wait(&network),
+            of_policies.wait(&(network, policy)),
+        ];
+        if let Some(wait) = waits.into_iter().flatten().max() {
             return Err(wait);
         }
-        let now = Instant::now();
-        let mut forgotten_at = self.forgotten_at();
-        if forgotten_at.len() >= MAX_ADDRESSES {
-            forgotten_at.retain(|_, until| *until > now);
-        }
-        if forgotten_at.len() >= MAX_ADDRESSES {
-            forgotten_at.clear();
-        }
-        let network = network_of(address);
-        let until = forgotten_at.entry(network).or_insert(now);
-        *until = (*until).max(now) + FORGOTTEN_AFTER;
+        of_addresses.count(network);
+        of_policies.count((network, policy));
         Ok(Attempt {
             attempts: self,
             network,
+            policy,
         })
-    }
-
-    fn forgotten_at(&self) -> std::sync::MutexGuard<'_, HashMap<IpAddr, Instant>> {
-        self.forgotten_at
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -72,14 +97,61 @@ impl Attempts {
 pub struct Attempt<'a> {
     attempts: &'a Attempts,
     network: IpAddr,
+    policy: u64,
 }
 
 impl Attempt<'_> {
     /// It does not count.
     pub fn succeeded(self) {
-        let mut forgotten_at = self.attempts.forgotten_at();
-        if let Some(until) = forgotten_at.get_mut(&self.network) {
-            *until = until.checked_sub(FORGOTTEN_AFTER).unwrap_or(*until);
+        locked(&self.attempts.of_addresses).forgive(&self.network);
+        locked(&self.attempts.of_policies).forgive(&(self.network, self.policy));
+    }
+}
+
+fn locked<T>(failures: &Mutex<T>) -> MutexGuard<'_, T> {
+    failures.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Failures of one kind.
+#[derive(Debug)]
+struct Failures<K> {
+    burst: u32,
+    forgotten_after: Duration,
+    /// When the last failure will be forgotten.
+    forgotten_at: HashMap<K, Instant>,
+}
+
+impl<K: Eq + Hash> Failures<K> {
+    fn new(burst: u32, forgotten_after: Duration) -> Self {
+        Failures {
+            burst,
+            forgotten_after,
+            forgotten_at: HashMap::new(),
+        }
+    }
+
+    fn wait(&self, whose: &K) -> Option<Duration> {
+        let until = *self.forgotten_at.get(whose)?;
+        let ahead = until.saturating_duration_since(Instant::now());
+        let allowed = self.forgotten_after * (self.burst - 1);
+        (ahead > allowed).then(|| ahead - allowed)
+    }
+
+    fn count(&mut self, whose: K) {
+        let now = Instant::now();
+        if self.forgotten_at.len() >= MAX_REMEMBERED {
+            self.forgotten_at.retain(|_, until| *until > now);
+        }
+        if self.forgotten_at.len() >= MAX_REMEMBERED {
+            self.forgotten_at.clear();
+        }
+        let until = self.forgotten_at.entry(whose).or_insert(now);
+        *until = (*until).max(now) + self.forgotten_after;
+    }
+
+    fn forgive(&mut self, whose: &K) {
+        if let Some(until) = self.forgotten_at.get_mut(whose) {
+            *until = until.checked_sub(self.forgotten_after).unwrap_or(*until);
         }
     }
 }
@@ -101,12 +173,19 @@ mod tests {
 
     use super::*;
 
+    const SERVICE: With<'_> = With::Policy("service");
+    const READER: With<'_> = With::Policy("reader");
+
     fn address(text: &str) -> IpAddr {
         text.parse().unwrap()
     }
 
     fn fail(attempts: &Attempts, address: IpAddr) {
-        let _failed = attempts.begin(address).unwrap();
+        let _failed = attempts.begin(address, SERVICE).unwrap();
+    }
+
+    fn waits(attempts: &Attempts, address: IpAddr, with: With<'_>) -> Option<Duration> {
+        attempts.begin(address, with).map(Attempt::succeeded).err()
     }
 
     #[tokio::test(start_paused = true)]
@@ -114,14 +193,16 @@ mod tests {
         let attempts = Attempts::default();
         let one = address("192.0.2.1");
 
-        for _ in 0..2 * BURST {
-            attempts.begin(one).unwrap().succeeded();
+        for _ in 0..2 * BURST_IN_ALL {
+            attempts.begin(one, SERVICE).unwrap().succeeded();
         }
-        let under_way: Vec<_> = (0..BURST).map(|_| attempts.begin(one).unwrap()).collect();
+        let under_way: Vec<_> = (0..BURST)
+            .map(|_| attempts.begin(one, SERVICE).unwrap())
+            .collect();
 
-        assert_eq!(attempts.begin(one).unwrap_err(), FORGOTTEN_AFTER);
+        assert_eq!(waits(&attempts, one, SERVICE), Some(FORGOTTEN_AFTER));
         under_way.into_iter().for_each(Attempt::succeeded);
-        assert!(attempts.begin(one).is_ok());
+        assert_eq!(waits(&attempts, one, SERVICE), None);
     }
 
     #[tokio::test(start_paused = true)]
@@ -133,10 +214,38 @@ mod tests {
             fail(&attempts, one);
         }
 
-        assert_eq!(attempts.wait(one), Some(FORGOTTEN_AFTER));
-        assert_eq!(attempts.wait(other), None);
+        assert_eq!(waits(&attempts, one, SERVICE), Some(FORGOTTEN_AFTER));
+        assert_eq!(waits(&attempts, other, SERVICE), None);
         advance(FORGOTTEN_AFTER).await;
-        assert_eq!(attempts.wait(one), None);
+        assert_eq!(waits(&attempts, one, SERVICE), None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_wrong_key_of_one_policy_keeps_out_no_other_at_the_same_address() {
+        let attempts = Attempts::default();
+        let proxy = address("192.0.2.1");
+
+        for _ in 0..BURST {
+            fail(&attempts, proxy);
+        }
+
+        assert!(waits(&attempts, proxy, With::Policy("Service")).is_some());
+        assert_eq!(waits(&attempts, proxy, READER), None);
+        assert_eq!(waits(&attempts, proxy, With::Link), None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_address_that_fails_with_ever_other_policies_waits() {
+        let attempts = Attempts::default();
+        let one = address("192.0.2.1");
+
+        for number in 0..BURST_IN_ALL {
+            let policy = format!("policy-{number}");
+            let _failed = attempts.begin(one, With::Policy(&policy)).unwrap();
+        }
+
+        assert_eq!(attempts.wait(one), Some(FORGOTTEN_AFTER_IN_ALL));
+        assert_eq!(waits(&attempts, one, READER), Some(FORGOTTEN_AFTER_IN_ALL));
     }
 
     #[tokio::test(start_paused = true)]
@@ -147,18 +256,19 @@ mod tests {
             fail(&attempts, address("2001:db8::1"));
         }
 
-        assert!(attempts.wait(address("2001:db8::2")).is_some());
-        assert_eq!(attempts.wait(address("2001:db8:0:1::2")), None);
+        assert!(waits(&attempts, address("2001:db8::2"), SERVICE).is_some());
+        assert_eq!(waits(&attempts, address("2001:db8:0:1::2"), SERVICE), None);
     }
 
     #[tokio::test(start_paused = true)]
-    async fn the_addresses_that_are_remembered_are_bounded() {
+    async fn what_is_remembered_is_bounded() {
         let attempts = Attempts::default();
 
-        for number in 0..=MAX_ADDRESSES as u32 {
+        for number in 0..=MAX_REMEMBERED as u32 {
             fail(&attempts, IpAddr::from(number.to_be_bytes()));
         }
 
-        assert!(attempts.forgotten_at().len() <= MAX_ADDRESSES);
+        assert!(locked(&attempts.of_addresses).forgotten_at.len() <= MAX_REMEMBERED);
+        assert!(locked(&attempts.of_policies).forgotten_at.len() <= MAX_REMEMBERED);
     }
 }

@@ -14,6 +14,7 @@ use serde_json::json;
 use twinhub_sas::ConnectionString;
 
 use crate::assets;
+use crate::attempts::With;
 use crate::client::{ApiError, Call, Client};
 use crate::cookie;
 use crate::failure::{as_sentence, see_other};
@@ -92,7 +93,11 @@ pub async fn sign_in(State(portal): State<Inner>, visitor: Visitor, request: Req
         Ok(found) => found,
         Err(sentence) => return again(StatusCode::BAD_REQUEST, to, sentence),
     };
-    let attempt = match portal.attempts.begin(address) {
+    let policy = match &credential {
+        Credential::Policy { name, .. } => With::Policy(name),
+        Credential::Operator { .. } => With::Link,
+    };
+    let attempt = match portal.attempts.begin(address, policy) {
         Ok(attempt) => attempt,
         Err(wait) => return too_many(wait),
     };
@@ -153,7 +158,10 @@ pub async fn make_link(
 async fn by_link(portal: &Inner, visitor: &Visitor, code: &str) -> Response {
     // Nobody's failures keep out who has a link that counts.
     let Some(token) = portal.links.take(code) else {
-        if let Err(wait) = portal.attempts.begin(visitor.peer().address.ip()) {
+        if let Err(wait) = portal
+            .attempts
+            .begin(visitor.peer().address.ip(), With::Link)
+        {
             return too_many(wait);
         }
         let sentence = "This link has been used, or is too old. \
