@@ -23,7 +23,7 @@ use crate::operator_token::OperatorToken;
 use crate::running::{RunningHub, reachable};
 use crate::{clock, welcome};
 
-use self::core::{Core, Logs};
+use self::core::Core;
 use self::gateways::{Gateways, Sockets, Upkeep};
 use self::installation::LocalInstallation;
 
@@ -74,11 +74,8 @@ async fn serve(
     let ports = sockets.ports();
     let health = Health::new(metrics::install()?);
     let core = Core::open(config, data_dir, &operator_token).await?;
-    let Logs { events, backlogs } = core.logs.clone();
-    let health = health.unless(move || {
-        let refusing = events.refusing().or_else(|| backlogs.refusing());
-        refusing.map(|error| error.to_string())
-    });
+    let logs = core.logs.clone();
+    let health = health.unless(move || logs.refusing());
 
     let shutdown = CancellationToken::new();
     let mut tasks = JoinSet::new();

@@ -1,14 +1,13 @@
 //! What is told of this process and its data folder.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use twinhub_embedded::{LocalBacklogs, LocalEventLog};
 use twinhub_http::{Installation, Logged, Storage};
 
-use super::core::Core;
+use super::core::{Core, Logs};
 use crate::backup;
 use crate::config::{Config, Ports};
 use crate::data_dir::DataDir;
@@ -21,8 +20,7 @@ const SIZE_COUNTS: Duration = Duration::from_secs(1);
 pub struct LocalInstallation {
     root: PathBuf,
     state: Measured,
-    events: Arc<LocalEventLog>,
-    backlogs: Arc<LocalBacklogs>,
+    logs: Logs,
     recent: &'static Recent,
     settings: Value,
 }
@@ -40,8 +38,7 @@ impl LocalInstallation {
         Ok(LocalInstallation {
             root: data_dir.root().to_owned(),
             state: Measured::new(data_dir.state()),
-            events: core.logs.events.clone(),
-            backlogs: core.logs.backlogs.clone(),
+            logs: core.logs.clone(),
             recent,
             settings: in_force(config, ports, data_dir)?,
         })
@@ -52,16 +49,14 @@ impl Installation for LocalInstallation {
     fn storage(&self) -> Storage {
         Storage {
             state: self.state.size(Instant::now()),
-            events: Some(self.events.bytes()),
-            backlogs: Some(self.backlogs.bytes()),
+            events: Some(self.logs.events.bytes()),
+            backlogs: Some(self.logs.backlogs.bytes()),
             free: backup::free_space(&self.root),
         }
     }
 
     fn refusing(&self) -> Option<String> {
-        let refusing = self.events.refusing();
-        let refusing = refusing.or_else(|| self.backlogs.refusing());
-        refusing.map(|error| error.to_string())
+        self.logs.refusing()
     }
 
     fn errors(&self) -> Vec<Logged> {

@@ -39,6 +39,13 @@ impl Logs {
         })
     }
 
+    /// Why events are refused, while they are.
+    pub fn refusing(&self) -> Option<String> {
+        let refusing = self.events.refusing();
+        let refusing = refusing.or_else(|| self.backlogs.refusing());
+        refusing.map(|error| error.to_string())
+    }
+
     /// Drops old events until `shutdown`.
     pub async fn drop_old_events(self, clock: Arc<dyn Clock>, shutdown: CancellationToken) {
         loop {
