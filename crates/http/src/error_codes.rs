@@ -34,6 +34,10 @@ macro_rules! codes {
             #[doc = concat!("`", $name, "`")]
             pub const $constant: ErrorCode = ErrorCode::new($number, $name);
         )*
+
+        /// All of them.
+        #[cfg(test)]
+        const ALL: &[ErrorCode] = &[$($constant),*];
     };
 }
 
@@ -83,4 +87,19 @@ codes! {
     SERVICE_UNAVAILABLE = 503_001 "ServiceUnavailable";
     SERVER_BUSY = 503_005 "ServerBusy";
     GATEWAY_TIMEOUT = 504_101 "GatewayTimeout";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_code_stands_in_the_documentation() {
+        let page = include_str!("../../../docs/errors.md");
+        let missing: Vec<_> = ALL
+            .iter()
+            .filter(|code| !page.contains(&format!("| {} | `{}` |", code.number, code.name)))
+            .collect();
+        assert!(missing.is_empty(), "not in docs/errors.md: {missing:?}");
+    }
 }
