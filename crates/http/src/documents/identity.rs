@@ -162,7 +162,6 @@ impl DeviceDocument {
             connection_state_updated_time: presence.activity.state_updated.to_string(),
             status_updated_time: device.status_updated.to_string(),
             last_activity_time: presence.activity.last_activity.to_string(),
-            // No message can be queued before this version has queues.
             cloud_to_device_message_count: standing.queued_messages,
             authentication: AuthenticationDocument::of(&device.authentication),
             capabilities: CapabilitiesDocument::of(&device),
