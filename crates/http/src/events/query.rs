@@ -17,15 +17,6 @@ use crate::router::invalid_id;
 /// The longest text that is looked for in bodies, in bytes.
 const MAX_CONTENT: usize = 1024;
 
-const SOURCES: [EventSource; 6] = [
-    EventSource::Telemetry,
-    EventSource::ConnectionState,
-    EventSource::Lifecycle,
-    EventSource::TwinChange,
-    EventSource::JobLifecycle,
-    EventSource::DigitalTwinChange,
-];
-
 /// The group that a follower names, if it names one. Followers of a group
 /// don't divide its events between them, and each sees all: it only has to be
 /// there.
@@ -137,8 +128,8 @@ fn filter(query: &Query) -> Result<EventFilter, Refusal> {
 
 fn source(name: &str) -> Result<EventSource, Refusal> {
     let is_called = |source: &EventSource| source.name().eq_ignore_ascii_case(name);
-    SOURCES.into_iter().find(is_called).ok_or_else(|| {
-        let names = SOURCES.map(EventSource::name).join(", ");
+    EventSource::ALL.into_iter().find(is_called).ok_or_else(|| {
+        let names = EventSource::ALL.map(EventSource::name).join(", ");
         Refusal::invalid(format!("source must be one or more of {names}"))
     })
 }
