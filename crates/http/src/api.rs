@@ -25,13 +25,13 @@ use crate::connection::Connection;
 use crate::management::backup::SharedBackups;
 use crate::management::routing::RoutingServices;
 use crate::messages::{Asked, MessageServices};
-use crate::methods::{self, ClientGone, Ends};
 use crate::refusal::Refusal;
 use crate::request::{Path, Query, RequestBody, host_of, method_of, precondition_of, read_body};
 use crate::response::Body;
 use crate::router::{Endpoint, Route};
 use crate::status::StatusServices;
-use crate::{error_codes, identities, management, metrics, query, transfers, twins};
+use crate::waiting::{ClientGone, Ends};
+use crate::{error_codes, identities, management, methods, metrics, query, transfers, twins};
 
 /// The largest body of a request about one identity.
 const MAX_IDENTITY_BODY: usize = 128 * 1024;
@@ -161,6 +161,10 @@ impl Api {
         let registry = &*self.services.registry;
         let twins = &*self.services.twins;
         let if_match = || precondition_of(&head.headers);
+        let ends = || Ends {
+            client_gone: ClientGone::of(&head.extensions),
+            shutdown: connection.shutdown.clone(),
+        };
         match endpoint {
             Endpoint::ListDevices => {
                 identities::list(registry, &caller.registry_read()?, &query).await
@@ -178,11 +182,14 @@ impl Api {
             Endpoint::Query => {
                 let permit = caller.service()?;
                 let body = read_body(body, query::MAX_BODY).await?;
-                let ends = Ends {
-                    client_gone: ClientGone::of(&head.extensions),
-                    shutdown: connection.shutdown.clone(),
-                };
-                query::answer(&self.services.queries, &permit, &head.headers, &body, ends).await
+                query::answer(
+                    &self.services.queries,
+                    &permit,
+                    &head.headers,
+                    &body,
+                    ends(),
+                )
+                .await
             }
             Endpoint::GetDevice(id) => {
                 identities::get(registry, &caller.registry_read()?, &id).await
@@ -234,11 +241,7 @@ impl Api {
                 let id = twins::identity_of(device, module);
                 let permit = caller.service()?;
                 let body = read_body(body, methods::MAX_BODY).await?;
-                let ends = Ends {
-                    client_gone: ClientGone::of(&head.extensions),
-                    shutdown: connection.shutdown.clone(),
-                };
-                let invoked = methods::invoke(&self.services.methods, &permit, id, &body, ends);
+                let invoked = methods::invoke(&self.services.methods, &permit, id, &body, ends());
                 let now = self.services.clock.now();
                 Ok(invoked.await.unwrap_or_else(|refusal| refusal.nested(now)))
             }

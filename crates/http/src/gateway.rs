@@ -19,12 +19,12 @@ use crate::api::Api;
 use crate::connection::Connection;
 use crate::health::Health;
 use crate::linger::Lingering;
-use crate::methods::ClientGone;
 use crate::pages::{Pages, Visitor};
 use crate::refusal::Refusal;
 use crate::request::Path;
 use crate::response::{Body, finish};
 use crate::unread::closing_if_unread;
+use crate::waiting::ClientGone;
 use crate::websocket::WebSocketRoute;
 use crate::{header_case, metrics, websocket};
 

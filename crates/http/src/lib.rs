@@ -16,6 +16,7 @@
 //! | [`identities`], [`twins`], [`query`], [`methods`], [`transfers`] | the operations, named as in core |
 //! | [`messages`], [`telemetry`], [`c2d`], [`events`] | what devices send and receive, and what followers read |
 //! | [`status`] | how the hub stands |
+//! | `waiting` | who waits for an answer, and what ends the waiting |
 //! | [`documents`] | JSON bodies, and messages as headers |
 //! | [`errors`], [`error_codes`], [`refusal`] | what is refused, and how it is said |
 //! | [`management`] | the resource provider's calls |
@@ -48,6 +49,7 @@ pub mod telemetry;
 pub mod transfers;
 pub mod twins;
 mod unread;
+mod waiting;
 pub mod websocket;
 
 pub use api::{Api, Services};
@@ -60,4 +62,5 @@ pub use management::routing::RoutingServices;
 pub use messages::MessageServices;
 pub use pages::{Pages, Visitor};
 pub use status::StatusServices;
+pub use waiting::Ends;
 pub use websocket::{ByteStream, WebSocketRoute};

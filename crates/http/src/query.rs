@@ -7,10 +7,10 @@ use twinhub_core::query::{MAX_QUERY, Page, Paging, Queries, Query, QueryError, R
 
 use crate::documents::twin::TwinDocument;
 use crate::error_codes;
-use crate::methods::Ends;
 use crate::refusal::Refusal;
 use crate::request::parse_document;
 use crate::response::{Body, json};
+use crate::waiting::Ends;
 
 /// The largest body: a query with every character escaped, and what is around it.
 pub const MAX_BODY: usize = 12 * MAX_QUERY + 4 * 1024;

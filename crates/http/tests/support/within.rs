@@ -8,9 +8,8 @@ use http::{Request, Response};
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use tokio_util::sync::CancellationToken;
-use twinhub_http::methods::Ends;
 use twinhub_http::response::Body;
-use twinhub_http::{Api, Pages, Visitor};
+use twinhub_http::{Api, Ends, Pages, Visitor};
 
 /// Below this path, everything is asked for as it is.
 pub const WITHIN: &str = "/within";

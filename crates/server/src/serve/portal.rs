@@ -9,8 +9,7 @@ use futures_util::future::BoxFuture;
 use http::{Request, Response};
 use hyper::body::Incoming;
 use tokio_util::sync::CancellationToken;
-use twinhub_http::methods::Ends;
-use twinhub_http::{Pages, header_case, response};
+use twinhub_http::{Ends, Pages, header_case, response};
 use twinhub_portal::{Api, Body, Portal, Spelling, Visitor};
 
 /// The API as the portal asks it.
