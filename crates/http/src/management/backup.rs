@@ -158,24 +158,6 @@ async fn blocking<T: Send + 'static>(
     done.map_err(|error| Refusal::new(error_codes::SERVER_ERROR, error.to_string()))
 }
 
-/// No backups, for a gateway without a data folder.
-pub struct NoBackups;
-
-impl Backups for NoBackups {
-    fn start(&self, _folder: PathBuf) -> Result<BackupStatus, CannotBackUp> {
-        let why = "this hub has no data folder to back up";
-        Err(CannotBackUp::Folder(why.to_owned()))
-    }
-
-    fn latest(&self) -> Option<BackupStatus> {
-        None
-    }
-
-    fn cancel(&self) -> Option<BackupStatus> {
-        None
-    }
-}
-
 /// Shared by all connections.
 pub type SharedBackups = Arc<dyn Backups>;
 

@@ -91,26 +91,5 @@ fn describe(logged: Logged) -> Value {
     })
 }
 
-/// Nothing is known, of a hub without a process of its own.
-pub struct NoInstallation;
-
-impl Installation for NoInstallation {
-    fn storage(&self) -> Storage {
-        Storage::default()
-    }
-
-    fn refusing(&self) -> Option<String> {
-        None
-    }
-
-    fn errors(&self) -> Vec<Logged> {
-        Vec::new()
-    }
-
-    fn settings(&self) -> Value {
-        json!({})
-    }
-}
-
 /// Shared by all requests.
 pub type SharedInstallation = Arc<dyn Installation>;

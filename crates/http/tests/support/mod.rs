@@ -2,6 +2,7 @@
 
 #![allow(dead_code, reason = "each test file uses its own part")]
 
+pub mod alone;
 pub mod log;
 pub mod within;
 
@@ -34,12 +35,13 @@ use twinhub_core::transfer::Transfers;
 use twinhub_core::twins::Twins;
 use twinhub_embedded::{Engine, LocalSessions};
 use twinhub_http::{
-    Api, EventStreams, Gateway, Health, MessageServices, NoBackups, NoInstallation,
-    RoutingServices, Served, Services, StatusServices,
+    Api, EventStreams, Gateway, Health, MessageServices, RoutingServices, Served, Services,
+    StatusServices,
 };
 use twinhub_memory_log::MemoryBacklogs;
 use twinhub_sas::{SasToken, SigningKey};
 
+use self::alone::{NoBackups, NoInstallation};
 use self::log::MemoryLog;
 use self::within::WithinProcess;
 
