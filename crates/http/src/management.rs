@@ -47,9 +47,18 @@ const SETTINGS: [&str; 3] = ["twinhub", "v1", "settings"];
 pub fn is_path(segments: &[&str]) -> bool {
     [BACKUP, ERRORS, SETTINGS]
         .iter()
-        .any(|ours| segments == ours)
+        .any(|ours| is_ours(segments, ours))
         || matches!(segments, [first, _, ..]
         if first.eq_ignore_ascii_case("subscriptions") || first.eq_ignore_ascii_case("providers"))
+}
+
+/// Whether a path is this one of ours, in any case.
+fn is_ours(segments: &[&str], ours: &[&str]) -> bool {
+    segments.len() == ours.len()
+        && segments
+            .iter()
+            .zip(ours)
+            .all(|(segment, fixed)| segment.eq_ignore_ascii_case(fixed))
 }
 
 /// Answers a call; `admitted` is called once the caller proved who they are.

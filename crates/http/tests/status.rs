@@ -233,3 +233,18 @@ async fn errors_and_settings_are_the_operators() {
         assert_eq!(posted.status, 405);
     }
 }
+
+#[tokio::test]
+async fn paths_of_the_operator_are_found_in_any_case() {
+    let hub = TestHub::new().await;
+    let operator = format!("Bearer {OPERATOR}");
+
+    for path in ["Backup", "Errors", "SETTINGS"] {
+        let target = format!("/Twinhub/V1/{path}");
+        let asked = hub
+            .ask("PUT", &target, &[("authorization", &operator)], b"")
+            .await;
+
+        assert_eq!(asked.status, 405, "{target}");
+    }
+}

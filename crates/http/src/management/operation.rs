@@ -2,6 +2,7 @@
 
 use http::Method;
 
+use super::{BACKUP, ERRORS, SETTINGS, is_ours};
 use crate::error_codes;
 use crate::refusal::Refusal;
 
@@ -103,17 +104,17 @@ pub fn route<'a>(method: &Method, segments: &[&'a str]) -> Result<Operation<'a>,
         {
             return only(method, &Method::GET, "GET", Operation::Operations);
         }
-        segments if *segments == super::BACKUP => {
+        segments if is_ours(segments, &BACKUP) => {
             return if super::backup::is_call(method) {
                 Ok(Operation::Backup(method.clone()))
             } else {
                 Err(wrong_method("POST, GET, DELETE"))
             };
         }
-        segments if *segments == super::ERRORS => {
+        segments if is_ours(segments, &ERRORS) => {
             return only(method, &Method::GET, "GET", Operation::Errors);
         }
-        segments if *segments == super::SETTINGS => {
+        segments if is_ours(segments, &SETTINGS) => {
             return only(method, &Method::GET, "GET", Operation::Settings);
         }
         [subscriptions, subscription, rest @ ..] if is(subscriptions, "subscriptions") => {
