@@ -247,45 +247,16 @@ impl Hubs {
         self.loaded.subscribe()
     }
 
-    /// Makes the hub's policies exactly those of `wanted`, keeping the keys of
-    /// those for which none are given. `if_match` is the hub's ETag, if the
-    /// caller named one. Live sessions of changed policies are checked again.
-    pub async fn set_policies(
-        &self,
-        hub: &str,
-        if_match: Option<&str>,
-        wanted: Vec<WantedPolicy>,
-    ) -> Result<Arc<Hub>, ChangeHubError> {
-        self.change(hub, if_match, |hub| {
-            let policies = hub.resolve_policies(wanted)?;
-            Ok(NextHub::with_policies(policies))
-        })
-        .await
-    }
-
-    /// Replaces one policy, or adds it.
-    pub async fn put_policy(
-        &self,
-        hub: &str,
-        wanted: WantedPolicy,
-    ) -> Result<Arc<Hub>, ChangeHubError> {
-        self.change(hub, None, |hub| {
-            let mut next = owned_policies(hub);
-            let kept = next.get(&wanted.name.folded());
-            let policy = wanted.resolve(kept);
-            next.insert(policy.name.folded(), policy);
-            Ok(NextHub::with_policies(next))
-        })
-        .await
-    }
-
     /// Removes one policy.
     pub async fn remove_policy(&self, hub: &str, name: &str) -> Result<Arc<Hub>, ChangeHubError> {
         self.change(hub, None, |hub| {
             let mut next = owned_policies(hub);
             next.remove(&name.to_ascii_lowercase())
                 .ok_or_else(|| ChangeHubError::NoSuchPolicy(name.to_owned()))?;
-            Ok(NextHub::with_policies(next))
+            Ok(NextHub {
+                policies: Some(next),
+                routing: None,
+            })
         })
         .await
     }
@@ -313,20 +284,35 @@ impl Hubs {
         if policies.is_some_and(|policies| policies.len() > MAX_POLICIES) {
             return Err(ChangeHubError::TooManyPolicies);
         }
-        let work = next.into_work(&hub);
-        match self.store.commit(work).await {
-            Ok(()) => {}
-            Err(CommitError::Store(error)) => return Err(error.into()),
-            // Another node was quicker; what it wrote is loaded and stands.
-            Err(CommitError::Conflict(_)) => {
-                let hub = self.load(hub.name(), hub.settings.clone()).await?;
-                return Err(ChangeHubError::EtagMismatch {
-                    current: hub_etag(&hub.record),
-                    expected: current,
-                });
-            }
+        let done = self.commit(&hub, next.into_work(&hub)).await?;
+        match done.is_committed {
+            true => Ok(done.hub),
+            // Another node was quicker.
+            false => Err(ChangeHubError::EtagMismatch {
+                current: hub_etag(&done.hub.record),
+                expected: current,
+            }),
         }
-        Ok(self.load(hub.name(), hub.settings.clone()).await?)
+    }
+
+    /// Writes a change of a hub. Whether it was done or another node was
+    /// quicker, the hub is as it stands then.
+    async fn commit(&self, hub: &Hub, work: UnitOfWork) -> Result<Done, StoreError> {
+        let done = self.store.commit(work).await;
+        let stands = self.load(hub.name(), hub.settings.clone()).await;
+        match done {
+            Err(CommitError::Store(error)) => Err(error),
+            Err(CommitError::Conflict(_)) => Ok(Done {
+                hub: stands?,
+                is_committed: false,
+            }),
+            Ok(()) => Ok(Done {
+                hub: stands.map_err(|error| {
+                    StoreError::in_doubt("the hub is changed, but can't be read", error)
+                })?,
+                is_committed: true,
+            }),
+        }
     }
 
     async fn create(&self, name: &HubName) -> Result<(), StoreError> {
@@ -447,6 +433,13 @@ fn owned_policies(hub: &Hub) -> BTreeMap<String, Policy> {
         .collect()
 }
 
+/// What became of a hub.
+struct Done {
+    hub: Arc<Hub>,
+    /// Or another node was quicker.
+    is_committed: bool,
+}
+
 /// What is to become of a hub.
 struct NextHub {
     policies: Option<BTreeMap<String, Policy>>,
@@ -454,13 +447,6 @@ struct NextHub {
 }
 
 impl NextHub {
-    fn with_policies(policies: BTreeMap<String, Policy>) -> Self {
-        NextHub {
-            policies: Some(policies),
-            routing: None,
-        }
-    }
-
     /// What must be written. The hub's ETag moves if anything does.
     fn into_work(self, hub: &Hub) -> UnitOfWork {
         let (mut changes, announcements) = match self.policies {

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 use twinhub_core::consumer_groups::{ConsumerGroup, ConsumerGroupName};
-use twinhub_core::hubs::{ChangeConsumerGroupError, HubSettings, Hubs, Sku, Tier};
+use twinhub_core::hubs::{ChangeConsumerGroupError, ChangeHubError, HubSettings, Hubs, Sku, Tier};
 use twinhub_core::ids::HubName;
 use twinhub_core::time::Timestamp;
 use twinhub_embedded::{Engine, LocalSessions};
@@ -176,4 +176,35 @@ async fn state_of_the_format_before_gets_room_for_groups() {
     assert_eq!(hub.policies().count(), 5);
     let put = hubs.put_consumer_group("plant", name("reports"), moment(1));
     assert!(put.await.unwrap().1);
+}
+
+#[tokio::test]
+async fn what_is_saved_and_can_not_be_read_then_is_not_said_to_be_undone() {
+    let folder = tempfile::tempdir().unwrap();
+    let hubs = open(folder.path()).await;
+    let file = rusqlite::Connection::open(folder.path().join("state.db")).unwrap();
+    let rename = |from: &str, to: &str| {
+        file.execute_batch(&format!("ALTER TABLE {from} RENAME TO {to};"))
+            .unwrap();
+    };
+
+    rename("routing", "mislaid");
+    let group = hubs.put_consumer_group("plant", name("reports"), moment(1));
+    let group = group.await.unwrap_err();
+    let policy = hubs.remove_policy("plant", "device").await.unwrap_err();
+    rename("mislaid", "routing");
+
+    let ChangeConsumerGroupError::Store(group) = group else {
+        panic!("{group:?}");
+    };
+    let ChangeHubError::Store(policy) = policy else {
+        panic!("{policy:?}");
+    };
+    assert!(!group.certainly_not_written(), "{group:?}");
+    assert!(!policy.certainly_not_written(), "{policy:?}");
+    // The next change finds what stands.
+    let again = hubs.put_consumer_group("plant", name("reports"), moment(2));
+    assert!(!again.await.unwrap().1);
+    let hub = hubs.by_name("plant").unwrap();
+    assert!(hub.policy("device").is_none());
 }

@@ -9,9 +9,7 @@ use crate::certificates::{
     Authority, CertificateName, InvalidAuthority, MAX_AUTHORITIES, verification_code,
 };
 use crate::etag::Precondition;
-use crate::ports::{
-    Announcement, Change, CommitError, Record, RecordKey, StoreError, Stored, UnitOfWork,
-};
+use crate::ports::{Announcement, Change, Record, RecordKey, StoreError, Stored, UnitOfWork};
 use crate::time::Timestamp;
 
 /// Why a hub's authorities could not be changed.
@@ -88,7 +86,8 @@ impl Hubs {
             Some(former) => Change::Replace(Record::Authority(next.clone()), former.revision),
             None => Change::Insert(Record::Authority(next.clone())),
         };
-        self.commit(&hub, next.name.clone(), change).await?;
+        self.commit_authority(&hub, next.name.clone(), change)
+            .await?;
         Ok((next, former.is_none()))
     }
 
@@ -131,7 +130,7 @@ impl Hubs {
         let stored = expected(&hub, if_match, &name)?;
         let key = RecordKey::Authority(name.clone());
         let change = Change::Remove(key, stored.revision);
-        self.commit(&hub, name, change).await
+        self.commit_authority(&hub, name, change).await
     }
 
     async fn change_authority(
@@ -146,11 +145,11 @@ impl Hubs {
         let stored = expected(&hub, if_match, &name)?;
         let next = decide(&stored.value)?;
         let change = Change::Replace(Record::Authority(next.clone()), stored.revision);
-        self.commit(&hub, name, change).await?;
+        self.commit_authority(&hub, name, change).await?;
         Ok(next)
     }
 
-    async fn commit(
+    async fn commit_authority(
         &self,
         hub: &Hub,
         name: CertificateName,
@@ -158,21 +157,18 @@ impl Hubs {
     ) -> Result<(), ChangeAuthorityError> {
         let announcement = Announcement::AuthorityChanged(name.clone());
         let work = UnitOfWork::new(hub.name().clone(), vec![change]).announcing(vec![announcement]);
-        let done = self.store.commit(work).await;
-        // Whether it was done or another node was quicker: what stands counts.
-        let stands = self.load(hub.name(), hub.settings.clone()).await?;
-        match done {
-            Ok(()) => Ok(()),
-            Err(CommitError::Store(error)) => Err(error.into()),
-            Err(CommitError::Conflict(_)) => Err(match stands.authority(name.as_str()) {
-                Some(current) => ChangeAuthorityError::EtagMismatch {
-                    current: current.etag().to_string(),
-                    expected: Precondition::Any,
-                    name,
-                },
-                None => ChangeAuthorityError::NoSuchCertificate(name),
-            }),
+        let done = self.commit(hub, work).await?;
+        if done.is_committed {
+            return Ok(());
         }
+        Err(match done.hub.authority(name.as_str()) {
+            Some(current) => ChangeAuthorityError::EtagMismatch {
+                current: current.etag().to_string(),
+                expected: Precondition::Any,
+                name,
+            },
+            None => ChangeAuthorityError::NoSuchCertificate(name),
+        })
     }
 
     fn hub_named(&self, hub: &str) -> Result<Arc<Hub>, ChangeAuthorityError> {

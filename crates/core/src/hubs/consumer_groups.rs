@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use super::{Hub, Hubs};
+use super::{Done, Hub, Hubs};
 use crate::consumer_groups::{ConsumerGroup, ConsumerGroupName};
 use crate::ids::HubName;
-use crate::ports::{Change, CommitError, Record, RecordKey, StoreError, UnitOfWork};
+use crate::ports::{Change, Record, RecordKey, StoreError, UnitOfWork};
 use crate::time::Timestamp;
 
 /// Why a hub's consumer groups could not be changed.
@@ -121,16 +121,7 @@ impl Hubs {
 
     async fn commit_group(&self, hub: &Hub, change: Change) -> Result<Done, StoreError> {
         let work = UnitOfWork::new(hub.name().clone(), vec![change]);
-        let done = self.store.commit(work).await;
-        // Whether it was done or another node was quicker: what stands counts.
-        let hub = self.load(hub.name(), hub.settings.clone()).await?;
-        match done {
-            Err(CommitError::Store(error)) => Err(error),
-            done => Ok(Done {
-                hub,
-                is_committed: done.is_ok(),
-            }),
-        }
+        self.commit(hub, work).await
     }
 
     fn hub_with_groups(&self, hub: &str) -> Result<Arc<Hub>, ChangeConsumerGroupError> {
@@ -143,9 +134,4 @@ impl Hub {
     fn has_consumer_group(&self, group: &ConsumerGroup) -> bool {
         self.consumer_group(group.name.as_str()) == Some(group)
     }
-}
-
-struct Done {
-    hub: Arc<Hub>,
-    is_committed: bool,
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{ChangeHubError, Hub, Hubs, WantedHub};
+use super::{ChangeHubError, Hub, Hubs, NextHub, WantedHub};
 use crate::ports::{Change, Record, Targets};
 use crate::routing::{InvalidRouting, RoutingSettings, WantedRouting};
 
@@ -38,28 +38,11 @@ impl Hub {
 }
 
 impl Hubs {
-    /// Sets a hub's routing. `if_match` is the hub's ETag, if the caller named
-    /// one; it moves. The routes are in force once whoever routes has followed
-    /// [`changes`](Self::changes).
-    pub async fn set_routing(
-        &self,
-        hub: &str,
-        if_match: Option<&str>,
-        settings: RoutingSettings,
-    ) -> Result<Arc<Hub>, ChangeHubError> {
-        self.change(hub, if_match, |hub| {
-            settings.check(hub.settings.tier)?;
-            Ok(super::NextHub {
-                policies: None,
-                routing: Some(settings),
-            })
-        })
-        .await
-    }
-
-    /// Changes what is named of a hub, all of it or nothing: see
-    /// [`set_policies`](Self::set_policies) and [`WantedRouting`]. Endpoints are
-    /// those that `targets` could write.
+    /// Changes what is named of a hub, all of it or nothing. Policies keep the
+    /// keys for which none are given, and live sessions of changed ones are
+    /// checked again. Of routing, see [`WantedRouting`]; endpoints are those
+    /// that `targets` could write. Routes are in force once whoever routes has
+    /// followed [`changes`](Self::changes).
     pub async fn put(
         &self,
         hub: &str,
@@ -74,7 +57,7 @@ impl Hubs {
             let routing = wanted
                 .routing
                 .map(|routing| hub.resolve_routing(routing, targets));
-            Ok(super::NextHub {
+            Ok(NextHub {
                 policies: policies.transpose()?,
                 routing: routing.transpose()?,
             })
