@@ -12,6 +12,7 @@ use tokio::sync::watch;
 
 use crate::certificates::Authority;
 use crate::consumer_groups::ConsumerGroup;
+use crate::etag::Precondition;
 use crate::ids::HubName;
 use crate::policies::{Policy, PolicyName};
 use crate::ports::{
@@ -249,7 +250,7 @@ impl Hubs {
 
     /// Removes one policy.
     pub async fn remove_policy(&self, hub: &str, name: &str) -> Result<Arc<Hub>, ChangeHubError> {
-        self.change(hub, None, |hub| {
+        self.change(hub, &Precondition::None, |hub| {
             let mut next = owned_policies(hub);
             next.remove(&name.to_ascii_lowercase())
                 .ok_or_else(|| ChangeHubError::NoSuchPolicy(name.to_owned()))?;
@@ -264,7 +265,7 @@ impl Hubs {
     async fn change(
         &self,
         hub: &str,
-        if_match: Option<&str>,
+        if_match: &Precondition,
         decide: impl FnOnce(&Hub) -> Result<NextHub, ChangeHubError>,
     ) -> Result<Arc<Hub>, ChangeHubError> {
         let _one_at_a_time = self.changing.lock().await;
@@ -272,10 +273,12 @@ impl Hubs {
             .by_name(hub)
             .ok_or_else(|| ChangeHubError::NoSuchHub(hub.to_owned()))?;
         let current = hub_etag(&hub.record);
-        if let Some(expected) = if_match.filter(|etag| *etag != "*" && *etag != current) {
+        if let Precondition::Etag(expected) = if_match
+            && *expected != current
+        {
             return Err(ChangeHubError::EtagMismatch {
                 current,
-                expected: expected.to_owned(),
+                expected: expected.clone(),
             });
         }
 

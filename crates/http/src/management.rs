@@ -13,12 +13,13 @@ use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode, header};
 use serde_json::{Value, json};
 use twinhub_core::access::OperatorPermit;
+use twinhub_core::etag::Precondition;
 use twinhub_core::hubs::Hub;
 
 use crate::api::{Services, is_api_version};
 use crate::error_codes;
 use crate::refusal::Refusal;
-use crate::request::{Query, RequestBody, parse_json, read_body};
+use crate::request::{Query, RequestBody, parse_json, precondition_of, read_body};
 use crate::response::{Body, empty, json as json_response};
 
 pub mod backup;
@@ -87,12 +88,8 @@ pub async fn answer(
         Method::PUT | Method::PATCH | Method::POST => read_body(body, MAX_BODY).await?,
         _ => Bytes::new(),
     };
-    let if_match = head
-        .headers
-        .get(header::IF_MATCH)
-        .and_then(|etag| etag.to_str().ok())
-        .map(|etag| etag.trim_matches('"'));
-    act(services, &permit, operation, if_match, &body).await
+    let if_match = precondition_of(&head.headers)?;
+    act(services, &permit, operation, &if_match, &body).await
 }
 
 fn authorize(services: &Services, headers: &http::HeaderMap) -> Result<OperatorPermit, Refusal> {
@@ -116,7 +113,7 @@ async fn act(
     services: &Services,
     permit: &OperatorPermit,
     operation: Operation<'_>,
-    if_match: Option<&str>,
+    if_match: &Precondition,
     body: &Bytes,
 ) -> Answer {
     match operation {

@@ -250,6 +250,25 @@ async fn a_stale_etag_is_refused() {
     assert_eq!(any.status, 200);
 }
 
+#[tokio::test]
+async fn an_etag_is_read_as_everywhere_and_never_overlooked() {
+    let hub = TestHub::new().await;
+    let before = call(&hub, "GET", "", &[], &Value::Null).await.json();
+    let body = json!({ "properties": { "routing": everything() } });
+    let weak = format!("W/\"{}\"", before["etag"].as_str().unwrap());
+
+    let unreadable = call(&hub, "PUT", "", &[("if-match", "\u{e9}")], &body).await;
+    let unchanged = call(&hub, "GET", "", &[], &Value::Null).await.json();
+    let weak = call(&hub, "PUT", "", &[("if-match", &weak)], &body).await;
+
+    assert_eq!(
+        (unreadable.status, unreadable.error()),
+        (400, "ArgumentInvalid")
+    );
+    assert_eq!(unchanged["etag"], before["etag"]);
+    assert_eq!(weak.status, 200);
+}
+
 /// Each changes one thing about [`everything`].
 fn spoilt() -> Vec<(u16, &'static str, &'static str, Value)> {
     let with = |pointer: &str, value: Value| {

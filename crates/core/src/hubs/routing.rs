@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::{ChangeHubError, Hub, Hubs, NextHub, WantedHub};
+use crate::etag::Precondition;
 use crate::ports::{Change, Record, Targets};
 use crate::routing::{InvalidRouting, RoutingSettings, WantedRouting};
 
@@ -46,7 +47,7 @@ impl Hubs {
     pub async fn put(
         &self,
         hub: &str,
-        if_match: Option<&str>,
+        if_match: &Precondition,
         wanted: WantedHub,
         targets: &dyn Targets,
     ) -> Result<Arc<Hub>, ChangeHubError> {

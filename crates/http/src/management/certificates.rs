@@ -30,17 +30,12 @@ pub async fn act(
     _permit: &OperatorPermit,
     (group, hub, name): (&ResourceGroup<'_>, &str, &str),
     call: CertificateCall,
-    if_match: Option<&str>,
+    if_match: &Precondition,
     body: &[u8],
 ) -> Answer {
     let hub = hubs::find(services, hub)?;
     let hub = hub.name().as_str();
     let name = CertificateName::parse(name).map_err(|error| Refusal::invalid(error.to_string()))?;
-    let if_match = match if_match {
-        None => Precondition::None,
-        Some("*") => Precondition::Any,
-        Some(etag) => Precondition::Etag(etag.to_owned()),
-    };
     let now = services.clock.now();
     let hubs = &services.hubs;
     let (status, authority, code) = match call {
@@ -56,7 +51,7 @@ pub async fn act(
             let vouched_for = input.properties.is_verified.unwrap_or(false);
             let certificate = read(input.properties.certificate)?;
             let (authority, is_new) = hubs
-                .put_authority(hub, &if_match, name, certificate, vouched_for, now)
+                .put_authority(hub, if_match, name, certificate, vouched_for, now)
                 .await?;
             let status = match is_new {
                 true => StatusCode::CREATED,
@@ -65,7 +60,7 @@ pub async fn act(
             (status, authority, Code::Hidden)
         }
         CertificateCall::Delete => {
-            return match hubs.remove_authority(hub, &if_match, name).await {
+            return match hubs.remove_authority(hub, if_match, name).await {
                 // Deleting what is not there succeeds, as everywhere in Azure.
                 Err(ChangeAuthorityError::NoSuchCertificate(_)) => {
                     Ok(empty(StatusCode::NO_CONTENT))
@@ -74,13 +69,13 @@ pub async fn act(
             };
         }
         CertificateCall::GenerateVerificationCode => {
-            let authority = hubs.generate_verification_code(hub, &if_match, name, now);
+            let authority = hubs.generate_verification_code(hub, if_match, name, now);
             (StatusCode::OK, authority.await?, Code::Shown)
         }
         CertificateCall::Verify => {
             let input: VerifyInput = parse_document(body)?;
             let proof = read(input.certificate)?;
-            let authority = hubs.verify_authority(hub, &if_match, name, &proof, now);
+            let authority = hubs.verify_authority(hub, if_match, name, &proof, now);
             (StatusCode::OK, authority.await?, Code::Hidden)
         }
     };

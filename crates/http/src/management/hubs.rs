@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use twinhub_core::access::OperatorPermit;
+use twinhub_core::etag::Precondition;
 use twinhub_core::hubs::{Hub, WantedHub, WantedPolicy, hub_etag};
 use twinhub_core::ids::HubName;
 use twinhub_core::keys::Key;
@@ -91,7 +92,7 @@ pub async fn put(
     services: &Services,
     _permit: &OperatorPermit,
     name: &str,
-    if_match: Option<&str>,
+    if_match: &Precondition,
     body: &Value,
 ) -> Result<Arc<Hub>, Refusal> {
     let Some(hub) = services.hubs.by_name(name) else {
