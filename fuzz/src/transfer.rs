@@ -1,5 +1,6 @@
 //! The lines of import and export blobs.
 
+use bytes::Bytes;
 use twinhub_core::identities::{Authentication, DeviceIdentity, Identity, Status};
 use twinhub_core::time::Timestamp;
 use twinhub_core::transfer::lines::{self, Failure, LineSplitter, Split};
@@ -24,7 +25,8 @@ fn split(pieces: &[&[u8]]) -> Vec<Split> {
     let mut splitter = LineSplitter::default();
     let mut found = Vec::new();
     for piece in pieces {
-        splitter.push(piece, |line| found.push(line));
+        splitter.push(Bytes::copy_from_slice(piece));
+        found.extend(std::iter::from_fn(|| splitter.next_line()));
     }
     found.extend(splitter.finish());
     found

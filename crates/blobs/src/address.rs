@@ -15,14 +15,13 @@ use object_store::{ObjectStore, RetryConfig};
 use twinhub_core::ports::{Container, ContainerAddress, ContainerError, Containers, OpenedFor};
 use url::{Host, Url};
 
-use crate::client::{Authorities, NoDetours};
-use crate::container::{Finish, StoredContainer};
+use crate::client::{Authorities, NoDetours, TimeLimits};
+use crate::container::{AzureStores, StoredContainer};
 use crate::folder::Folder;
 use crate::hosts::HostPattern;
 
-/// What may pass by itself is tried again for this long.
-const RETRY_FOR: Duration = Duration::from_secs(60);
-const RETRIES: usize = 5;
+/// More than there is time for: what fails is repeated until time is up.
+const RETRIES: usize = 100;
 
 /// Which addresses are taken, and who is trusted there.
 #[derive(Debug, Clone, Default)]
@@ -44,12 +43,20 @@ pub struct BlobSettings {
 #[derive(Debug, Default)]
 pub struct Stores {
     settings: BlobSettings,
+    limits: TimeLimits,
 }
 
 impl Stores {
     /// Containers at addresses that the settings allow.
     pub fn new(settings: BlobSettings) -> Self {
-        Stores { settings }
+        let limits = TimeLimits::default();
+        Stores { settings, limits }
+    }
+
+    /// The same with other limits.
+    #[must_use]
+    pub fn within(self, limits: TimeLimits) -> Self {
+        Stores { limits, ..self }
     }
 }
 
@@ -65,7 +72,7 @@ impl Containers for Stores {
             ("https" | "http", by) => {
                 self.check_host(&url, by)?;
                 let spool = self.settings.spool.clone();
-                StoredContainer::new(self.azure(&url)?, Finish::OnCondition, spool)
+                StoredContainer::azure(self.azure(&url)?, spool)
             }
             ("file", OpenedFor::Operator) => self.folder(&url)?,
             ("file", OpenedFor::BackEnd) => {
@@ -94,7 +101,7 @@ impl Stores {
         }
     }
 
-    fn azure(&self, url: &Url) -> Result<Arc<dyn ObjectStore>, ContainerError> {
+    fn azure(&self, url: &Url) -> Result<AzureStores, ContainerError> {
         let in_the_clear = url.scheme() == "http";
         if in_the_clear && !self.settings.allow_http && !is_loopback(url) {
             return Err(refused(
@@ -110,25 +117,35 @@ impl Stores {
         if !signature.split('&').any(|part| part.starts_with("sig=")) {
             return Err(refused("it has no shared access signature"));
         }
-        let retry = RetryConfig {
-            max_retries: RETRIES,
-            retry_timeout: RETRY_FOR,
-            ..RetryConfig::default()
+        // Their texts may hold the address.
+        let unusable = || refused("its shared access signature can't be used");
+        let connector = NoDetours {
+            in_the_clear,
+            authorities: self.settings.authorities.clone(),
+            limits: self.limits,
         };
-        let store = MicrosoftAzureBuilder::new()
-            .with_account(account)
-            .with_endpoint(endpoint)
-            .with_container_name(container)
-            .with_config(AzureConfigKey::SasKey, signature)
-            .with_http_connector(NoDetours {
-                in_the_clear,
-                authorities: self.settings.authorities.clone(),
-            })
-            .with_retry(retry)
-            .build()
-            // Its text may hold the address.
-            .map_err(|_| refused("its shared access signature can't be used"))?;
-        Ok(Arc::new(store))
+        let client = connector.client().map_err(|_| unusable())?;
+        let store = |again_for: Duration| -> Result<Arc<dyn ObjectStore>, ContainerError> {
+            let retry = RetryConfig {
+                max_retries: RETRIES,
+                retry_timeout: again_for,
+                ..RetryConfig::default()
+            };
+            let store = MicrosoftAzureBuilder::new()
+                .with_account(account.as_str())
+                .with_endpoint(endpoint.clone())
+                .with_container_name(container.as_str())
+                .with_config(AzureConfigKey::SasKey, signature)
+                .with_http_connector(client.clone())
+                .with_retry(retry)
+                .build()
+                .map_err(|_| unusable())?;
+            Ok(Arc::new(store))
+        };
+        Ok(AzureStores {
+            patient: store(self.limits.again_for)?,
+            brief: store(self.limits.briefly)?,
+        })
     }
 
     fn folder(&self, url: &Url) -> Result<StoredContainer, ContainerError> {

@@ -11,9 +11,38 @@ use reqwest::Certificate;
 use reqwest::header::{HeaderValue, IF_NONE_MATCH};
 use reqwest::redirect::Policy;
 
-/// A block of some megabytes has this long.
-const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a container may take, and how long it is asked again.
+///
+/// A container that is not reached, or gives no answer, is asked again with
+/// growing breaks until [`again_for`](TimeLimits::again_for) has passed since
+/// the first time. So is one that says that it is overloaded or has failed.
+/// Where somebody waits for a first look at a container, or repeats himself
+/// what fails, that is repeated [`briefly`](TimeLimits::briefly).
+#[derive(Debug, Clone, Copy)]
+pub struct TimeLimits {
+    /// Until there is a connection.
+    pub connect: Duration,
+    /// Until an answer begins, and between any two parts of it.
+    pub answer: Duration,
+    /// To take a block of some megabytes, and answer.
+    pub block: Duration,
+    /// How long what has failed is repeated.
+    pub again_for: Duration,
+    /// How long that is where somebody waits.
+    pub briefly: Duration,
+}
+
+impl Default for TimeLimits {
+    fn default() -> Self {
+        TimeLimits {
+            connect: Duration::from_secs(5),
+            answer: Duration::from_secs(15),
+            block: Duration::from_secs(60),
+            again_for: Duration::from_secs(90),
+            briefly: Duration::from_secs(3),
+        }
+    }
+}
 
 /// Connects to where an address leads, and not on from there: a back end
 /// chooses addresses, and must not get the hub to ask for others, with or
@@ -24,6 +53,8 @@ pub(crate) struct NoDetours {
     pub in_the_clear: bool,
     /// Whom it trusts.
     pub authorities: Authorities,
+    /// How long it waits.
+    pub limits: TimeLimits,
 }
 
 /// Authorities that are trusted besides the system's.
@@ -47,21 +78,32 @@ impl Authorities {
     }
 }
 
-impl HttpConnector for NoDetours {
+impl NoDetours {
+    /// Both clients, which share nothing but their rules.
+    pub(crate) fn client(&self) -> reqwest::Result<Connected> {
+        let limits = self.limits;
+        let client = || {
+            reqwest::Client::builder()
+                .redirect(Policy::none())
+                .https_only(!self.in_the_clear)
+                .tls_certs_merge(self.authorities.0.iter().cloned())
+                .http1_only()
+                .connect_timeout(limits.connect)
+        };
+        Ok(Connected(HttpClient::new(TwoClients {
+            asking: client().read_timeout(limits.answer).build()?,
+            sending: client().timeout(limits.block).build()?,
+        })))
+    }
+}
+
+/// What stores of one address connect with.
+#[derive(Debug, Clone)]
+pub(crate) struct Connected(HttpClient);
+
+impl HttpConnector for Connected {
     fn connect(&self, _options: &ClientOptions) -> object_store::Result<HttpClient> {
-        let client = reqwest::Client::builder()
-            .redirect(Policy::none())
-            .https_only(!self.in_the_clear)
-            .tls_certs_merge(self.authorities.0.iter().cloned())
-            .http1_only()
-            .connect_timeout(CONNECT_TIMEOUT)
-            .timeout(REQUEST_TIMEOUT)
-            .build();
-        let client = client.map_err(|error| object_store::Error::Generic {
-            store: "Azure",
-            source: error.into(),
-        })?;
-        Ok(HttpClient::new(ConditionalClient(client)))
+        Ok(self.0.clone())
     }
 }
 
@@ -73,10 +115,15 @@ impl HttpConnector for NoDetours {
 pub(crate) struct OnlyNew;
 
 #[derive(Debug)]
-struct ConditionalClient(reqwest::Client);
+struct TwoClients {
+    /// For what is asked: a long answer may take its time, silence may not.
+    asking: reqwest::Client,
+    /// For what is sent: nothing is heard while a block is under way.
+    sending: reqwest::Client,
+}
 
 #[async_trait]
-impl HttpService for ConditionalClient {
+impl HttpService for TwoClients {
     async fn call(&self, mut request: HttpRequest) -> Result<HttpResponse, HttpError> {
         let makes_the_blob = || {
             let query = request.uri().query().unwrap_or_default();
@@ -86,6 +133,11 @@ impl HttpService for ConditionalClient {
             let any = HeaderValue::from_static("*");
             request.headers_mut().insert(IF_NONE_MATCH, any);
         }
-        HttpService::call(&self.0, request).await
+        let client = if request.body().is_empty() {
+            &self.asking
+        } else {
+            &self.sending
+        };
+        HttpService::call(client, request).await
     }
 }

@@ -1,27 +1,27 @@
-//! Reading and probing; what a container begins to write.
+//! What a container can be asked for.
 
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
-use bytes::Bytes;
 use object_store::path::Path;
-use object_store::{
-    GetOptions, GetRange, ObjectStore, ObjectStoreExt as _, PutMultipartOptions, PutPayload,
-};
+use object_store::{ObjectStore, ObjectStoreExt as _, PutMultipartOptions, PutPayload};
 use tokio::task::JoinSet;
 use twinhub_core::ports::{BlobReader, BlobWriter, Container, ContainerError};
 
 use crate::client::OnlyNew;
 use crate::errors::told;
 use crate::folder::Folder;
+use crate::reader::Reader;
 use crate::spool::Spooled;
 use crate::writer::Writer;
 
-/// A blob is read in pieces of this many bytes: one that fails is read again,
-/// and a slow importer holds no connection open.
-const PIECE: u64 = 4 * 1024 * 1024;
+/// So much of a blob is asked for at once: a slow importer holds no connection
+/// open for long.
+const ASKED_OF_AZURE: u64 = 4 * 1024 * 1024;
+/// A folder gives all that it is asked for at once.
+const ASKED_OF_A_FOLDER: u64 = 256 * 1024;
 /// What the probe writes and deletes.
 const PROBE: &str = "twinhub-probe.tmp";
 /// Tells blobs from each other that get their name once they are whole.
@@ -29,17 +29,29 @@ static UNFINISHED: AtomicU64 = AtomicU64::new(0);
 
 /// How a store makes a blob only if there is none of its name.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Finish {
+enum Finish {
     /// It is asked to: [`OnlyNew`].
     OnCondition,
     /// The blob gets its name once it is whole.
     ByRenaming,
 }
 
+/// A container of Azure, with two degrees of patience.
+pub(crate) struct AzureStores {
+    /// What fails is repeated for long: a job has nobody else to do so.
+    pub patient: Arc<dyn ObjectStore>,
+    /// For first looks, which somebody waits for, and for those who repeat
+    /// what fails themselves.
+    pub brief: Arc<dyn ObjectStore>,
+}
+
 /// A container of an object store.
 pub(crate) struct StoredContainer {
-    store: Arc<dyn ObjectStore>,
+    patient: Arc<dyn ObjectStore>,
+    brief: Arc<dyn ObjectStore>,
     finish: Finish,
+    /// How many bytes of a blob are asked for at once.
+    asked: u64,
     /// The folder that it is, if it is one.
     folder: Option<Folder>,
     /// Where blocks wait, if whoever writes must not.
@@ -47,10 +59,13 @@ pub(crate) struct StoredContainer {
 }
 
 impl StoredContainer {
-    pub(crate) fn new(store: Arc<dyn ObjectStore>, finish: Finish, spool: Option<PathBuf>) -> Self {
+    /// A container of Azure.
+    pub(crate) fn azure(stores: AzureStores, spool: Option<PathBuf>) -> Self {
         StoredContainer {
-            store,
-            finish,
+            patient: stores.patient,
+            brief: stores.brief,
+            finish: Finish::OnCondition,
+            asked: ASKED_OF_AZURE,
             folder: None,
             spool,
         }
@@ -59,8 +74,12 @@ impl StoredContainer {
     /// A folder of this machine.
     pub(crate) fn folder(store: Arc<dyn ObjectStore>, folder: Folder) -> Self {
         StoredContainer {
+            patient: store.clone(),
+            brief: store,
+            finish: Finish::ByRenaming,
+            asked: ASKED_OF_A_FOLDER,
             folder: Some(folder),
-            ..StoredContainer::new(store, Finish::ByRenaming, None)
+            spool: None,
         }
     }
 
@@ -91,9 +110,10 @@ impl StoredContainer {
                 rename_to = Some(std::mem::replace(&mut at, unfinished));
             }
         }
-        let upload = self.store.put_multipart_opts(&at, options).await;
+        let store = if is_new { &self.brief } else { &self.patient };
+        let upload = store.put_multipart_opts(&at, options).await;
         Ok(Box::new(Writer {
-            store: self.store.clone(),
+            store: store.clone(),
             blob: blob.to_owned(),
             at,
             rename_to,
@@ -109,16 +129,10 @@ impl StoredContainer {
 impl Container for StoredContainer {
     async fn read(&self, blob: &str) -> Result<Box<dyn BlobReader>, ContainerError> {
         let path = self.path_of(blob)?;
-        let head = self.store.head(&path).await;
+        let head = self.brief.head(&path).await;
         let head = head.map_err(|error| told(blob, &error))?;
-        Ok(Box::new(Reader {
-            store: self.store.clone(),
-            blob: blob.to_owned(),
-            path,
-            etag: head.e_tag,
-            size: head.size,
-            at: 0,
-        }))
+        let (store, blob) = (self.patient.clone(), blob.to_owned());
+        Ok(Box::new(Reader::new(store, blob, path, &head, self.asked)))
     }
 
     async fn write(&self, blob: &str) -> Result<Box<dyn BlobWriter>, ContainerError> {
@@ -138,58 +152,35 @@ impl Container for StoredContainer {
     }
 
     async fn contains(&self, blob: &str) -> Result<bool, ContainerError> {
-        match self.store.head(&self.path_of(blob)?).await {
+        match self.brief.head(&self.path_of(blob)?).await {
             Ok(_) => Ok(true),
             Err(object_store::Error::NotFound { .. }) => Ok(false),
             Err(error) => Err(told(blob, &error)),
         }
     }
 
+    async fn put_empty(&self, blob: &str) -> Result<(), ContainerError> {
+        let path = self.path_of(blob)?;
+        if let Some(folder) = &self.folder {
+            return Box::new(folder.write(&path).await?).finish().await;
+        }
+        let put = self.brief.put(&path, PutPayload::new()).await;
+        put.map(drop).map_err(|error| told(blob, &error))
+    }
+
     async fn probe(&self) -> Result<(), ContainerError> {
         let path = self.path_of(PROBE)?;
-        let put = self.store.put(&path, PutPayload::new()).await;
+        let put = self.brief.put(&path, PutPayload::new()).await;
         put.map_err(|error| told(PROBE, &error))?;
-        let deleted = self.store.delete(&path).await;
+        let deleted = self.brief.delete(&path).await;
         deleted.map_err(|error| told(PROBE, &error))
-    }
-}
-
-struct Reader {
-    store: Arc<dyn ObjectStore>,
-    blob: String,
-    path: Path,
-    /// What every piece has to be of.
-    etag: Option<String>,
-    size: u64,
-    at: u64,
-}
-
-#[async_trait]
-impl BlobReader for Reader {
-    fn size(&self) -> u64 {
-        self.size
-    }
-
-    async fn next(&mut self) -> Result<Option<Bytes>, ContainerError> {
-        if self.at >= self.size {
-            return Ok(None);
-        }
-        let end = self.size.min(self.at + PIECE);
-        let options = GetOptions {
-            range: Some(GetRange::Bounded(self.at..end)),
-            if_match: self.etag.clone(),
-            ..GetOptions::default()
-        };
-        let told = |error| told(&self.blob, &error);
-        let piece = self.store.get_opts(&self.path, options).await;
-        let bytes = piece.map_err(told)?.bytes().await.map_err(told)?;
-        self.at = end;
-        Ok(Some(bytes))
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use bytes::Bytes;
+
     use super::*;
 
     fn container() -> (tempfile::TempDir, StoredContainer) {
@@ -233,7 +224,9 @@ mod tests {
     #[tokio::test]
     async fn pieces_make_the_whole() {
         let (folder, container) = container();
-        let bytes: Vec<u8> = (0..PIECE * 2 + 7).map(|n| (n % 251) as u8).collect();
+        let bytes: Vec<u8> = (0..ASKED_OF_A_FOLDER * 2 + 7)
+            .map(|n| (n % 251) as u8)
+            .collect();
         std::fs::write(folder.path().join("large"), &bytes).unwrap();
 
         assert!(read(&container, "large").await.unwrap() == bytes);

@@ -1,6 +1,10 @@
 //! What went wrong, in core's words and without the address.
 
+use std::error::Error as StdError;
+use std::iter;
+
 use object_store::Error;
+use object_store::client::{HttpError, HttpErrorKind};
 use twinhub_core::ports::ContainerError;
 
 /// What an error means that came over a blob.
@@ -15,7 +19,18 @@ pub(crate) fn told(blob: &str, error: &Error) -> ContainerError {
         Error::AlreadyExists { .. } => failed(blob, "somebody else has written it meanwhile"),
         Error::InvalidPath { .. } => failed(blob, "its name can't be used"),
         // Their texts may hold addresses: what is shown is made here.
-        _ => failed(blob, "it could not be reached, or answered with an error"),
+        _ => failed(blob, problem(error)),
+    }
+}
+
+fn problem(error: &Error) -> &'static str {
+    let first: &dyn StdError = error;
+    let mut causes = iter::successors(Some(first), |&cause| cause.source());
+    let transport = causes.find_map(|cause| cause.downcast_ref::<HttpError>());
+    match transport.map(HttpError::kind) {
+        Some(HttpErrorKind::Timeout) => "it could not be reached, or did not answer, in time",
+        Some(HttpErrorKind::Connect) => "it could not be reached",
+        _ => "it broke off, or answered with an error",
     }
 }
 

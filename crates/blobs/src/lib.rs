@@ -8,8 +8,9 @@
 //! |---|---|
 //! | `address` | what an address means, and who may use it |
 //! | `hosts` | the hosts that addresses may name |
-//! | `client` | the HTTP client, and whom it trusts |
-//! | `container` | reading and probing |
+//! | `client` | the HTTP client, whom it trusts, and how long it waits |
+//! | `container` | what a container can be asked for |
+//! | `reader` | reading a blob as its bytes come |
 //! | `writer` | writing |
 //! | `folder` | folders: what is written for the owner alone, and the hub's own |
 //! | `spool` | what waits for a slow container |
@@ -21,9 +22,10 @@ mod container;
 mod errors;
 mod folder;
 mod hosts;
+mod reader;
 mod spool;
 mod writer;
 
 pub use address::{BlobSettings, Stores};
-pub use client::{Authorities, InvalidAuthorities};
+pub use client::{Authorities, InvalidAuthorities, TimeLimits};
 pub use hosts::{HostPattern, InvalidHost};

@@ -5,9 +5,12 @@
 //! |---|---|
 //! | `job` | one import or export, and what may become of it |
 //! | `book` | a hub's jobs: one active at a time |
+//! | `ledger` | the books of all hubs, and what the store has not taken yet |
 //! | [`lines`] | the lines of the blobs, and what is said of those that failed |
 //! | `waves` | which lines may be done at once |
 //! | `import`, `export` | what a job does |
+//! | `running` | a job while it runs |
+//! | `turn` | who may try out containers |
 //! | `service` | starting, watching and cancelling jobs |
 //!
 //! Lines are independent and are done in the order of the file as far as it
@@ -33,7 +36,10 @@ mod error;
 mod export;
 mod import;
 mod job;
+mod ledger;
 pub mod lines;
 mod progress;
+mod running;
 mod service;
+mod turn;
 mod waves;

@@ -1,6 +1,7 @@
 //! Snapshots of a registry: one read transaction, on a thread of its own.
 //!
 //! The thread is a batch or two ahead of whoever takes them, and then waits.
+//! An empty batch is the end: without it, the thread has broken off.
 //! As long as it lives, the write-ahead log grows by what is written.
 
 use std::mem;
@@ -28,6 +29,7 @@ type Batch = Result<Vec<Member>, StoreError>;
 struct Snapshot {
     identities: u64,
     batches: async_channel::Receiver<Batch>,
+    is_over: bool,
 }
 
 #[async_trait]
@@ -47,6 +49,7 @@ impl SnapshotStore for Engine {
         Ok(Box::new(Snapshot {
             identities,
             batches,
+            is_over: false,
         }))
     }
 }
@@ -58,8 +61,18 @@ impl RegistrySnapshot for Snapshot {
     }
 
     async fn next(&mut self) -> Batch {
-        // The thread is gone: it has told everything.
-        self.batches.recv().await.unwrap_or_else(|_| Ok(Vec::new()))
+        if self.is_over {
+            return Ok(Vec::new());
+        }
+        let batch = self.batches.recv().await;
+        let batch = batch.unwrap_or_else(|gone| {
+            Err(StoreError::not_written(
+                "reading the state has broken off",
+                gone,
+            ))
+        })?;
+        self.is_over = batch.is_empty();
+        Ok(batch)
     }
 }
 
@@ -85,9 +98,30 @@ fn run(
             Err(_) => ControlFlow::Break(()),
         }
     });
-    let last = read.map(|()| batch);
-    if !matches!(&last, Ok(batch) if batch.is_empty()) {
-        // Whoever asked may have gone.
-        let _ = queue.send_blocking(last);
+    // Whoever asked may have gone.
+    let _ = match read {
+        Ok(()) => queue
+            .send_blocking(Ok(batch))
+            .and_then(|()| queue.send_blocking(Ok(Vec::new()))),
+        Err(error) => queue.send_blocking(Err(error)),
+    };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_thread_that_breaks_off_is_no_end() {
+        let (queue, batches) = async_channel::bounded(AHEAD);
+        let mut snapshot = Snapshot {
+            identities: 1,
+            batches,
+            is_over: false,
+        };
+
+        drop(queue);
+
+        assert!(snapshot.next().await.is_err());
     }
 }

@@ -83,6 +83,7 @@ pub trait Containers: Send + Sync + 'static {
 /// A container of blobs.
 ///
 /// **Time.** Each call ends within minutes: what can't be reached is an error.
+/// Beginning to read, making an empty blob and probing end within half a minute.
 /// **Retries** of what may be retried have been done when an error is told.
 #[async_trait]
 pub trait Container: Send + Sync {
@@ -102,6 +103,10 @@ pub trait Container: Send + Sync {
     /// Whether there is a blob of that name.
     async fn contains(&self, blob: &str) -> Result<bool, ContainerError>;
 
+    /// Makes a blob without any bytes, in place of what had its name. So it is
+    /// found out whether it can be written.
+    async fn put_empty(&self, blob: &str) -> Result<(), ContainerError>;
+
     /// Finds out whether blobs can be written and deleted, with one that nobody
     /// else has.
     async fn probe(&self) -> Result<(), ContainerError>;
@@ -113,7 +118,8 @@ pub trait BlobReader: Send {
     /// How many bytes it has.
     fn size(&self) -> u64;
 
-    /// The next bytes, some megabytes at most; nothing at its end.
+    /// The next bytes as soon as there are some, few megabytes at most; nothing
+    /// at its end. A call that is dropped loses none.
     async fn next(&mut self) -> Result<Option<Bytes>, ContainerError>;
 }
 

@@ -12,9 +12,15 @@ use crate::time::Timestamp;
 const REMEMBERED_FOR: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 /// How many jobs are remembered, at most: the oldest make way.
 const REMEMBERED: usize = 200;
-/// What is told of a job whose process is gone.
-pub(super) const INTERRUPTED: &str = "the hub stopped while the job was running; \
-                           what it had done until then stays, start it again to do the rest";
+/// What is told of a job that ran when the hub was stopped.
+pub(super) const STOPPED: &str = "the hub stopped while the job was running; \
+     what it had done until then stays, start it again to do the rest";
+/// What is told of a job that an earlier process left without an end.
+pub(super) const FOUND_ACTIVE: &str = "the hub stopped while the job was running, or before it \
+     could save how the job ended; what was done until then stays, start it again to do the rest";
+/// What is told of a job that nobody runs, though it may be in the book.
+pub(super) const IN_DOUBT: &str = "the hub's storage failed when the job was started; \
+     nothing was done, start it again";
 
 /// A job is in the way: a hub has one active import or export at a time.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -51,16 +57,6 @@ impl TransferBook {
             }
             _ => false,
         }
-    }
-
-    /// Fails what is active: nobody runs it any more. Tells whether there was
-    /// something.
-    pub fn recover(&mut self, now: Timestamp) -> bool {
-        let Some(id) = self.active().map(|job| job.id.clone()) else {
-            return false;
-        };
-        let reason = INTERRUPTED.to_owned();
-        self.end(&id, Ended::Failed { reason }, now)
     }
 
     /// A job by its name.
@@ -118,28 +114,12 @@ mod tests {
         book.end(&job.id, Ended::Cancelled, NOW);
 
         assert!(!book.end(&job.id, Ended::Completed, days(1)));
-        assert!(!book.recover(days(1)));
         let status = &book.job(&job.id).unwrap().status;
         let cancelled = TransferStatus::Ended {
             at: NOW,
             how: Ended::Cancelled,
         };
         assert_eq!(*status, cancelled);
-    }
-
-    #[test]
-    fn what_a_restart_finds_active_is_failed_and_in_nobodys_way() {
-        let mut book = TransferBook::default();
-        let job = export(NOW);
-        book.start(job.clone()).unwrap();
-
-        assert!(book.recover(days(1)));
-
-        assert!(matches!(
-            &book.job(&job.id).unwrap().status,
-            TransferStatus::Ended { at, how: Ended::Failed { .. } } if *at == days(1)
-        ));
-        assert_eq!(book.start(export(days(1))), Ok(()));
     }
 
     #[test]

@@ -2,33 +2,30 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
-use tokio::runtime::Handle;
 use tokio::sync::oneshot;
-use tokio::task::spawn_blocking;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::book::{Busy, INTERRUPTED, TransferBook};
+use super::book::{Busy, FOUND_ACTIVE, IN_DOUBT};
 use super::error::{CancelTransferError, StartTransferError, TransferError};
 use super::export::Export;
 use super::import::{FailureBlob, Import};
 use super::job::{Ended, TransferId, TransferJob, TransferKind, TransferStatus};
+use super::ledger::Ledger;
 use super::progress::Progress;
+use super::running::{Running, Work};
+use super::turn::{Turn, Turns};
 use crate::access::{RegistryReadPermit, RegistryWritePermit};
 use crate::identities::Registry;
 use crate::ids::HubName;
 use crate::ports::{
-    Change, CommitError, Conflict, Container, ContainerAddress, Containers, OpenedFor, Record,
-    RecordKey, SnapshotStore, StateStore, StoreError, UnitOfWork,
+    Container, ContainerAddress, Containers, OpenedFor, SnapshotStore, StateStore, StoreError,
 };
 use crate::time::Clock;
 
 /// The blob of an import's failures.
 const FAILURES: &str = "importErrors.log";
-/// How long to wait before the end of a job is tried to be saved again.
-const PATIENCE: Duration = Duration::from_secs(1);
 
 /// An export as somebody wants it.
 #[derive(Debug, Clone)]
@@ -67,64 +64,15 @@ pub struct TransferView {
 
 /// The imports and exports of all hubs.
 pub struct Transfers {
-    store: Arc<dyn StateStore>,
+    ledger: Arc<Ledger>,
     snapshots: Arc<dyn SnapshotStore>,
     containers: Arc<dyn Containers>,
     registry: Arc<Registry>,
     clock: Arc<dyn Clock>,
-    /// The job of each hub whose containers are being tried out.
-    starting: Mutex<HashMap<HubName, TransferId>>,
+    turns: Turns,
     running: Mutex<HashMap<TransferId, Running>>,
     tasks: TaskTracker,
     stopping: CancellationToken,
-}
-
-/// What is known of a job that this process runs.
-#[derive(Clone)]
-struct Running {
-    hub: HubName,
-    id: TransferId,
-    progress: Arc<Progress>,
-    cancel: CancellationToken,
-    /// Cancelled when its end is saved, or its task is gone.
-    ended: CancellationToken,
-}
-
-/// A hub's turn to try out containers, given back when it is dropped.
-struct Turn<'a> {
-    starting: &'a Mutex<HashMap<HubName, TransferId>>,
-    hub: HubName,
-}
-
-impl<'a> Turn<'a> {
-    fn take(
-        starting: &'a Mutex<HashMap<HubName, TransferId>>,
-        hub: &HubName,
-        job: &TransferId,
-    ) -> Result<Self, Busy> {
-        let mut taken = starting.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(other) = taken.get(hub) {
-            return Err(Busy(other.clone()));
-        }
-        taken.insert(hub.clone(), job.clone());
-        Ok(Turn {
-            starting,
-            hub: hub.clone(),
-        })
-    }
-}
-
-impl Drop for Turn<'_> {
-    fn drop(&mut self) {
-        let mut taken = self.starting.lock().unwrap_or_else(PoisonError::into_inner);
-        taken.remove(&self.hub);
-    }
-}
-
-/// A job with all it needs.
-enum Work {
-    Export(Export),
-    Import(Box<Import>),
 }
 
 impl Transfers {
@@ -137,12 +85,12 @@ impl Transfers {
         clock: Arc<dyn Clock>,
     ) -> Self {
         Transfers {
-            store,
+            ledger: Arc::new(Ledger::new(store, clock.clone())),
             snapshots,
             containers,
             registry,
             clock,
-            starting: Mutex::default(),
+            turns: Turns::default(),
             running: Mutex::default(),
             tasks: TaskTracker::new(),
             stopping: CancellationToken::new(),
@@ -150,17 +98,19 @@ impl Transfers {
     }
 
     /// Fails what an earlier process has left active. Call it before jobs can
-    /// be started.
+    /// be started. That is saved as soon as the store takes it.
     pub async fn recover(&self) -> Result<(), StoreError> {
-        for hub in self.store.hubs().await? {
-            let now = self.clock.now();
-            self.change_book(&hub, |book| Ok::<_, StoreError>(book.recover(now)))
-                .await?;
+        for hub in self.ledger.hubs().await? {
+            let book = self.ledger.book(&hub).await?;
+            if let Some(left) = book.active() {
+                let reason = FOUND_ACTIVE.to_owned();
+                self.note_end(hub, left.id.clone(), Ended::Failed { reason });
+            }
         }
         Ok(())
     }
 
-    /// Stops what runs, and returns when that is saved.
+    /// Stops what runs, and returns when that is saved, or can't be.
     pub async fn close(&self) {
         self.stopping.cancel();
         self.tasks.close();
@@ -169,10 +119,8 @@ impl Transfers {
 
     /// A hub's jobs, oldest first.
     pub async fn jobs(&self, permit: &RegistryReadPermit) -> Result<Vec<TransferView>, StoreError> {
-        let hub = permit.hub().name();
-        let stored = self.store.transfer_book(hub).await?;
-        let jobs = stored.map(|stored| stored.value.jobs).unwrap_or_default();
-        Ok(jobs.into_iter().map(|job| self.view(job)).collect())
+        let book = self.ledger.book(permit.hub().name()).await?;
+        Ok(book.jobs.into_iter().map(|job| self.view(job)).collect())
     }
 
     /// A job.
@@ -228,27 +176,24 @@ impl Transfers {
         let reader = from.read(&request.blob).await?;
         // Its signature need not allow to delete, so nothing else is tried out;
         // and what an earlier import had to say is not taken for this one's.
-        failures_to.write(FAILURES).await?.finish().await?;
+        failures_to.put_empty(FAILURES).await?;
         let progress = Arc::new(Progress::of(&hub, job.kind));
         let work = {
             let (registry, permit) = (self.registry.clone(), permit.clone());
             let progress = progress.clone();
             async move {
                 let container: &dyn Container = &*failures_to;
-                Ok(Work::Import(Box::new(Import {
-                    registry,
-                    permit,
-                    reader,
-                    failures: FailureBlob::begin(container, FAILURES).await?,
-                    progress,
-                })))
+                let failures = FailureBlob::begin(container, FAILURES).await?;
+                let import = Import::new(registry, permit, reader, failures, progress);
+                Ok(Work::Import(Box::new(import)))
             }
         };
         self.start(hub, job, progress, work).await
     }
 
     /// Cancels a job; returns when it does nothing any more. One that has
-    /// ended stays as it is.
+    /// ended stays as it is. While the store refuses writes, that it is
+    /// cancelled is saved later.
     pub async fn cancel(
         &self,
         permit: &RegistryWritePermit,
@@ -257,23 +202,21 @@ impl Transfers {
         let hub = permit.hub().name();
         let running = self.running(id);
         if let Some(running) = running.filter(|running| running.hub == *hub) {
-            // What it had handed to the store is done before its end is saved.
             running.cancel.cancel();
             running.ended.cancelled().await;
         }
-        let now = self.clock.now();
-        // One that nobody runs is in the way of others, too.
-        let book = self
-            .change_book(hub, |book| {
-                if book.job(id).is_none() {
-                    return Err(CancelTransferError::NoSuchJob(id.clone()));
-                }
-                Ok(book.end(id, Ended::Cancelled, now))
-            })
-            .await?;
-        let job = book.job(id).cloned();
-        let job = job.ok_or_else(|| CancelTransferError::NoSuchJob(id.clone()))?;
-        Ok(self.view(job))
+        let found = self.ledger.book(hub).await?.job(id).cloned();
+        let found = found.ok_or_else(|| CancelTransferError::NoSuchJob(id.clone()))?;
+        if found.is_active() {
+            // One that nobody runs is in the way of others, too.
+            self.note_end(hub.clone(), id.clone(), Ended::Cancelled);
+        }
+        // What it had handed to the store is done before this is.
+        if let Err(error) = self.ledger.save(hub).await {
+            tracing::warn!(job = %id, %error, "that a job is cancelled is saved later");
+        }
+        let job = self.ledger.book(hub).await?.job(id).cloned();
+        Ok(self.view(job.unwrap_or(found)))
     }
 
     /// Lets one job of a hub at a time try out its containers: the next one is
@@ -283,10 +226,8 @@ impl Transfers {
         hub: &HubName,
         job: &TransferId,
     ) -> Result<Turn<'_>, StartTransferError> {
-        let turn = Turn::take(&self.starting, hub, job)?;
-        let stored = self.store.transfer_book(hub).await?;
-        let active = stored.as_ref().and_then(|stored| stored.value.active());
-        match active {
+        let turn = self.turns.take(hub, job)?;
+        match self.ledger.book(hub).await?.active() {
             Some(active) => Err(Busy(active.id.clone()).into()),
             None => Ok(turn),
         }
@@ -307,138 +248,49 @@ impl Transfers {
         let (told, answer) = oneshot::channel();
         let this = self.clone();
         self.tasks.spawn(async move {
-            let running = Running {
-                hub: hub.clone(),
-                id: job.id.clone(),
-                progress,
-                cancel: this.stopping.child_token(),
-                ended: CancellationToken::new(),
-            };
+            let running = Running::new(hub.clone(), job.id.clone(), progress, &this.stopping);
             let _ended = running.ended.clone().drop_guard();
             // Before it is claimed: whoever sees the job can cancel it.
             this.lock().insert(job.id.clone(), running.clone());
-            let claimed = this
-                .change_book(&hub, |book| {
-                    book.start(job.clone())?;
-                    Ok::<_, StartTransferError>(true)
-                })
-                .await;
             // The caller may have gone, here and below.
-            match claimed {
-                Ok(_) => {
-                    let _ = told.send(Ok(this.view(job)));
-                    let how = this.clone().run(running.clone(), work).await;
-                    running.progress.metrics.ended(&how);
-                    this.end(&hub, &running.id, how).await;
-                }
-                Err(error) => {
-                    let _ = told.send(Err(error));
-                }
+            if let Err(error) = this.claim(&hub, &job).await {
+                this.lock().remove(&job.id);
+                let _ = told.send(Err(error));
+                return;
             }
-            this.lock().remove(&running.id);
+            let id = job.id.clone();
+            let _ = told.send(Ok(this.view(job)));
+            let how = running.run(work).await;
+            running.progress.metrics.ended(&how);
+            this.note_end(hub, id.clone(), how);
+            this.lock().remove(&id);
         });
         answer.await.unwrap_or(Err(StartTransferError::Stopping))
     }
 
-    /// Runs a job on a thread of its own: it has much to compute, and would
-    /// keep the threads that sessions live on from them.
-    async fn run(
-        self: Arc<Self>,
-        running: Running,
-        work: impl Future<Output = Result<Work, TransferError>> + Send + 'static,
-    ) -> Ended {
-        let id = running.id.clone();
-        let runtime = Handle::current();
-        let job = move || runtime.block_on(self.work(&running, work));
-        let ended = spawn_blocking(job).await;
-        ended.unwrap_or_else(|error| {
-            tracing::error!(job = %id, %error, "an import or export has panicked");
-            let reason = "the job has broken off".to_owned();
-            Ended::Failed { reason }
-        })
+    async fn claim(&self, hub: &HubName, job: &TransferJob) -> Result<(), StartTransferError> {
+        let claimed = self.ledger.change(hub, |book| {
+            book.start(job.clone())?;
+            Ok::<_, StartTransferError>(true)
+        });
+        let claimed = claimed.await.map(drop);
+        if let Err(StartTransferError::Store(error)) = &claimed
+            && !error.certainly_not_written()
+        {
+            // Nobody runs it: should it be claimed, it is in nobody's way.
+            let reason = IN_DOUBT.to_owned();
+            self.note_end(hub.clone(), job.id.clone(), Ended::Failed { reason });
+        }
+        claimed
     }
 
-    async fn work(
-        &self,
-        running: &Running,
-        work: impl Future<Output = Result<Work, TransferError>>,
-    ) -> Ended {
-        let done = async {
-            match work.await? {
-                Work::Export(export) => export.run().await,
-                Work::Import(import) => import.run().await,
-            }
-        };
-        let Some(done) = running.cancel.run_until_cancelled(done).await else {
-            return if self.stopping.is_cancelled() {
-                let reason = INTERRUPTED.to_owned();
-                Ended::Failed { reason }
-            } else {
-                Ended::Cancelled
-            };
-        };
-        match done {
-            Ok(()) => Ended::Completed,
-            Err(error) => {
-                let source = std::error::Error::source(&error).map(ToString::to_string);
-                tracing::warn!(job = %running.id, %error, source, "an import or export failed");
-                let reason = error.to_string();
-                Ended::Failed { reason }
-            }
-        }
-    }
-
-    /// Saves how a job ended, however long that takes: as long as it is not
-    /// saved, the job is in the way of others.
-    async fn end(&self, hub: &HubName, id: &TransferId, how: Ended) {
-        loop {
-            let now = self.clock.now();
-            let saved = self
-                .change_book(hub, |book| {
-                    Ok::<_, StoreError>(book.end(id, how.clone(), now))
-                })
-                .await;
-            let Err(error) = saved else {
-                return;
-            };
-            tracing::error!(job = %id, %error, "the end of an import or export is not saved");
-            let patience = tokio::time::sleep(PATIENCE);
-            if self.stopping.run_until_cancelled(patience).await.is_none() {
-                return;
-            }
-        }
-    }
-
-    /// Changes a hub's book, which `change` says whether it did; starts over
-    /// if somebody was quicker.
-    async fn change_book<E: From<StoreError>>(
-        &self,
-        hub: &HubName,
-        change: impl Fn(&mut TransferBook) -> Result<bool, E>,
-    ) -> Result<TransferBook, E> {
-        loop {
-            let stored = self.store.transfer_book(hub).await?;
-            let revision = stored.as_ref().map(|stored| stored.revision);
-            let mut book = stored.map(|stored| stored.value).unwrap_or_default();
-            if !change(&mut book)? {
-                return Ok(book);
-            }
-            let record = Record::TransferBook(book.clone());
-            let change = match revision {
-                None => Change::Insert(record),
-                Some(revision) => Change::Replace(record, revision),
-            };
-            let work = UnitOfWork::new(hub.clone(), vec![change]);
-            match self.store.commit(work).await {
-                Ok(()) => return Ok(book),
-                Err(CommitError::Conflict(Conflict(RecordKey::Hub))) => {
-                    let gone = Conflict(RecordKey::Hub);
-                    return Err(StoreError::not_written("the hub is gone", gone).into());
-                }
-                Err(CommitError::Conflict(_)) => {}
-                Err(CommitError::Store(error)) => return Err(error.into()),
-            }
-        }
+    /// From now on the job has ended for everyone; the store learns it when it
+    /// can.
+    fn note_end(&self, hub: HubName, id: TransferId, how: Ended) {
+        self.ledger.note(&hub, &id, how);
+        let (ledger, stopping) = (self.ledger.clone(), self.stopping.clone());
+        self.tasks
+            .spawn(async move { ledger.save_end(&hub, &id, &stopping).await });
     }
 
     fn view(&self, job: TransferJob) -> TransferView {

@@ -2,68 +2,97 @@
 
 use std::mem;
 
+use bytes::{Buf as _, Bytes};
+
 /// A line may have this many bytes: a device with the largest twin, twice
 /// over for escapes, and its metadata.
 const MAX_LINE: usize = 1024 * 1024;
 
 /// Cuts what comes in pieces into lines. Lines end with `\n`, `\r` or both;
-/// empty ones and a byte order mark are left out. Holds one line at most.
+/// empty ones and a byte order mark are left out. Holds a piece and one line
+/// at most.
 #[derive(Debug, Default)]
 pub struct LineSplitter {
-    line: Vec<u8>,
+    /// What is not cut yet.
+    piece: Bytes,
+    /// The beginning of a line whose end has not come.
+    begun: Vec<u8>,
     too_long: bool,
-    begun: bool,
+    is_behind_first: bool,
+    cut: u64,
 }
 
 /// A line.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Split {
     /// Its bytes, without its end.
-    Line(Vec<u8>),
+    Line(Bytes),
     /// It was too long to be kept.
     TooLong,
 }
 
 impl LineSplitter {
-    /// Takes a piece; tells the lines that ended in it.
-    pub fn push(&mut self, piece: &[u8], mut each: impl FnMut(Split)) {
+    /// Takes a piece, once all lines of the one before are taken.
+    pub fn push(&mut self, piece: Bytes) {
+        debug_assert!(self.piece.is_empty(), "a piece is cut before the next");
+        self.piece = piece;
+    }
+
+    /// The next line that has an end.
+    pub fn next_line(&mut self) -> Option<Split> {
         let is_end = |byte: &u8| matches!(byte, b'\n' | b'\r');
-        let mut rest = piece;
-        while let Some(end) = rest.iter().position(is_end) {
-            self.extend(&rest[..end]);
-            if let Some(line) = self.take() {
-                each(line);
+        while let Some(end) = self.piece.iter().position(is_end) {
+            let part = self.piece.split_to(end);
+            self.piece.advance(1);
+            self.cut += end as u64 + 1;
+            if let Some(line) = self.ended(part) {
+                return Some(line);
             }
-            rest = &rest[end + 1..];
         }
-        self.extend(rest);
+        let rest = mem::take(&mut self.piece);
+        self.cut += rest.len() as u64;
+        if self.fits(&rest) {
+            self.begun.extend_from_slice(&rest);
+        }
+        None
     }
 
     /// The last line, if it had no end.
     pub fn finish(mut self) -> Option<Split> {
-        self.take()
+        self.ended(Bytes::new())
     }
 
-    fn extend(&mut self, bytes: &[u8]) {
-        if self.line.len() + bytes.len() > MAX_LINE {
+    /// How many bytes are cut: where the line that was taken last has ended.
+    pub fn cut(&self) -> u64 {
+        self.cut
+    }
+
+    /// Whether the line that has begun may have this, too.
+    fn fits(&mut self, part: &Bytes) -> bool {
+        if self.begun.len() + part.len() > MAX_LINE {
             self.too_long = true;
-            self.line.clear();
+            self.begun = Vec::new();
         }
-        if !self.too_long {
-            self.line.extend_from_slice(bytes);
-        }
+        !self.too_long
     }
 
-    fn take(&mut self) -> Option<Split> {
-        let first = !mem::replace(&mut self.begun, true);
-        if mem::take(&mut self.too_long) {
+    fn ended(&mut self, part: Bytes) -> Option<Split> {
+        let is_first = !mem::replace(&mut self.is_behind_first, true);
+        if !self.fits(&part) {
+            self.too_long = false;
             return Some(Split::TooLong);
         }
-        let mut line = mem::take(&mut self.line);
-        if first && line.starts_with(b"\xef\xbb\xbf") {
-            line.drain(..3);
+        let mut line = if self.begun.is_empty() {
+            part
+        } else {
+            let mut line = mem::take(&mut self.begun);
+            line.extend_from_slice(&part);
+            line.into()
+        };
+        if is_first && line.starts_with(b"\xef\xbb\xbf") {
+            line.advance(3);
         }
-        let blank = line.iter().all(u8::is_ascii_whitespace);
-        (!blank).then_some(Split::Line(line))
+        let is_blank = line.iter().all(u8::is_ascii_whitespace);
+        (!is_blank).then_some(Split::Line(line))
     }
 }
