@@ -15,6 +15,8 @@ use crate::transfer::{Ended, TransferKind};
 /// too large. As Azure's `d2c.telemetry.egress.*`.
 /// <https://learn.microsoft.com/azure/iot-hub/monitor-iot-hub-reference>
 const EGRESS: &str = "twinhub_routing_telemetry_egress_total";
+/// Reads of twins that routes ask about, which failed.
+const TWIN_FAILURES: &str = "twinhub_routing_twin_failures_total";
 /// Events that custom endpoints accepted.
 const DELIVERED: &str = "twinhub_routing_delivered_total";
 /// How long the oldest event of each delivery took from the hub to the
@@ -63,6 +65,20 @@ impl EgressMetrics {
             orphaned: egress("orphaned"),
             invalid: egress("invalid"),
         }
+    }
+}
+
+/// The handle of what is counted of a hub's reads of twins for its routes.
+pub(crate) struct TwinReadMetrics(Counter);
+
+impl TwinReadMetrics {
+    pub(crate) fn of(hub: &HubName) -> Self {
+        TwinReadMetrics(counter!(TWIN_FAILURES, "hub" => hub.to_string()))
+    }
+
+    /// A read failed.
+    pub(crate) fn failed(&self) {
+        self.0.increment(1);
     }
 }
 

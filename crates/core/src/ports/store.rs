@@ -249,8 +249,17 @@ pub enum CommitError {
 #[error("{message}")]
 pub struct StoreError {
     message: String,
-    certainly_not_written: bool,
+    kind: StoreErrorKind,
     source: Option<Box<dyn std::error::Error + Send + Sync>>,
+}
+
+/// What a failure means for whoever asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum StoreErrorKind {
+    NotWritten,
+    InDoubt,
+    Corrupt,
+    Closed,
 }
 
 impl StoreError {
@@ -261,7 +270,7 @@ impl StoreError {
     ) -> Self {
         StoreError {
             message: message.into(),
-            certainly_not_written: true,
+            kind: StoreErrorKind::NotWritten,
             source: Some(source.into()),
         }
     }
@@ -272,7 +281,7 @@ impl StoreError {
         source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
     ) -> Self {
         StoreError {
-            certainly_not_written: false,
+            kind: StoreErrorKind::InDoubt,
             ..StoreError::not_written(message, source)
         }
     }
@@ -281,7 +290,7 @@ impl StoreError {
     pub fn corrupt(message: impl Into<String>) -> Self {
         StoreError {
             message: message.into(),
-            certainly_not_written: true,
+            kind: StoreErrorKind::Corrupt,
             source: None,
         }
     }
@@ -290,14 +299,24 @@ impl StoreError {
     pub fn closed() -> Self {
         StoreError {
             message: "the store is closed".to_owned(),
-            certainly_not_written: true,
+            kind: StoreErrorKind::Closed,
             source: None,
         }
     }
 
     /// Whether the write certainly did not happen, so that it may be repeated.
     pub fn certainly_not_written(&self) -> bool {
-        self.certainly_not_written
+        self.kind != StoreErrorKind::InDoubt
+    }
+
+    /// Whether what is stored is at fault: another try finds it as it is.
+    pub fn is_corrupt(&self) -> bool {
+        self.kind == StoreErrorKind::Corrupt
+    }
+
+    /// Whether the engine is shutting down or has stopped: no other try helps.
+    pub fn is_closed(&self) -> bool {
+        self.kind == StoreErrorKind::Closed
     }
 }
 

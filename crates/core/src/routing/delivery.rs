@@ -35,6 +35,7 @@ mod post;
 mod window;
 mod worker;
 
+pub(super) use self::backoff::Backoff;
 pub use self::dispatcher::Dispatcher;
 pub use self::health::{EndpointHealth, EndpointStatus, LastError};
 

@@ -16,6 +16,7 @@ mod marks;
 mod producer;
 mod refused;
 mod sender_twin;
+mod twin_reads;
 
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};

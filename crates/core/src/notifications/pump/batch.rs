@@ -50,7 +50,8 @@ impl<'a> Batch<'a> {
         let (router, hub) = (self.router, self.hub);
         let sender = self.senders.entry(key).or_insert_with(|| {
             let made = router.producer(hub, &event.origin());
-            Sender::new(made)
+            // A twin that can't be read holds up no other's events.
+            Sender::new(made.map(RoutedProducer::failing_at_once))
         });
         sender.send(waiting.number, event, self.now, present).await;
     }

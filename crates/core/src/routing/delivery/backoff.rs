@@ -12,7 +12,7 @@ pub(super) const LONGEST_ASKED: Duration = Duration::from_secs(60 * 60);
 
 /// Failures in a row.
 #[derive(Debug, Default)]
-pub(super) struct Backoff {
+pub(in crate::routing) struct Backoff {
     failures: u32,
 }
 
@@ -20,7 +20,11 @@ impl Backoff {
     /// How long to wait after one more failure: between half and all of a span
     /// that doubles each time, as `chance` has it; not less than they `asked`
     /// for.
-    pub(super) fn after_failure(&mut self, asked: Option<Duration>, chance: u64) -> Duration {
+    pub(in crate::routing) fn after_failure(
+        &mut self,
+        asked: Option<Duration>,
+        chance: u64,
+    ) -> Duration {
         let span = FIRST
             .saturating_mul(1 << self.failures.min(16))
             .min(LONGEST);

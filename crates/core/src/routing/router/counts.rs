@@ -96,13 +96,13 @@ impl HubCounts {
 
 /// Something that is done at most once a minute.
 #[derive(Debug, Default)]
-struct NowAndThen {
+pub(super) struct NowAndThen {
     /// In ticks.
     next: AtomicI64,
 }
 
 impl NowAndThen {
-    fn is_due(&self, now: Timestamp) -> bool {
+    pub(super) fn is_due(&self, now: Timestamp) -> bool {
         let due = self.next.load(Ordering::Relaxed);
         let next = now.plus(TELL_EVERY).ticks();
         // A clock that was set back does not silence it for longer.

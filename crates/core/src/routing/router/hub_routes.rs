@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use super::counts::HubCounts;
+use super::twin_reads::TwinReads;
 use crate::hubs::Tier;
 use crate::ids::HubName;
 use crate::ports::{EventLog, StateStore};
@@ -16,6 +17,7 @@ pub(super) struct HubRoutes {
     pub log: Arc<dyn EventLog>,
     /// Where twins are.
     pub store: Arc<dyn StateStore>,
+    pub twins: TwinReads,
     pub counts: HubCounts,
     /// That of `in_force`, to be asked before each message.
     version: AtomicU64,
@@ -50,6 +52,7 @@ impl HubRoutes {
         HubRoutes {
             log,
             store,
+            twins: TwinReads::of(name.clone()),
             counts: HubCounts::of(name.clone()),
             version: AtomicU64::new(0),
             in_force: RwLock::new(Arc::new(InForce {

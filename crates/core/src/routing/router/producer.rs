@@ -82,6 +82,13 @@ impl RoutedProducer {
         Ok(producer)
     }
 
+    /// Tells at once that the sender's twin could not be read, which is tried
+    /// again otherwise: for who has others to send for meanwhile.
+    pub(crate) fn failing_at_once(mut self) -> Self {
+        self.twin.fail_at_once();
+        self
+    }
+
     /// Takes a message; it need not be on its way before
     /// [`hand_over`](Self::hand_over).
     pub fn append(&mut self, message: &MessageRef<'_>, enqueued: Timestamp) -> Result<(), Busy> {
@@ -238,7 +245,7 @@ impl RoutedProducer {
         let (hub, in_force, origin) = (&self.hub, &self.in_force, &self.origin);
         if in_force.table.reads_twin(origin.source) && !self.twin.is_fresh(enqueued) {
             let id = &origin.identity;
-            self.twin.begin(&hub.store, &hub.name, id, enqueued);
+            self.twin.begin(hub, id, enqueued);
             self.waits_for_twin = true;
             return Err(NotTaken::Busy);
         }

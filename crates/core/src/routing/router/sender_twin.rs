@@ -1,5 +1,9 @@
 //! The twin of the one whose events a producer takes, for conditions and
 //! enrichments: kept for some seconds, then read again.
+//!
+//! A read that fails is tried again, ever less often, and the operator is told:
+//! the sender waits, and nothing is lost. Who looks after failures itself is
+//! told at once. A twin that is damaged stays so: its owner is as one without.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -7,14 +11,21 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use crate::ids::{HubName, IdentityId};
-use crate::ports::{StateStore, StoreError};
+use tokio::time::{Instant, sleep};
+use uuid::Uuid;
+
+use super::hub_routes::HubRoutes;
+use crate::ids::IdentityId;
+use crate::ports::StoreError;
+use crate::routing::delivery::Backoff;
 use crate::time::Timestamp;
 use crate::twins::Twin;
 
 /// How long a twin is good for. The hub promises five minutes.
 /// <https://learn.microsoft.com/azure/iot-hub/iot-hub-message-enrichments-overview>
 const FRESH: Duration = Duration::from_secs(5);
+/// The longest pause between two tries: devices wait meanwhile.
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
 type Read = Pin<Box<dyn Future<Output = Result<Option<Twin>, StoreError>> + Send>>;
 
@@ -36,6 +47,8 @@ pub(super) struct SenderTwin {
     is_news: bool,
     /// Being read, since when.
     read: Option<(Timestamp, Read)>,
+    /// Whether a failure is told instead of tried again.
+    fails_at_once: bool,
 }
 
 impl SenderTwin {
@@ -54,25 +67,22 @@ impl SenderTwin {
         self.known.as_ref()?.1.as_deref()
     }
 
+    /// Tells failures from now on, for who tries again itself.
+    pub(super) fn fail_at_once(&mut self) {
+        self.fails_at_once = true;
+    }
+
     /// Begins to read it, unless that is going on.
-    pub(super) fn begin(
-        &mut self,
-        store: &Arc<dyn StateStore>,
-        hub: &HubName,
-        id: &IdentityId,
-        now: Timestamp,
-    ) {
+    pub(super) fn begin(&mut self, hub: &Arc<HubRoutes>, id: &IdentityId, now: Timestamp) {
+        let tries_again = !self.fails_at_once;
         self.read.get_or_insert_with(|| {
-            let (store, hub, id) = (store.clone(), hub.clone(), id.clone());
-            let read = async move {
-                let found = store.twin(&hub, &id).await?;
-                Ok(found.map(|(_, twin)| as_routes_see(twin.value)))
-            };
+            let read = read(hub.clone(), id.clone(), now, tries_again);
             (now, Box::pin(read))
         });
     }
 
-    /// Ready once nothing is being read.
+    /// Ready once nothing is being read. An error is that of a store that is
+    /// closed, unless all are told.
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), StoreError>> {
         let Some((begun, read)) = &mut self.read else {
             return Poll::Ready(Ok(()));
@@ -83,6 +93,37 @@ impl SenderTwin {
         self.known = Some((begun, found?.map(Box::new)));
         self.is_news = true;
         Poll::Ready(Ok(()))
+    }
+}
+
+/// Reads a twin, as often as it takes.
+async fn read(
+    hub: Arc<HubRoutes>,
+    id: IdentityId,
+    now: Timestamp,
+    tries_again: bool,
+) -> Result<Option<Twin>, StoreError> {
+    let begun = Instant::now();
+    let mut backoff = Backoff::default();
+    loop {
+        let error = match hub.store.twin(&hub.name, &id).await {
+            Ok(found) => {
+                hub.twins.were_read();
+                return Ok(found.map(|(_, twin)| as_routes_see(twin.value)));
+            }
+            Err(error) => error,
+        };
+        let now = now.plus(begun.elapsed());
+        if error.is_corrupt() {
+            hub.twins.is_damaged(&id, &error, now);
+            return Ok(None);
+        }
+        if error.is_closed() || !tries_again {
+            return Err(error);
+        }
+        hub.twins.could_not_be_read(&id, &error, now);
+        let (chance, _) = Uuid::new_v4().as_u64_pair();
+        sleep(backoff.after_failure(None, chance).min(LONGEST_PAUSE)).await;
     }
 }
 
