@@ -29,6 +29,7 @@ use crate::indexes::builder::IndexBuilder;
 use crate::indexes::demand::Demand;
 use crate::indexes::{self, IndexSettings, QueryIndex};
 use crate::open::{OpenError, StateFile};
+use crate::outbox::room::Room;
 use crate::point_reads::PointReads;
 use crate::readers::Readers;
 use crate::records::DocumentRow;
@@ -54,6 +55,7 @@ pub struct Engine {
     counts: Arc<Counts>,
     session_writes: SessionWrites,
     outbox: watch::Receiver<u64>,
+    room: Arc<Room>,
     file: StateFile,
     checkpoint: Arc<CheckpointSignal>,
     demand: Arc<Demand>,
@@ -81,6 +83,8 @@ impl Engine {
         let last_revision = schema::last_revision(&connection).map_err(refused)?;
         let counts = Arc::new(Counts::default());
         counts.load(&connection).map_err(refused)?;
+        let room = Arc::new(Room::default());
+        room.load(&connection).map_err(refused)?;
         let book = IndexBook::load(&connection).map_err(refused)?;
         let readers = Readers::start(&file)?;
         let point_reads = PointReads::open(&file)?;
@@ -98,6 +102,7 @@ impl Engine {
             sessions,
             checkpoint: signal.clone(),
             outbox,
+            room: room.clone(),
             indexes: book,
         };
         let writer =
@@ -113,6 +118,7 @@ impl Engine {
             counts,
             session_writes: SessionWrites::default(),
             outbox: outbox_commits,
+            room,
             file,
             checkpoint: signal,
             demand,
@@ -334,6 +340,9 @@ impl StateStore for Engine {
     }
 
     async fn commit(&self, work: UnitOfWork) -> Result<(), CommitError> {
+        if !work.events.is_empty() {
+            self.room.brake(&work.hub).await;
+        }
         let unit = Unit::of(work, &self.session_writes);
         self.writer.commit(unit).await
     }

@@ -18,6 +18,38 @@ const HELD_BYTES: &str = "twinhub_event_log_held_bytes";
 /// 1 while the log refuses events because it can't be written, by hub.
 const REFUSING: &str = "twinhub_event_log_refusing";
 
+/// Events of changes that wait in the state for the event log, by hub.
+const OUTBOX_EVENTS: &str = "twinhub_change_events_waiting";
+/// 1 while changes that make events are refused, because too many wait, by hub.
+const OUTBOX_REFUSING: &str = "twinhub_change_events_refusing";
+
+/// The handles of the metrics of one hub's outbox.
+pub(crate) struct OutboxMetrics {
+    waiting: metrics::Gauge,
+    refusing: metrics::Gauge,
+}
+
+impl OutboxMetrics {
+    pub(crate) fn of(hub: &HubName) -> Self {
+        let hub = hub.to_string();
+        OutboxMetrics {
+            waiting: gauge!(OUTBOX_EVENTS, "hub" => hub.clone()),
+            refusing: gauge!(OUTBOX_REFUSING, "hub" => hub),
+        }
+    }
+
+    /// So many events wait.
+    #[expect(clippy::cast_precision_loss, reason = "a gauge is a float")]
+    pub(crate) fn waiting(&self, events: i64) {
+        self.waiting.set(events as f64);
+    }
+
+    /// Whether changes are refused.
+    pub(crate) fn refusing(&self, refuses: bool) {
+        self.refusing.set(if refuses { 1.0 } else { 0.0 });
+    }
+}
+
 /// The handles of one hub's metrics: a commit is counted without looking up
 /// names.
 pub(crate) struct EventLogMetrics {

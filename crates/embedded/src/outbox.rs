@@ -1,4 +1,5 @@
-//! The state port's part for events that wait for the event log.
+//! The state port's part for events that wait for the event log: as many as
+//! there is room for.
 
 use async_trait::async_trait;
 use tokio::sync::watch;
@@ -8,6 +9,8 @@ use twinhub_core::ports::{CommitError, OutboxEvent, OutboxStore, StoreError};
 use crate::engine::Engine;
 use crate::tables::outbox;
 use crate::unit::Unit;
+
+pub(crate) mod room;
 
 #[async_trait]
 impl OutboxStore for Engine {

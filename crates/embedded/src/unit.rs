@@ -16,6 +16,7 @@ use twinhub_core::presence::Activity;
 
 use crate::counts::CountChange;
 use crate::indexes::book::IndexBook;
+use crate::outbox::room::Load;
 use crate::records::{
     DocumentRow, FeedbackBookRow, FeedbackRow, HubRow, IdentityRow, MessageRow, OutboxRow,
     QueueRow, TwinRow,
@@ -205,6 +206,13 @@ fn conflict(key: RecordKey) -> Refused {
     Refused::Conflict(Conflict(key))
 }
 
+/// What a unit of work moves besides the tables.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Applied {
+    pub counts: CountChange,
+    pub outbox: Load,
+}
+
 /// Applies a unit within the caller's transaction. `last_revision` moves even
 /// if the unit is refused: no revision is given twice.
 pub(crate) fn apply(
@@ -213,7 +221,7 @@ pub(crate) fn apply(
     indexes: &IndexBook,
     unit: &Unit,
     last_revision: &mut u64,
-) -> Result<CountChange, Refused> {
+) -> Result<Applied, Refused> {
     let mut application = Application {
         connection,
         sessions,
@@ -221,7 +229,7 @@ pub(crate) fn apply(
         hub: &unit.hub,
         number: None,
         last_revision,
-        counts: CountChange::default(),
+        applied: Applied::default(),
     };
     for step in &unit.steps {
         application.step(step)?;
@@ -229,7 +237,7 @@ pub(crate) fn apply(
     for event in &unit.events {
         application.put_into_outbox(event)?;
     }
-    Ok(application.counts)
+    Ok(application.applied)
 }
 
 struct Application<'a> {
@@ -240,7 +248,7 @@ struct Application<'a> {
     /// The hub's number, once looked up.
     number: Option<HubNumber>,
     last_revision: &'a mut u64,
-    counts: CountChange,
+    applied: Applied,
 }
 
 impl Application<'_> {
@@ -265,7 +273,8 @@ impl Application<'_> {
             }
             Step::Queues(step) => self.queue_step(step),
             Step::RemoveFromOutbox(through) => {
-                tables::outbox::remove(self.connection, self.hub()?, *through)?;
+                let removed = tables::outbox::remove(self.connection, self.hub()?, *through)?;
+                self.applied.outbox -= removed;
                 Ok(())
             }
             Step::PutActivity(id, activity) => {
@@ -297,8 +306,15 @@ impl Application<'_> {
                 ROUTING.insert(connection, self.hub()?, ROUTING_NAME, row, to)?
             }
             (RecordKey::Identity(id), Row::Identity(row)) => {
-                self.counts += CountChange::one(id, row.enabled);
-                tables::identities::insert(connection, self.hub()?, id, row, to)?
+                self.applied.counts += CountChange::one(id, row.enabled);
+                let hub = self.hub()?;
+                let inserted = tables::identities::insert(connection, hub, id, row, to)?;
+                if let Some(number) = inserted {
+                    let what = (id, row);
+                    self.indexes
+                        .identity_inserted(connection, hub, number, what)?;
+                }
+                inserted.is_some()
             }
             (RecordKey::Twin(id), Row::Twin(row)) => {
                 let (hub, identity) = (self.hub()?, self.existing(id)?.number);
@@ -338,8 +354,11 @@ impl Application<'_> {
             }
             (RecordKey::Identity(id), Row::Identity(row)) => {
                 let identity = self.at(id, from)?;
-                self.counts += -CountChange::one(id, identity.enabled);
-                self.counts += CountChange::one(id, row.enabled);
+                self.applied.counts += -CountChange::one(id, identity.enabled);
+                self.applied.counts += CountChange::one(id, row.enabled);
+                let (hub, number) = (self.hub()?, identity.number);
+                self.indexes
+                    .identity_replaced(connection, hub, number, id, Some(row))?;
                 tables::identities::replace(connection, identity.number, row, to)?;
                 true
             }
@@ -370,6 +389,7 @@ impl Application<'_> {
         let unchanged = match key {
             RecordKey::Hub => {
                 let hub = self.hub()?;
+                self.applied.outbox -= tables::outbox::load_of(connection, hub)?;
                 self.number = None;
                 tables::hubs::remove(connection, hub, from)?
             }
@@ -388,10 +408,12 @@ impl Application<'_> {
             RecordKey::Routing => ROUTING.remove(connection, self.hub()?, ROUTING_NAME, from)?,
             RecordKey::Identity(id) => {
                 let identity = self.at(id, from)?;
-                self.counts += -CountChange::one(id, identity.enabled);
+                self.applied.counts += -CountChange::one(id, identity.enabled);
                 let hub = self.hub()?;
                 self.indexes
                     .replaced(connection, hub, identity.number, None)?;
+                self.indexes
+                    .identity_replaced(connection, hub, identity.number, id, None)?;
                 tables::identities::remove(connection, identity.number)?;
                 true
             }
@@ -458,6 +480,7 @@ impl Application<'_> {
     fn put_into_outbox(&mut self, event: &OutboxRow) -> Result<(), Refused> {
         let number = self.next_revision().0;
         tables::outbox::append(self.connection, self.hub()?, number, event)?;
+        self.applied.outbox += Load::one(event.bytes());
         Ok(())
     }
 

@@ -19,9 +19,10 @@ use crate::checkpointer::CheckpointSignal;
 use crate::counts::{CountChange, Counts};
 use crate::indexes::book::IndexBook;
 use crate::open::StateFile;
+use crate::outbox::room::Room;
 use crate::own_thread::OwnThread;
 use crate::schema;
-use crate::unit::Unit;
+use crate::unit::{Applied, Unit};
 
 mod batch;
 
@@ -50,6 +51,8 @@ pub(crate) struct Workbench {
     pub checkpoint: Arc<CheckpointSignal>,
     /// Counts the batches that put something into an outbox.
     pub outbox: watch::Sender<u64>,
+    /// How much may wait in the outboxes.
+    pub room: Arc<Room>,
     pub indexes: IndexBook,
 }
 
@@ -190,7 +193,7 @@ impl GroupCommit {
                 self.count(&units, &written);
                 self.announce(&units, &written);
                 self.tell_of_events(&units, &written);
-                written.into_iter().map(|unit| unit.map(|_| ())).collect()
+                written.into_iter().map(|unit| unit.map(drop)).collect()
             }
             Err(failed) => {
                 self.recover(&failed);
@@ -207,13 +210,18 @@ impl GroupCommit {
         self.workbench.checkpoint.written();
     }
 
-    fn count(&self, units: &[Unit], written: &[Result<CountChange, CommitError>]) {
+    fn count(&self, units: &[Unit], written: &[Result<Applied, CommitError>]) {
         for (hub, change) in batch::changes_by_hub(units, written) {
             self.workbench.counts.apply(hub, change);
         }
+        for (unit, written) in units.iter().zip(written) {
+            if let Ok(applied) = written {
+                self.workbench.room.moved(&unit.hub, applied.outbox);
+            }
+        }
     }
 
-    fn announce(&self, units: &[Unit], written: &[Result<CountChange, CommitError>]) {
+    fn announce(&self, units: &[Unit], written: &[Result<Applied, CommitError>]) {
         let done = units.iter().zip(written).filter(|(_, unit)| unit.is_ok());
         for (unit, _) in done {
             for announcement in &unit.announcements {
@@ -222,7 +230,7 @@ impl GroupCommit {
         }
     }
 
-    fn tell_of_events(&self, units: &[Unit], written: &[Result<CountChange, CommitError>]) {
+    fn tell_of_events(&self, units: &[Unit], written: &[Result<Applied, CommitError>]) {
         let mut done = units.iter().zip(written).filter(|(_, unit)| unit.is_ok());
         if done.any(|(unit, _)| unit.has_events()) {
             let commits = &self.workbench.outbox;
@@ -249,6 +257,7 @@ impl GroupCommit {
         // revisions must not be given again.
         let stored = schema::last_revision(&workbench.connection)?.cast_unsigned();
         self.last_revision = self.last_revision.max(stored);
+        workbench.room.load(&workbench.connection)?;
         workbench.counts.load(&workbench.connection)
     }
 }

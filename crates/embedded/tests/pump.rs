@@ -27,7 +27,7 @@ use twinhub_core::routing::{
 };
 use twinhub_core::time::{Clock, SystemClock, Timestamp};
 use twinhub_core::transfer::lines;
-use twinhub_core::twins::{TwinPatch, TwinWrite, Twins};
+use twinhub_core::twins::{TwinPatch, TwinWrite, Twins, WriteTwinError};
 use twinhub_embedded::{Engine, LocalSessions};
 use twinhub_memory_log::{MemoryBacklogs, MemoryLog};
 use twinhub_sas::{SasToken, SigningKey};
@@ -168,14 +168,32 @@ impl Plant {
     }
 
     async fn desire(&self, id: &str, desired: Value) {
+        self.try_desire(id, desired).await.unwrap();
+    }
+
+    async fn try_desire(&self, id: &str, desired: Value) -> Result<(), WriteTwinError> {
         let patch = TwinPatch {
             tags: None,
             desired: desired.as_object().cloned(),
         };
         let permit = self.caller.service().unwrap();
-        let write = TwinWrite::Patch(patch);
-        let id = device_id(id).into();
-        self.twins.write(&permit, &id, &write, &ANY).await.unwrap();
+        let (id, write) = (device_id(id).into(), TwinWrite::Patch(patch));
+        let written = self.twins.write(&permit, &id, &write, &ANY).await;
+        written.map(drop)
+    }
+
+    /// Puts as many events into the outbox as there is room for.
+    async fn fill_outbox(&self) {
+        let event = NewEvent {
+            source: EventSource::TwinChange,
+            identity: device_id("pump-8").into(),
+            generation: Timestamp::NEVER,
+            message: Message::default(),
+            at: self.clock.now(),
+        };
+        let events = vec![event; 100_000];
+        let work = UnitOfWork::new(self.hub.clone(), Vec::new()).with_events(events);
+        self.engine.commit(work).await.unwrap();
     }
 
     /// Puts numbered events into the outbox, a unit of work each.
@@ -496,6 +514,35 @@ async fn what_the_log_has_no_room_for_waits_and_keeps_its_order() {
     plant.pumped().await;
 
     assert_eq!(bodies(&plant.log), numbers(0..25));
+}
+
+#[tokio::test]
+async fn a_log_that_takes_nothing_ends_changes_that_make_events_until_it_does_again() {
+    let plant = Plant::telling_all().await;
+    plant.create("pump-7").await;
+    plant.log.break_with(LogError::Full);
+    plant.start_pump();
+    plant.fill_outbox().await;
+    let before = plant.outbox().await.len();
+
+    let refused = plant.try_desire("pump-7", json!({"rate": 40})).await;
+
+    assert!(matches!(refused, Err(WriteTwinError::Store(error)) if error.certainly_not_written()));
+    assert_eq!(plant.outbox().await.len(), before);
+    plant.log.forget_waiting();
+    plant.log.go_on();
+    let taken_again = async {
+        while plant
+            .try_desire("pump-7", json!({"rate": 41}))
+            .await
+            .is_err()
+        {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), taken_again)
+        .await
+        .unwrap();
 }
 
 #[tokio::test]

@@ -6,6 +6,7 @@ use twinhub_core::ports::{OutboxEvent, StoreError};
 
 use super::HubNumber;
 use crate::errors::read_failed;
+use crate::outbox::room::Load;
 use crate::records::{MessageRow, OutboxRow};
 
 /// A page ends behind so many bytes.
@@ -34,15 +35,58 @@ pub(crate) fn append(
         .map(|_| ())
 }
 
+/// Tells how much was removed.
 pub(crate) fn remove(
     connection: &Connection,
     hub: HubNumber,
     through: u64,
-) -> rusqlite::Result<()> {
+) -> rusqlite::Result<Load> {
+    let mut statement = connection.prepare_cached(
+        "DELETE FROM outbox WHERE number <= ?1 AND hub = ?2
+         RETURNING octet_length(origin) + octet_length(properties) + octet_length(body)",
+    )?;
+    let mut rows = statement.query([through.cast_signed(), hub.0])?;
+    let mut removed = Load::default();
+    while let Some(row) = rows.next()? {
+        removed += Load {
+            events: 1,
+            bytes: row.get(0)?,
+        };
+    }
+    Ok(removed)
+}
+
+/// How much waits for one hub.
+pub(crate) fn load_of(connection: &Connection, hub: HubNumber) -> rusqlite::Result<Load> {
     connection
-        .prepare_cached("DELETE FROM outbox WHERE number <= ?1 AND hub = ?2")?
-        .execute([through.cast_signed(), hub.0])
-        .map(|_| ())
+        .prepare_cached(
+            "SELECT count(*), coalesce(sum(
+                 octet_length(origin) + octet_length(properties) + octet_length(body)), 0)
+             FROM outbox WHERE hub = ?1",
+        )?
+        .query_row([hub.0], |row| {
+            Ok(Load {
+                events: row.get(0)?,
+                bytes: row.get(1)?,
+            })
+        })
+}
+
+/// How much waits for each hub that something waits for, by name.
+pub(crate) fn loads(connection: &Connection) -> rusqlite::Result<Vec<(String, Load)>> {
+    let mut statement = connection.prepare(
+        "SELECT hubs.name, count(*),
+             sum(octet_length(origin) + octet_length(properties) + octet_length(body))
+         FROM outbox JOIN hubs ON hubs.id = outbox.hub GROUP BY hubs.id",
+    )?;
+    let loads = statement.query_map([], |row| {
+        let load = Load {
+            events: row.get(1)?,
+            bytes: row.get(2)?,
+        };
+        Ok((row.get(0)?, load))
+    })?;
+    loads.collect()
 }
 
 pub(crate) fn read_page(

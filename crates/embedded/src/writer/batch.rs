@@ -1,16 +1,19 @@
 //! One transaction for many units of work.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
+use twinhub_core::ids::HubName;
 use twinhub_core::ports::{CommitError, StoreError};
 
 use super::{HubChanges, Workbench};
 use crate::counts::CountChange;
 use crate::errors::{commit_failed, write_refused};
+use crate::outbox::room::Load;
 use crate::schema;
 use crate::tables;
-use crate::unit::{Refused, Unit, apply};
+use crate::unit::{Applied, Refused, Unit, apply};
 
 /// Nothing of a batch was written, or it is in doubt.
 #[derive(Debug)]
@@ -46,9 +49,8 @@ impl From<rusqlite::Error> for BatchError {
     }
 }
 
-/// What became of each unit: by how much it moved the counts, or why it was
-/// refused.
-type Written = Vec<Result<CountChange, CommitError>>;
+/// What became of each unit: what it moved, or why it was refused.
+pub(super) type Written = Vec<Result<Applied, CommitError>>;
 
 /// Writes the units that can be, durably. On an error the transaction may
 /// still be open.
@@ -60,8 +62,21 @@ pub(super) fn write(
     let connection = &workbench.connection;
     connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
     let mut written = Vec::with_capacity(units.len());
+    // What the batch has put into the outboxes, and what it has removed.
+    let mut outboxes: HashMap<&HubName, Load> = HashMap::new();
     for unit in units {
-        written.push(write_unit(workbench, unit, last_revision)?);
+        let outbox = outboxes.entry(&unit.hub).or_default();
+        let full = unit
+            .has_events()
+            .then(|| workbench.room.refuse(&unit.hub, *outbox));
+        let applied = match full.flatten() {
+            Some(error) => Err(error.into()),
+            None => write_unit(workbench, unit, last_revision)?,
+        };
+        if let Ok(applied) = &applied {
+            *outbox += applied.outbox;
+        }
+        written.push(applied);
     }
     if written.iter().all(Result::is_err) {
         connection.prepare_cached("ROLLBACK")?.execute([])?;
@@ -82,7 +97,7 @@ fn write_unit(
     workbench: &Workbench,
     unit: &Unit,
     last_revision: &mut u64,
-) -> Result<Result<CountChange, CommitError>, BatchError> {
+) -> Result<Result<Applied, CommitError>, BatchError> {
     let (connection, indexes) = (&workbench.connection, &workbench.indexes);
     // A step writes with one statement, which undoes itself, but for indexes.
     let alone = unit.size() == 1 && indexes.is_empty();
@@ -120,11 +135,13 @@ fn write_unit(
 /// What the units that were written move the counts by, a line per hub.
 pub(super) fn changes_by_hub<'a>(
     units: &'a [Unit],
-    written: &[Result<CountChange, CommitError>],
+    written: &[Result<Applied, CommitError>],
 ) -> HubChanges<'a> {
     let mut changes = HubChanges::new();
     for (unit, written) in units.iter().zip(written) {
-        let Ok(change) = *written else { continue };
+        let Ok(Applied { counts: change, .. }) = *written else {
+            continue;
+        };
         if change == CountChange::default() {
             continue;
         }

@@ -6,6 +6,7 @@ use twinhub_core::ids::{DeviceId, HubName};
 use twinhub_core::ports::{Change, Record, SessionNumber, SessionRecord, UnitOfWork};
 
 use super::*;
+use crate::outbox::room::Load;
 use crate::sessions::LocalSessions;
 use crate::unit::SessionWrites;
 
@@ -39,10 +40,25 @@ fn insert_policies() -> Unit {
 
 /// A writer whose file can't grow beyond [`PAGES`].
 fn nearly_full(folder: &Path, sessions: Arc<LocalSessions>) -> Writer {
+    writer(folder, sessions, PAGES, Arc::default())
+}
+
+/// A writer that keeps three events of changes.
+fn with_little_outbox(folder: &Path) -> Writer {
+    let most = Load {
+        events: 3,
+        bytes: i64::MAX,
+    };
+    writer(folder, Arc::default(), u32::MAX, Arc::new(Room::with(most)))
+}
+
+fn writer(folder: &Path, sessions: Arc<LocalSessions>, pages: u32, room: Arc<Room>) -> Writer {
     let (file, connection) = StateFile::open(folder).unwrap();
     connection
-        .pragma_update(None, "max_page_count", PAGES)
+        .pragma_update(None, "max_page_count", pages)
         .unwrap();
+    room.load(&connection).unwrap();
+    let last_revision = schema::last_revision(&connection).unwrap();
     let workbench = Workbench {
         indexes: IndexBook::default(),
         connection,
@@ -51,8 +67,9 @@ fn nearly_full(folder: &Path, sessions: Arc<LocalSessions>) -> Writer {
         sessions,
         checkpoint: Arc::default(),
         outbox: watch::Sender::default(),
+        room,
     };
-    Writer::start(workbench, 0).unwrap()
+    Writer::start(workbench, last_revision.cast_unsigned()).unwrap()
 }
 
 fn device() -> twinhub_core::identities::DeviceIdentity {
@@ -143,4 +160,87 @@ fn a_failed_commit_is_in_doubt_unless_the_disk_was_full() {
     assert!(failed(rusqlite::ffi::SQLITE_FULL).certainly_not_written());
     assert!(!failed(rusqlite::ffi::SQLITE_IOERR_FSYNC).certainly_not_written());
     assert!(!failed(rusqlite::ffi::SQLITE_IOERR_WRITE).certainly_not_written());
+}
+
+/// A change with its event.
+fn insert_device_and_tell() -> Unit {
+    let identity = twinhub_core::identities::Identity::Device(device());
+    let changes = vec![Change::Insert(Record::Identity(identity))];
+    let work = UnitOfWork::new(hub(), changes).with_events(vec![event()]);
+    Unit::of(work, &SessionWrites::default())
+}
+
+fn tell() -> Unit {
+    let work = UnitOfWork::new(hub(), Vec::new()).with_events(vec![event()]);
+    Unit::of(work, &SessionWrites::default())
+}
+
+fn event() -> twinhub_core::notifications::NewEvent {
+    use twinhub_core::time::Timestamp;
+    twinhub_core::notifications::NewEvent {
+        source: twinhub_core::events::EventSource::TwinChange,
+        identity: device().id.into(),
+        generation: Timestamp::NEVER,
+        message: twinhub_core::messages::Message::default(),
+        at: Timestamp::NEVER,
+    }
+}
+
+/// The numbers of the events that wait.
+fn waiting(folder: &Path) -> Vec<u64> {
+    let file = Connection::open(folder.join("state.db")).unwrap();
+    let page = crate::tables::outbox::read_page(&file, &hub(), 0, usize::MAX).unwrap();
+    page.iter().map(|event| event.number).collect()
+}
+
+fn assert_outbox_full(outcome: &Outcome) {
+    match outcome {
+        Err(CommitError::Store(error)) => {
+            assert!(error.certainly_not_written());
+            assert!(error.to_string().contains("wait for the event log"));
+        }
+        other => panic!("expected a full outbox, got {other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_full_outbox_refuses_changes_with_events_and_no_others_until_some_are_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let writer = with_little_outbox(folder.path());
+    writer.commit(insert_hub()).await.unwrap();
+
+    let together = futures_util::future::join_all((0..10).map(|_| writer.commit(tell()))).await;
+    let refused = writer.commit(insert_device_and_tell()).await;
+
+    assert_eq!(together.iter().filter(|one| one.is_ok()).count(), 3);
+    let failed = together.iter().filter(|one| one.is_err());
+    failed.chain([&refused]).for_each(assert_outbox_full);
+    assert_eq!(waiting(folder.path()).len(), 3);
+    writer.commit(insert_policies()).await.unwrap();
+
+    let first = waiting(folder.path())[0];
+    let told = Unit::of_told(hub(), first);
+    writer.commit(told).await.unwrap();
+    // Nothing was left of it when it was refused.
+    writer.commit(insert_device_and_tell()).await.unwrap();
+    assert_outbox_full(&writer.commit(tell()).await);
+}
+
+#[tokio::test]
+async fn a_writer_knows_what_waits_since_before_it_began() {
+    let folder = tempfile::tempdir().unwrap();
+    let writer = with_little_outbox(folder.path());
+    writer.commit(insert_hub()).await.unwrap();
+    for _ in 0..3 {
+        writer.commit(tell()).await.unwrap();
+    }
+    writer.close().await;
+    drop(writer);
+
+    let writer = with_little_outbox(folder.path());
+
+    assert_outbox_full(&writer.commit(tell()).await);
+    let last = waiting(folder.path())[2];
+    writer.commit(Unit::of_told(hub(), last)).await.unwrap();
+    writer.commit(tell()).await.unwrap();
 }
