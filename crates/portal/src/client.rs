@@ -17,6 +17,7 @@ use self::reply::{read, reply};
 use crate::api::Api;
 use crate::portal::Visitor;
 use crate::sessions::Credential;
+use crate::turns::Turns;
 
 mod call;
 mod reply;
@@ -35,6 +36,8 @@ pub struct Hub {
     pub name: String,
     /// The time, for tokens' expiry.
     pub clock: Arc<dyn Clock>,
+    /// How many costly questions it answers at once.
+    pub turns: Turns,
 }
 
 /// The API, as one visitor may use it.
@@ -59,6 +62,11 @@ impl Client {
             visitor,
             policy: Arc::default(),
         }
+    }
+
+    /// The turns of all visits.
+    pub fn turns(&self) -> &Turns {
+        &self.hub.turns
     }
 
     /// Does a call.

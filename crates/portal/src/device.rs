@@ -13,6 +13,7 @@
 //! | `modules` | a device's modules: list, add |
 //! | `twin` | the twin: look, edit, go on after a conflict |
 //! | `messages`, `method` | what is sent to it |
+//! | `answers` | what methods answered, for a while |
 //! | `wrong` | fields that do not fit |
 
 use axum::Router;
@@ -20,6 +21,7 @@ use axum::routing::get;
 
 use crate::portal::Inner;
 
+mod answers;
 mod deletion;
 mod document;
 mod frame;
@@ -32,6 +34,7 @@ mod target;
 mod twin;
 mod wrong;
 
+pub use answers::Answers;
 pub use frame::{Frame, Tab};
 pub use target::Target;
 
@@ -58,10 +61,12 @@ fn below(root: &str) -> Router<Inner> {
         .route(&at("/delete"), get(deletion::ask).post(deletion::delete))
         .route(&at("/twin"), get(twin::show).post(twin::save))
         .route(&at("/twin/now"), get(twin::now))
+        .route(&at("/twin/file"), get(twin::file))
         .route(&at("/messages"), get(messages::show).post(messages::send))
         .route(
             &at("/messages/purge"),
             get(messages::ask_purge).post(messages::purge),
         )
         .route(&at("/method"), get(method::show).post(method::call))
+        .route(&at("/method/answer"), get(method::file))
 }

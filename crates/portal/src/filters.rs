@@ -4,6 +4,8 @@ use std::fmt::Display;
 
 use askama::filters::Safe;
 
+use crate::failure::as_sentence;
+
 /// A text between tags, as `{{ value|text }}`: nothing in it begins a tag or an
 /// entity, and quotes stay one byte each, of which JSON has many. Within a tag,
 /// as an attribute's value, it would not do: there the default escapes quotes.
@@ -19,6 +21,12 @@ pub fn text(value: impl Display, _: &dyn askama::Values) -> askama::Result<Safe<
         }
     }
     Ok(Safe(written))
+}
+
+/// What the hub says of something, as a sentence.
+#[askama::filter_fn]
+pub fn sentence(value: impl Display, _: &dyn askama::Values) -> askama::Result<String> {
+    Ok(as_sentence(&value.to_string()))
 }
 
 #[cfg(test)]

@@ -20,6 +20,8 @@ use crate::visit::Visit;
 const MAX_FORM: usize = 1024 * 1024;
 /// How long a form may take to arrive.
 const FORM_DEADLINE: Duration = Duration::from_secs(30);
+/// After how many seconds one may try again, unless it is known better.
+const RETRY_AFTER: u64 = 5;
 /// Where scripts show the number that forms have as the field `csrf`.
 const CSRF_HEADER: &str = "x-csrf-token";
 
@@ -175,6 +177,16 @@ pub async fn secure(request: Request, next: Next) -> Response {
         HeaderName::from_static("cross-origin-resource-policy"),
         "same-origin",
     );
+    // Who is asked to come again is told when.
+    let is_later = matches!(
+        response.status(),
+        StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE
+    );
+    let headers = response.headers_mut();
+    if is_later {
+        let seconds = HeaderValue::from(RETRY_AFTER);
+        headers.entry(header::RETRY_AFTER).or_insert(seconds);
+    }
     // Pages have keys in them, and go with the session.
     headers
         .entry(header::CACHE_CONTROL)

@@ -15,6 +15,7 @@
 //! | [`api`], `client` | the port to the hub's API, and calls with a visit's credential |
 //! | `sessions`, `links`, `attempts`, `cookie` | who is signed in, one-time links, how often one may try |
 //! | `visit`, `guard` | a request that is let in, and what is refused before a page sees it |
+//! | `turns` | how many costly questions are answered at once |
 //! | `page`, `failure`, `assets` | the frame around a page, the page of a refusal, files |
 //! | `fields`, `json_text`, `pairs` | what forms hold, and what people type into them |
 //! | `chart`, `samples` | lines over time, programs to paste |
@@ -38,6 +39,7 @@ mod endpoint;
 mod events;
 mod failure;
 mod fields;
+mod files;
 mod filters;
 mod guard;
 mod json_text;
@@ -61,6 +63,7 @@ mod sessions;
 mod settings;
 mod sign_in;
 mod transfers;
+mod turns;
 mod visit;
 
 pub use api::{Api, Body, Spelling};

@@ -18,9 +18,11 @@ use twinhub_core::time::Clock;
 use crate::api::Api;
 use crate::attempts::Attempts;
 use crate::client::Hub;
+use crate::device::Answers;
 use crate::links::{self, Link, Links};
 use crate::secret::{NoRandomness, Secret};
 use crate::sessions::Sessions;
+use crate::turns::Turns;
 use crate::{
     assets, certificates, device, devices, endpoint, events, failure, guard, overview, policies,
     query, routes, settings, sign_in, transfers,
@@ -101,6 +103,7 @@ pub(crate) struct Shared {
     pub sessions: Sessions,
     pub links: Links,
     pub attempts: Attempts,
+    pub answers: Answers,
 }
 
 impl Shared {
@@ -136,11 +139,13 @@ impl Portal {
                 api,
                 name: settings.hub.clone(),
                 clock: settings.clock.clone(),
+                turns: Turns::of_all(),
             },
             settings,
             sessions: Sessions::default(),
             links: Links::default(),
             attempts: Attempts::default(),
+            answers: Answers::default(),
         });
         Portal {
             router: router(inner.clone()),

@@ -80,7 +80,9 @@ pub fn clipped(text: &str, budget: usize) -> String {
         left = left.saturating_sub(weight);
         is_over
     });
-    let tail = tail.map_or("", |(at, letter)| &text[head.len() + at + letter.len_utf8()..]);
+    let tail = tail.map_or("", |(at, letter)| {
+        &text[head.len() + at + letter.len_utf8()..]
+    });
     format!("{head}…{tail}")
 }
 
@@ -145,6 +147,13 @@ impl Page {
 /// How many bytes a text has in HTML.
 pub fn html_size(text: &str) -> usize {
     text.chars().map(weight).sum()
+}
+
+/// How many bytes a text has as the value of an attribute, where the default
+/// escapes more.
+pub fn attribute_size(text: &str) -> usize {
+    let is_escaped = |letter: &char| matches!(letter, '<' | '>' | '&' | '"' | '\'');
+    text.len() + 4 * text.chars().filter(is_escaped).count()
 }
 
 /// How many bytes a letter has in HTML.

@@ -18,11 +18,14 @@ use axum::routing::get;
 use http::StatusCode;
 use tokio::time::Instant;
 
+use crate::client::ApiError;
 use crate::failure::see_other;
 use crate::fields::{Asked, Fields};
+use crate::filters;
 use crate::page::{Page, Section, render_as};
 use crate::pretty::Shown;
 use crate::refused::Refused;
+use crate::turns::PATIENCE;
 use crate::visit::Visit;
 
 use self::answer::Answer;
@@ -109,13 +112,7 @@ async fn answered(visit: &Visit, question: Question) -> Response {
     };
     if !page.question.query.trim().is_empty() {
         let begun = Instant::now();
-        let reply = visit.call(page.question.call()).await;
-        let is_json = page.question.is_json();
-        let read = reply.and_then(|reply| {
-            let json = is_json.then(|| Answer::json(&reply));
-            Ok((Answer::of(&reply)?, json))
-        });
-        match read {
+        match answer(visit, &page.question).await {
             Ok((answer, json)) => {
                 page.answered = Some(Answered {
                     answer,
@@ -127,4 +124,13 @@ async fn answered(visit: &Visit, question: Question) -> Response {
         }
     }
     render_as(page.status(), &page)
+}
+
+async fn answer(visit: &Visit, question: &Question) -> Result<(Answer, Option<Shown>), ApiError> {
+    let _turn = visit.turn(PATIENCE).await?;
+    let reply = visit.call(question.call()).await?;
+    match question.is_json() {
+        true => Ok((Answer::without_cells(&reply)?, Some(Answer::json(&reply)))),
+        false => Ok((Answer::of(&reply)?, None)),
+    }
 }

@@ -13,6 +13,7 @@ use tokio::time::Instant;
 
 use crate::page::Notice;
 use crate::secret::{NoRandomness, Secret};
+use crate::turns::Turns;
 
 /// How long somebody stays signed in, at most.
 const LIFETIME: Duration = Duration::from_secs(8 * 3600);
@@ -68,6 +69,8 @@ pub struct Session {
     pub host: String,
     /// When it ends.
     pub ends: Instant,
+    /// How much it may ask at once.
+    pub turns: Turns,
     state: Mutex<State>,
 }
 
@@ -87,6 +90,7 @@ impl Session {
             credential,
             host: host.to_owned(),
             ends: now + LIFETIME,
+            turns: Turns::of_one(),
             state: Mutex::new(State {
                 last_seen: now,
                 notice: None,

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use crate::client::{ApiError, Call};
 use crate::failure::{Failure, see_other};
 use crate::fields::Fields;
+use crate::filters;
 use crate::moment::Moment;
 use crate::page::{Notice, Page, Section, render, render_as};
 use crate::portal::Inner;

@@ -1,6 +1,7 @@
 //! A request of somebody who is signed in.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::extract::FromRequestParts;
 use http::request::Parts;
@@ -11,6 +12,7 @@ use serde::de::DeserializeOwned;
 use crate::client::{ApiError, Call, Client, Reply};
 use crate::page::{Notice, Page, Section};
 use crate::sessions::{Credential, Session};
+use crate::turns::{self, Turn};
 
 /// What somebody may do, as the API says. Pages show what may be done; whether
 /// it is done decides the API.
@@ -105,6 +107,12 @@ impl Visit {
     /// Does a call and reads the document that it is answered with.
     pub async fn read<T: DeserializeOwned>(&self, call: Call) -> Result<T, ApiError> {
         self.call(call).await?.read()
+    }
+
+    /// A turn for what is costly, to hold until the page is made. Who has none
+    /// within so long is refused.
+    pub async fn turn(&self, patience: Duration) -> Result<Turn, ApiError> {
+        turns::take(&self.session.turns, self.client.turns(), patience).await
     }
 
     /// The API as they may use it.

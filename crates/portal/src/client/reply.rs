@@ -4,6 +4,7 @@ use axum::body::Body;
 use bytes::Bytes;
 use http::{HeaderMap, Response, StatusCode};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
@@ -30,6 +31,11 @@ impl Reply {
 
     /// The body as a document.
     pub fn read<T: DeserializeOwned>(&self) -> Result<T, ApiError> {
+        serde_json::from_slice(&self.body).map_err(ApiError::Unexpected)
+    }
+
+    /// The body as a document that borrows from it.
+    pub fn read_borrowed<'a, T: Deserialize<'a>>(&'a self) -> Result<T, ApiError> {
         serde_json::from_slice(&self.body).map_err(ApiError::Unexpected)
     }
 
@@ -77,7 +83,7 @@ pub enum ApiError {
 
 impl ApiError {
     /// What the API would refuse was not even asked.
-    pub(super) fn unasked(status: StatusCode, sentence: &str) -> Self {
+    pub fn unasked(status: StatusCode, sentence: &str) -> Self {
         ApiError::Refused {
             status,
             code: String::new(),

@@ -1,7 +1,5 @@
 //! Calls of a direct method, and what was answered.
 
-use std::time::Duration;
-
 use askama::Template;
 use axum::extract::State;
 use axum::response::Response;
@@ -13,17 +11,21 @@ use crate::client::{ApiError, Call};
 use crate::device::frame::{Frame, Tab, explained};
 use crate::device::target::Target;
 use crate::failure::Failure;
-use crate::fields::Fields;
+use crate::fields::{Asked, Fields};
+use crate::files::json_file;
+use crate::filters;
 use crate::json_text::parse_raw;
 use crate::page::{Page, render_as};
 use crate::portal::Inner;
-use crate::pretty::indented;
+use crate::pretty::{Shown, html_size, indented};
 use crate::problems::Problems;
 use crate::refused::Refused;
 use crate::visit::Visit;
 
-/// An answer that takes more bytes of HTML than this is not laid out.
-const MAX_LAID_OUT: usize = 100_000;
+/// How many bytes of HTML an answer may take; a file has all.
+const MAX_ANSWER: usize = 80_000;
+/// A payload that takes more than this does not come back beside an answer.
+const MAX_PAYLOAD: usize = 60_000;
 
 #[derive(Template)]
 #[template(path = "device/method.html")]
@@ -69,9 +71,12 @@ struct AnswerDocument {
 struct AnswerView {
     name: String,
     status: i64,
-    payload: String,
-    is_laid_out: bool,
+    payload: Shown,
     milliseconds: u64,
+    /// Where the payload is downloaded.
+    file: String,
+    /// Whether what was sent is too long to come back beside it.
+    is_alone: bool,
 }
 
 impl AnswerView {
@@ -144,9 +149,14 @@ pub async fn call(
     target: Target,
     fields: Fields,
 ) -> Result<Response, Failure> {
-    let form = MethodForm::read(&fields);
+    let mut form = MethodForm::read(&fields);
     let (answer, problems) = match answer(&portal, &visit, &target, &form).await {
-        Ok(answer) => (Some(answer), Problems::default()),
+        Ok(answer) => {
+            if answer.is_alone {
+                form.payload.clear();
+            }
+            (Some(answer), Problems::default())
+        }
         Err(problems) => (None, problems),
     };
     page(&visit, &target, form, answer, problems).await
@@ -163,9 +173,38 @@ async fn answer(
     let answered = invoke(visit, target, &invocation).await;
     let took = portal.hub.clock.now().since(begun);
     match answered {
-        Ok(answer) => Ok(view(&form.name, &answer, took)),
+        Ok(answer) => {
+            let payload = answer.payload.get();
+            let kept = portal
+                .answers
+                .keep(visit.session(), payload.to_owned().into());
+            Ok(AnswerView {
+                name: form.name.clone(),
+                status: answer.status,
+                payload: indented(payload, MAX_ANSWER),
+                milliseconds: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
+                file: format!("{}&number={kept}", target.page("/method/answer")),
+                is_alone: html_size(&form.payload) > MAX_PAYLOAD,
+            })
+        }
         Err(error) => Err(why_not(error, target).into()),
     }
+}
+
+/// `GET .../method/answer?number=`: the payload of an answer, as it came.
+pub async fn file(
+    State(portal): State<Inner>,
+    visit: Visit,
+    Asked(asked): Asked,
+) -> Result<Response, Failure> {
+    let number = asked.get("number").parse().ok();
+    let found = number.and_then(|number| portal.answers.find(visit.session(), number));
+    found
+        .map(|payload| json_file("answer.json", payload))
+        .ok_or_else(|| {
+            let sentence = "this answer is not kept any more: call the method again";
+            Failure::missing(&visit, sentence)
+        })
 }
 
 async fn invoke(
@@ -177,22 +216,6 @@ async fn invoke(
     let call = Call::data(Method::POST, target.path_to("twins", &["methods"]))
         .body("application/json; charset=utf-8", body);
     visit.call(call).await?.read()
-}
-
-fn view(name: &str, answer: &AnswerDocument, took: Duration) -> AnswerView {
-    let payload = answer.payload.get();
-    let laid_out = indented(payload, MAX_LAID_OUT);
-    AnswerView {
-        name: name.to_owned(),
-        status: answer.status,
-        is_laid_out: !laid_out.is_cut,
-        // It is nowhere else: what is long is shown whole, as it came.
-        payload: match laid_out.is_cut {
-            true => payload.to_owned(),
-            false => laid_out.text,
-        },
-        milliseconds: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
-    }
 }
 
 /// The hub's sentence, and what helps.

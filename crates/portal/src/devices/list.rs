@@ -14,6 +14,7 @@ use crate::failure::Failure;
 use crate::fields::Asked;
 use crate::page::{Page, Section, render_as};
 use crate::refused::Refused;
+use crate::turns::PATIENCE;
 use crate::visit::Visit;
 
 const PAGE_SIZE: HeaderName = HeaderName::from_static("x-ms-max-item-count");
@@ -132,6 +133,11 @@ async fn queried(
     search: &str,
     size: usize,
 ) -> Result<Rows, ApiError> {
+    // Without a condition the list is read in its order, and only as far as it shows.
+    let _turn = match wanted.filter.trim().is_empty() {
+        true => None,
+        false => Some(visit.turn(PATIENCE).await?),
+    };
     let query = filter::query(search, &wanted.filter);
     let call = Call::data(Method::POST, ["devices", "query"])
         .header(PAGE_SIZE, &size.to_string())

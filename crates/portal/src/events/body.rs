@@ -7,7 +7,7 @@ use serde::de::IgnoredAny;
 use crate::pretty::{Shown, beginning, indented};
 
 /// How many bytes of HTML a body may take.
-const MAX_TEXT: usize = 80_000;
+const MAX_TEXT: usize = 70_000;
 /// How many bytes are shown of what is no text.
 const MAX_BINARY: usize = 2 * 1024;
 const BYTES_A_LINE: usize = 16;

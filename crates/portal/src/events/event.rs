@@ -1,8 +1,8 @@
 //! One event with all that it carries.
 
 use askama::Template;
-use axum::response::{IntoResponse as _, Response};
-use http::{StatusCode, header};
+use axum::response::Response;
+use http::StatusCode;
 use http_body_util::BodyExt as _;
 use serde_json::{Map, Value};
 use tokio::time::{Duration, timeout};
@@ -15,6 +15,8 @@ use crate::events::row;
 use crate::events::sse::Messages;
 use crate::failure::Failure;
 use crate::fields::Asked;
+use crate::files::{file, json_file};
+use crate::filters;
 use crate::page::{Page, Section, render};
 use crate::pretty::{beginning, html_size, indented};
 use crate::visit::Visit;
@@ -23,9 +25,9 @@ use crate::visit::Visit;
 const PATIENCE: Duration = Duration::from_secs(5);
 /// How many bytes of HTML an event may take as JSON on its page; longer ones
 /// are downloaded.
-const MAX_JSON: usize = 40_000;
+const MAX_JSON: usize = 30_000;
 /// How many a table of its properties may take.
-const MAX_PROPERTIES: usize = 20_000;
+const MAX_PROPERTIES: usize = 15_000;
 /// How many a row of it takes besides name and value.
 const ROW: usize = 30;
 /// A file of more than this is not laid out.
@@ -152,10 +154,9 @@ pub async fn show(visit: Visit, Asked(asked): Asked) -> Result<Response, Failure
     }
     let name = format!("event-{}-{}", document.partition, document.sequence_number);
     match asked.get("as") {
-        "json" => Ok(file(
+        "json" => Ok(json_file(
             &format!("{name}.json"),
-            "application/json",
-            whole(&json, MAX_LAID_OUT).unwrap_or(json).into(),
+            whole(&json, MAX_LAID_OUT).unwrap_or(json),
         )),
         "body" => Ok(file(&name, "application/octet-stream", document.bytes())),
         _ => Ok(render(&EventPage {
@@ -199,16 +200,6 @@ fn gone() -> ApiError {
                   retention says"
             .to_owned(),
     }
-}
-
-/// Names are of letters and digits here.
-fn file(name: &str, content_type: &'static str, content: Vec<u8>) -> Response {
-    let disposition = format!("attachment; filename=\"{name}\"");
-    let headers = [
-        (header::CONTENT_TYPE, content_type.to_owned()),
-        (header::CONTENT_DISPOSITION, disposition),
-    ];
-    (headers, content).into_response()
 }
 
 #[cfg(test)]

@@ -7,12 +7,18 @@ use serde_json::value::RawValue;
 
 use crate::client::{ApiError, Reply};
 use crate::device::Target;
-use crate::pretty::{Shown, indented};
+use crate::pretty::{Shown, attribute_size, first_of, html_size, indented};
 
-/// How much of a value a cell shows, in characters.
+/// How much of a value a cell shows, in characters; less where cells are many.
 const CELL: usize = 160;
+/// The least that a cell shows, in characters.
+const SMALL_CELL: usize = 20;
 /// How many bytes of HTML the JSON of a page may take.
 const MAX_JSON: usize = 120_000;
+/// How many bytes of HTML the table of a page may take.
+const MAX_TABLE: usize = 140_000;
+/// How much a cell takes besides text and address, and a heading.
+const TAGS: usize = 45;
 
 /// What is shown of whole twins, and under which path it is there.
 const TWIN: [(&str, &[&str]); 12] = [
@@ -103,6 +109,19 @@ pub struct Cell {
     pub is_number: bool,
 }
 
+impl Cell {
+    /// Its text also where the pointer rests, if it may be too wide.
+    pub fn title(&self) -> Option<&str> {
+        (!self.is_number && self.text.len() > 30).then_some(self.text.as_str())
+    }
+
+    fn html_size(&self) -> usize {
+        let title = self.title().map_or(0, attribute_size);
+        let href = self.href.as_ref().map_or(0, |href| attribute_size(href));
+        TAGS + html_size(&self.text) + title + href
+    }
+}
+
 /// A page of an answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Answer {
@@ -110,6 +129,10 @@ pub struct Answer {
     pub columns: Vec<String>,
     /// The cells.
     pub rows: Vec<Vec<Cell>>,
+    /// How many rows came.
+    pub count: usize,
+    /// How many of them are left out, since the table would be too heavy.
+    pub left_out: usize,
     /// What leads to the next page, if there is one.
     pub next: Option<String>,
 }
@@ -119,13 +142,45 @@ impl Answer {
     pub fn of(reply: &Reply) -> Result<Self, ApiError> {
         let columns = Columns::of(reply);
         let rows: Vec<Row> = reply.read()?;
-        let next = reply.header("x-ms-continuation").map(str::to_owned);
         Ok(Answer {
             rows: rows.iter().map(|row| cells(&columns, row)).collect(),
             columns: columns.names(),
-            next,
+            ..Answer::counted(reply, rows.len())
         }
-        .without_empty_columns(&columns))
+        .without_empty_columns(&columns)
+        .light())
+    }
+
+    /// The same of an answer that is not shown as a table.
+    pub fn without_cells(reply: &Reply) -> Result<Self, ApiError> {
+        let rows: Vec<&RawValue> = reply.read_borrowed()?;
+        Ok(Answer::counted(reply, rows.len()))
+    }
+
+    fn counted(reply: &Reply, count: usize) -> Self {
+        Answer {
+            columns: Vec::new(),
+            rows: Vec::new(),
+            count,
+            left_out: 0,
+            next: reply.header("x-ms-continuation").map(str::to_owned),
+        }
+    }
+
+    /// Cells are shortened until all rows fit; what then does not is left out.
+    fn light(mut self) -> Self {
+        let size = |row: &Vec<Cell>| row.iter().map(Cell::html_size).sum::<usize>();
+        let head = self.columns.iter().map(|name| html_size(name) + TAGS);
+        let room = MAX_TABLE.saturating_sub(head.sum());
+        let mut letters = CELL;
+        while letters > SMALL_CELL && self.rows.iter().map(size).sum::<usize>() > room {
+            letters /= 2;
+            for cell in self.rows.iter_mut().flatten() {
+                cell.text = shortened(&cell.text, letters);
+            }
+        }
+        (self.rows, self.left_out) = first_of(self.rows, room, size);
+        self
     }
 
     /// A page of rows as JSON, as far as it fits.
@@ -169,7 +224,7 @@ fn cells(columns: &Columns, row: &Row) -> Vec<Cell> {
                 _ => None,
             };
             Cell {
-                text: shortened(&plain(&value)),
+                text: shortened(&plain(&value), CELL),
                 href,
                 is_number: value
                     .get()
@@ -179,8 +234,11 @@ fn cells(columns: &Columns, row: &Row) -> Vec<Cell> {
         .collect()
 }
 
-fn shortened(text: &str) -> String {
-    match text.char_indices().nth(CELL) {
+/// At most so many letters, and an ellipsis if there were more.
+fn shortened(text: &str, letters: usize) -> String {
+    match text.char_indices().nth(letters) {
+        // What was cut before ends with an ellipsis.
+        Some((end, _)) if text[end..] == *"…" => text.to_owned(),
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text.to_owned(),
     }
@@ -282,5 +340,36 @@ mod tests {
 
         assert_eq!(answer.rows[0][0].text.chars().count(), CELL + 1);
         assert!(answer.rows[0][0].text.ends_with('…'));
+    }
+
+    #[test]
+    fn a_table_is_light_whatever_is_in_it() {
+        let values = |count: usize, text: &str| {
+            let row: BTreeMap<_, _> = (0..count).map(|at| (format!("c{at}"), text)).collect();
+            let columns = serde_json::to_string(&row.keys().collect::<Vec<_>>()).unwrap();
+            let body = serde_json::to_string(&vec![row; 200]).unwrap();
+            let columns: &'static str = columns.leak();
+            answer(&body, &[("x-twinhub-columns", columns)])
+        };
+        let size = |answer: &Answer| {
+            let cells = answer.rows.iter().flatten().map(Cell::html_size);
+            cells.sum::<usize>()
+        };
+
+        let wide = values(3, &"<".repeat(200));
+        let many = values(100, "x");
+
+        assert!(size(&wide) <= MAX_TABLE && size(&many) <= MAX_TABLE);
+        assert_eq!((wide.rows.len(), wide.left_out), (200, 0));
+        assert!(many.left_out > 0 && !many.rows.is_empty());
+        assert_eq!(many.rows.len() + many.left_out, many.count);
+    }
+
+    #[test]
+    fn what_is_shortened_twice_has_one_ellipsis() {
+        let once = shortened(&"x".repeat(100), 40);
+
+        assert_eq!(shortened(&once, 40), once);
+        assert_eq!(shortened(&once, 20), format!("{}…", "x".repeat(20)));
     }
 }

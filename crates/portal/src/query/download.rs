@@ -20,6 +20,7 @@ use crate::client::{ApiError, Reply};
 use crate::failure::Failure;
 use crate::fields::{Asked, Fields};
 use crate::portal::Inner;
+use crate::turns::{LONG_PATIENCE, PATIENCE};
 use crate::visit::Visit;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,6 +73,8 @@ pub async fn post(
 /// The first page is read before anything is written: what is refused is told.
 async fn file(visit: Visit, portal: Inner, fields: &Fields) -> Result<Response, Failure> {
     let question = Question::of(fields).first_page();
+    let turn = visit.turn(PATIENCE).await;
+    let _turn = turn.map_err(|error| visit.failed(error))?;
     let first = visit.call(question.call_for_all()).await;
     let first = first.map_err(|error| visit.failed(error))?;
     let format = Format::of(fields);
@@ -142,6 +145,7 @@ impl Writing {
                 message: "the session has ended".to_owned(),
             });
         }
+        let _turn = self.visit.turn(LONG_PATIENCE).await?;
         self.visit.call(question.call_for_all()).await
     }
 

@@ -5,17 +5,26 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::change::leaves;
 use super::form::Writable;
 use crate::json_text::pretty;
+use crate::pretty::{Shown, beginning, clipped, first_of, html_size};
+
+/// How much a value takes in the table, in bytes of HTML, and a path.
+const CELL: usize = 400;
+/// How much a row takes besides.
+const ROW: usize = 200;
 
 /// How a conflict is shown, and how one goes on.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ConflictView {
-    /// What is there now.
-    theirs: Writable,
     /// What either of them changed.
     pub rows: Vec<ConflictRow>,
+    /// How many properties more there are than the page can show.
+    pub more: usize,
+    /// Their tags and desired properties, or the beginning.
+    pub theirs: [Shown; 2],
 }
 
-/// A property that somebody changed. What is not there is empty.
+/// A property that somebody changed. What is not there is empty, and what is
+/// long is cut.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConflictRow {
     /// `tags.` or `desired.` and the path.
@@ -26,25 +35,48 @@ pub struct ConflictRow {
     pub theirs: String,
     /// As it was typed.
     pub yours: String,
-    /// Both changed it, and not alike.
-    pub clashes: bool,
+    /// Who changed it.
+    pub by: ChangedBy,
+}
+
+/// Who changed a property.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ChangedBy {
+    /// Who types.
+    You,
+    /// Somebody else.
+    Them,
+    /// Both, to the same value.
+    BothAlike,
+    /// Both, and not alike.
+    Both,
 }
 
 impl ConflictView {
-    /// Compares what was typed with what is there now.
-    pub fn of(origin: &Writable, theirs: Writable, yours: &Writable) -> Self {
-        let rows = rows(&paths(origin), &paths(&theirs), &paths(yours));
-        ConflictView { theirs, rows }
+    /// Compares what was typed with what is there now, in so many bytes of HTML.
+    pub fn of(origin: &Writable, theirs: &Writable, yours: &Writable, room: usize) -> Self {
+        let rows = rows(&paths(origin), &paths(theirs), &paths(yours));
+        let (rows, more) = first_of(rows, room / 2, ConflictRow::html_size);
+        let left = room - rows.iter().map(ConflictRow::html_size).sum::<usize>();
+        let tags = beginning(&pretty(&theirs.tags), left / 3);
+        let desired = beginning(&pretty(&theirs.desired), left - html_size(&tags.text));
+        ConflictView {
+            rows,
+            more,
+            theirs: [tags, desired],
+        }
     }
 
-    /// Their tags, in full.
-    pub fn tags(&self) -> String {
-        pretty(&self.theirs.tags)
+    /// Whether theirs has more than is shown.
+    pub fn is_cut(&self) -> bool {
+        self.theirs.iter().any(|shown| shown.is_cut)
     }
+}
 
-    /// Their desired properties, in full.
-    pub fn desired(&self) -> String {
-        pretty(&self.theirs.desired)
+impl ConflictRow {
+    fn html_size(&self) -> usize {
+        let texts = [&self.path, &self.was, &self.theirs, &self.yours];
+        texts.map(|text| html_size(text)).iter().sum::<usize>() + ROW
     }
 }
 
@@ -58,21 +90,26 @@ fn rows(
         .chain(theirs.keys())
         .chain(yours.keys())
         .collect();
-    let value = |of: &BTreeMap<String, String>, path| of.get(path).cloned().unwrap_or_default();
-    paths
-        .into_iter()
-        .map(|path| {
-            let (was, theirs, yours) = (value(was, path), value(theirs, path), value(yours, path));
-            ConflictRow {
-                path: path.clone(),
-                clashes: theirs != was && yours != was && theirs != yours,
-                was,
-                theirs,
-                yours,
-            }
+    let changed = paths.into_iter().filter_map(|path| {
+        let [was, theirs, yours] = [was, theirs, yours].map(|of| of.get(path));
+        let by = match (theirs != was, yours != was) {
+            (false, false) => return None,
+            (true, false) => ChangedBy::Them,
+            (false, true) => ChangedBy::You,
+            (true, true) if theirs == yours => ChangedBy::BothAlike,
+            (true, true) => ChangedBy::Both,
+        };
+        let [was, theirs, yours] = [was, theirs, yours]
+            .map(|value| value.map_or_else(String::new, |value| clipped(value, CELL)));
+        Some(ConflictRow {
+            path: clipped(path, CELL),
+            was,
+            theirs,
+            yours,
+            by,
         })
-        .filter(|row| row.theirs != row.was || row.yours != row.was)
-        .collect()
+    });
+    changed.collect()
 }
 
 fn paths(of: &Writable) -> BTreeMap<String, String> {
@@ -105,26 +142,43 @@ mod tests {
         let theirs = writable(json!({ "a": 2, "b": 1, "same": 0 }));
         let yours = writable(json!({ "a": 3, "b": 4, "c": 1, "same": 0 }));
 
-        let view = ConflictView::of(&origin, theirs, &yours);
+        let view = ConflictView::of(&origin, &theirs, &yours, 10_000);
 
         let told: Vec<_> = view
             .rows
             .iter()
             .map(|row| {
                 format!(
-                    "{} {}>{}|{} {}",
-                    row.path, row.was, row.theirs, row.yours, row.clashes
+                    "{} {}>{}|{} {:?}",
+                    row.path, row.was, row.theirs, row.yours, row.by
                 )
             })
             .collect();
         assert_eq!(
             told,
             [
-                "desired.a 1>2|3 true",
-                "desired.b 1>1|4 false",
-                "desired.c 1>|1 false",
+                "desired.a 1>2|3 Both",
+                "desired.b 1>1|4 You",
+                "desired.c 1>|1 Them",
             ]
         );
+    }
+
+    #[test]
+    fn what_is_long_is_cut_and_what_is_more_is_counted() {
+        let origin = writable(json!({}));
+        let long = Value::from("<".repeat(4_000));
+        let many = (0..100).map(|number| (format!("p{number}"), long.clone()));
+        let theirs = writable(Value::Object(many.collect()));
+
+        let view = ConflictView::of(&origin, &theirs, &origin, 10_000);
+
+        let rows = view.rows.iter().map(ConflictRow::html_size);
+        let texts = view.theirs.iter().map(|shown| html_size(&shown.text));
+        assert!(rows.chain(texts).sum::<usize>() <= 10_000);
+        assert!(view.rows[0].theirs.contains('…'));
+        assert_eq!(view.rows.len() + view.more, 100);
+        assert!(view.theirs[1].is_cut);
     }
 
     #[test]

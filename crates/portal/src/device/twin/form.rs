@@ -1,10 +1,13 @@
 //! The form in which a twin is edited.
 //!
 //! It carries what it was made from: so what somebody changed is known without
-//! asking again, and only that is written.
+//! asking again, and only that is written. It holds tags and desired properties,
+//! or one of them: what it does not hold stays as it is.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use miniz_oxide::deflate::compress_to_vec;
+use miniz_oxide::inflate::decompress_to_vec_with_limit;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
@@ -13,6 +16,36 @@ use super::view::TwinView;
 use crate::device::wrong::Wrong;
 use crate::fields::Fields;
 use crate::json_text::{parse_object, pretty};
+use crate::pretty::html_size;
+
+/// How much a sealed text may hold: more than what a form may bring.
+const MAX_UNSEALED: usize = 2 * 1024 * 1024;
+/// The strength of zlib's that is quick, and still finds what repeats.
+const STRENGTH: u8 = 6;
+/// A field that would take more bytes of HTML than this is not laid out.
+const MAX_LAID_OUT: usize = 130_000;
+
+/// What is edited at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    /// All that a back end writes.
+    Both,
+    /// Tags.
+    Tags,
+    /// Desired properties.
+    Desired,
+}
+
+impl Part {
+    /// Which one an address names.
+    pub fn asked(fields: &Fields) -> Option<Self> {
+        match fields.get("edit") {
+            "tags" => Some(Part::Tags),
+            "desired" => Some(Part::Desired),
+            _ => None,
+        }
+    }
+}
 
 /// The part of a twin that the back end writes, at one moment.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -32,6 +65,21 @@ impl Writable {
             etag: twin.etag.clone(),
             tags: twin.tags.clone(),
             desired: twin.desired.properties.clone(),
+        }
+    }
+
+    /// A part of it; the rest is empty.
+    fn only(self, part: Part) -> Self {
+        match part {
+            Part::Both => self,
+            Part::Tags => Writable {
+                desired: Map::new(),
+                ..self
+            },
+            Part::Desired => Writable {
+                tags: Map::new(),
+                ..self
+            },
         }
     }
 
@@ -55,12 +103,13 @@ impl Writable {
     /// In letters that a field of a form keeps as they are.
     pub fn sealed(&self) -> String {
         let json = serde_json::to_vec(self).unwrap_or_default();
-        URL_SAFE_NO_PAD.encode(json)
+        URL_SAFE_NO_PAD.encode(compress_to_vec(&json, STRENGTH))
     }
 
     /// Reads it back.
     pub fn unsealed(text: &str) -> Option<Self> {
-        let json = URL_SAFE_NO_PAD.decode(text).ok()?;
+        let packed = URL_SAFE_NO_PAD.decode(text).ok()?;
+        let json = decompress_to_vec_with_limit(&packed, MAX_UNSEALED).ok()?;
         serde_json::from_slice(&json).ok()
     }
 }
@@ -93,54 +142,83 @@ impl Patch {
     }
 }
 
-/// The form, as it was typed.
+/// The form, as it was typed. What it does not hold is nothing.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TwinForm {
     /// Tags as JSON.
-    pub tags: String,
+    pub tags: Option<String>,
     /// Desired properties as JSON.
-    pub desired: String,
+    pub desired: Option<String>,
     /// What it is written over.
     pub base: Writable,
 }
 
 impl TwinForm {
-    /// To edit what there is.
-    pub fn of(base: Writable) -> Self {
+    /// To edit a part of what there is.
+    pub fn of(base: Writable, part: Part) -> Self {
+        let base = base.only(part);
         TwinForm {
-            tags: pretty(&base.tags),
-            desired: pretty(&base.desired),
+            tags: (part != Part::Desired).then(|| editable(&base.tags)),
+            desired: (part != Part::Tags).then(|| editable(&base.desired)),
             base,
         }
     }
 
     /// As it was sent; nothing if it is no form of ours.
     pub fn read(fields: &Fields) -> Option<Self> {
+        let text = |name| fields.all(name).next().map(|_| fields.text(name));
         Some(TwinForm {
-            tags: fields.text("tags"),
-            desired: fields.text("desired"),
+            tags: text("tags"),
+            desired: text("desired"),
             base: Writable::unsealed(fields.get("base"))?,
         })
     }
 
+    /// What it holds.
+    pub fn part(&self) -> Part {
+        match (&self.tags, &self.desired) {
+            (Some(_), None) => Part::Tags,
+            (None, Some(_)) => Part::Desired,
+            _ => Part::Both,
+        }
+    }
+
+    /// The same part of something else.
+    pub fn part_of(&self, other: Writable) -> Writable {
+        other.only(self.part())
+    }
+
+    /// How many bytes of HTML it takes.
+    pub fn html_size(&self) -> usize {
+        let texts = [&self.tags, &self.desired].into_iter().flatten();
+        texts.map(|text| html_size(text)).sum::<usize>() + self.base.sealed().len()
+    }
+
     /// What the twin shall be, or what does not fit.
     pub fn wanted(&self) -> Result<Writable, Vec<Wrong>> {
-        let tags = parse_object(&self.tags);
-        let desired = parse_object(&self.desired);
+        let read = |field, text: &Option<String>, base: &Map<String, Value>| match text {
+            Some(text) => parse_object(text).map_err(|error| Wrong::new(field, error.problem)),
+            None => Ok(base.clone()),
+        };
+        let tags = read("tags", &self.tags, &self.base.tags);
+        let desired = read("desired", &self.desired, &self.base.desired);
         match (tags, desired) {
             (Ok(tags), Ok(desired)) => Ok(Writable {
                 etag: self.base.etag.clone(),
                 tags,
                 desired,
             }),
-            (tags, desired) => {
-                let tags = tags.err().map(|error| Wrong::new("tags", error.problem));
-                let desired = desired
-                    .err()
-                    .map(|error| Wrong::new("desired", error.problem));
-                Err(tags.into_iter().chain(desired).collect())
-            }
+            (tags, desired) => Err(tags.err().into_iter().chain(desired.err()).collect()),
         }
+    }
+}
+
+/// An object as it is edited: a member a line, if that does not make it huge.
+fn editable(object: &Map<String, Value>) -> String {
+    let laid_out = pretty(object);
+    match html_size(&laid_out) <= MAX_LAID_OUT {
+        true => laid_out,
+        false => Value::Object(object.clone()).to_string(),
     }
 }
 
@@ -161,8 +239,8 @@ mod tests {
     fn only_what_was_changed_is_written() {
         let base = writable(json!({ "hall": 2 }), json!({ "interval": 5, "old": 1 }));
         let form = TwinForm {
-            desired: "{\r\n \"interval\": 6 }".to_owned(),
-            ..TwinForm::of(base.clone())
+            desired: Some("{\r\n \"interval\": 6 }".to_owned()),
+            ..TwinForm::of(base.clone(), Part::Both)
         };
 
         let patch = base.patch_to(&form.wanted().unwrap());
@@ -185,13 +263,45 @@ mod tests {
     #[test]
     fn what_is_no_json_is_told_for_each_field() {
         let form = TwinForm {
-            tags: "{".to_owned(),
-            desired: "[]".to_owned(),
+            tags: Some("{".to_owned()),
+            desired: Some("[]".to_owned()),
             base: Writable::default(),
         };
 
         let wrong = form.wanted().unwrap_err();
 
         assert_eq!((wrong[0].field, wrong[1].field), ("tags", "desired"));
+    }
+
+    #[test]
+    fn what_a_form_does_not_hold_stays() {
+        let base = writable(json!({ "hall": 2 }), json!({ "interval": 5 }));
+        let made = TwinForm::of(base, Part::Desired);
+        let sent = format!("desired=%7B%7D&base={}", made.base.sealed());
+
+        let form = TwinForm::read(&Fields::parse(sent.as_bytes())).unwrap();
+        let patch = form.base.patch_to(&form.wanted().unwrap());
+
+        assert_eq!(form.part(), Part::Desired);
+        let expected = json!({ "properties": { "desired": { "interval": null } } });
+        assert_eq!(patch.document(), expected);
+    }
+
+    #[test]
+    fn what_would_be_huge_once_laid_out_is_edited_as_it_is_stored() {
+        let deep = json!({ "a": { "b": { "c": { "d": { "e": vec![true; 8_000] } } } } });
+        let form = TwinForm::of(writable(json!({}), deep.clone()), Part::Desired);
+
+        let text = form.desired.unwrap();
+
+        assert!(text.len() < 45_000, "{}", text.len());
+        assert_eq!(serde_json::from_str::<Value>(&text).unwrap(), deep);
+    }
+
+    #[test]
+    fn what_is_packed_to_burst_is_no_form_of_ours() {
+        let bomb = compress_to_vec(&vec![b' '; 8 * 1024 * 1024], STRENGTH);
+
+        assert_eq!(Writable::unsealed(&URL_SAFE_NO_PAD.encode(bomb)), None);
     }
 }

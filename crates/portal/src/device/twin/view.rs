@@ -4,12 +4,21 @@ use serde_json::{Map, Value};
 use twinhub_core::twins::{MAX_PROPERTIES_BYTES, MAX_TAGS_BYTES, section_bytes};
 
 use crate::moment::Moment;
+use crate::pretty::{Shown, attribute_size, beginning, clipped, first_of, html_size};
 
-/// How many lines of reported properties know when they were written: more
-/// would make the page heavy.
-const MAX_DATED_LINES: usize = 400;
+/// How much reported properties take on the page, in bytes of HTML.
+const MAX_REPORTED: usize = 35_000;
+/// How much a line of them takes besides text and path, if it knows when it was
+/// written.
+const DATED_LINE: usize = 100;
 /// How many writes are listed.
 const MAX_WRITES: usize = 25;
+/// How much they take on the page, in bytes of HTML.
+const MAX_WRITES_HTML: usize = 12_000;
+/// How much a write takes besides its texts.
+const WRITE: usize = 250;
+/// How much of a path is shown, in bytes of HTML.
+const MAX_PATH: usize = 300;
 
 /// A twin.
 #[derive(Debug, Clone, PartialEq)]
@@ -36,6 +45,15 @@ pub struct SectionView {
     /// When something in it was last written.
     pub written: Option<Moment>,
     metadata: Value,
+}
+
+/// JSON, line by line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lines {
+    /// The lines.
+    pub lines: Vec<Line>,
+    /// Whether there are more.
+    pub is_cut: bool,
 }
 
 /// A line of JSON.
@@ -106,7 +124,13 @@ impl TwinView {
                 .then_with(|| one.path.cmp(&other.path))
         });
         writes.truncate(MAX_WRITES);
-        writes
+        for write in &mut writes {
+            write.path = clipped(&write.path, MAX_PATH);
+        }
+        let size = |write: &Write| {
+            attribute_size(&write.path) + html_size(&write.path) + html_size(&write.value) + WRITE
+        };
+        first_of(writes, MAX_WRITES_HTML, size).0
     }
 }
 
@@ -131,8 +155,25 @@ impl SectionView {
         }
     }
 
-    /// The properties as lines that know when they were written.
-    pub fn lines(&self) -> Vec<Line> {
+    /// The properties as lines that know when they were written; if they are
+    /// many, as one text that does not know it.
+    pub fn lines(&self) -> Lines {
+        let lines = self.all_lines();
+        let size = |line: &Line| html_size(&line.text) + attribute_size(&line.path) + DATED_LINE;
+        if lines.iter().map(size).sum::<usize>() <= MAX_REPORTED {
+            return Lines {
+                lines,
+                is_cut: false,
+            };
+        }
+        let texts: Vec<String> = lines.into_iter().map(|line| line.text).collect();
+        let Shown { text, is_cut } = beginning(&texts.join("\n"), MAX_REPORTED);
+        let mut lines = Vec::new();
+        push(&mut lines, 0, &text, "", None);
+        Lines { lines, is_cut }
+    }
+
+    fn all_lines(&self) -> Vec<Line> {
         let mut lines = Vec::new();
         if self.properties.is_empty() {
             push(&mut lines, 0, "{}", "", None);
@@ -141,12 +182,6 @@ impl SectionView {
         push(&mut lines, 0, "{", "", None);
         object_lines(&self.properties, &self.metadata, "", 1, &mut lines);
         push(&mut lines, 0, "}", "", None);
-        if lines.len() > MAX_DATED_LINES {
-            for line in &mut lines {
-                line.path.clear();
-                line.written = None;
-            }
-        }
         lines
     }
 
@@ -293,7 +328,7 @@ mod tests {
 
     #[test]
     fn lines_know_when_their_property_was_written() {
-        let lines = twin().reported.lines();
+        let lines = twin().reported.lines().lines;
 
         let texts: Vec<_> = lines.iter().map(|line| line.text.as_str()).collect();
         assert_eq!(
