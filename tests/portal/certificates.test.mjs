@@ -116,6 +116,37 @@ test('a certificate that is there is not replaced by another of its name', async
   await alert(page).filter({ hasText: 'Choose another name' }).waitFor();
 });
 
+test('a certificate is replaced, unless somebody else was quicker', async (t) => {
+  const page = await openPage(t, hub);
+  allowTrouble(page, /status of 412/);
+  await add(page, makeAuthority('renewed'), { verified: true });
+  await page.getByText('Certificate renewed is added.').waitFor();
+  const [quick, next] = [makeAuthority('quick'), makeAuthority('next')];
+
+  await link(page, 'Replace certificate').click();
+  await page.getByText('only the old one vouches for').waitFor();
+  await assertAccessible(page);
+  await screenshot(page, 'certificate-replace');
+  const other = await page.context().newPage();
+  await other.goto(page.url());
+  await pemOf(other).fill(quick.pem);
+  await button(other, 'Replace certificate').click();
+  await other.getByText('Certificate renewed is replaced.').waitFor();
+  const facts = other.getByRole('region', { name: 'Certificate', exact: true });
+  assert.match(await facts.innerText(), /Unverified/, 'possession of the new key is not proven');
+  await pemOf(page).fill(next.pem);
+  await button(page, 'Replace certificate').click();
+  await alert(page).filter({ hasText: 'Somebody else has changed' }).waitFor();
+  assert.equal((await pemOf(page).inputValue()).trim(), next.pem.trim());
+  await page.getByLabel('Set certificate status to verified').check();
+  await button(page, 'Replace certificate').click();
+
+  await page.getByText('Certificate renewed is replaced.').waitFor();
+  const now = await page.getByRole('region', { name: 'Certificate', exact: true }).innerText();
+  assert.match(now, /Status\s+Verified/);
+  assert.ok(now.toUpperCase().includes(next.thumbprint));
+});
+
 test('a subject is text, whatever it says', async (t) => {
   const authority = makeAuthority('hostile', `/CN=<script>window.hostile = 1</script>`.replace('</', '<\\/'));
   const page = await openPage(t, hub);

@@ -1,5 +1,6 @@
 // A device's pages: who it is, its keys, what is sent to it.
 import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
 import { test } from 'node:test';
 import {
   HOSTILE, HOSTILE_ID, allowTrouble, assertAccessible, assertInert, checkLooks, connectDevice,
@@ -290,6 +291,42 @@ test('a method is called, and its answer is shown as it came', async (t) => {
   assert.ok((await answer.innerText()).includes('<script>window.hostile = 1</script>'));
   assert.equal(await field(page, 'Payload').inputValue(), '{ "delay": 5 }');
   await screenshot(page, 'device-method-answer');
+  const downloading = page.waitForEvent('download');
+  await answer.getByRole('link', { name: 'Download answer' }).click();
+  const file = await readFile(await (await downloading).path(), 'utf8');
+  assert.deepEqual(JSON.parse(file), { was: { delay: 5 }, said: HOSTILE });
+});
+
+test('a long answer is shown in part, and a file has all of it', async (t) => {
+  const { page, document } = await openDevice(t, 'talks', 'device-method');
+  const client = await connectDevice(t, hub, identityString(hub, document));
+  const long = { text: '<'.repeat(100_000) };
+  client.onDeviceMethod('tell', (request, response) => {
+    response.send(200, request.payload?.brief ? 'brief' : long);
+  });
+  const call = async (payload) => {
+    await field(page, 'Method name').fill('tell');
+    await field(page, 'Payload').fill(payload);
+    await field(page, 'Connect timeout, in seconds').fill('10');
+    await button(page, 'Call method').click();
+    const answer = main(page).getByRole('region', { name: 'Answer of tell' });
+    await answer.waitFor();
+    return answer;
+  };
+
+  const short = await call('{ "brief": true }');
+  await button(page, 'Copy answer').waitFor();
+  assert.equal(await short.getByText('Only the beginning').count(), 0);
+  // The test fails by itself if the page weighs too much.
+  const cut = await call(JSON.stringify({ sent: '<'.repeat(120_000) }));
+  await cut.getByText('Only the beginning').waitFor();
+  assert.equal(await button(page, 'Copy answer').count(), 0);
+  assert.equal(await field(page, 'Payload').inputValue(), '');
+  const downloading = page.waitForEvent('download');
+  await cut.getByRole('link', { name: 'Download answer' }).click();
+
+  const file = await readFile(await (await downloading).path(), 'utf8');
+  assert.deepEqual(JSON.parse(file), long);
 });
 
 test('an absent device is explained, and the call stays in the form', async (t) => {

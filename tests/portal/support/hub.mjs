@@ -1,5 +1,5 @@
 // The hub under test: the built binary on an address and a data folder of its own.
-import { execFile, spawn } from 'node:child_process';
+import { execFile, execFileSync, spawn } from 'node:child_process';
 import { existsSync, openSync, readFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -43,10 +43,11 @@ export class Hub {
   /** Starts the hub and waits until it is ready; `options` are further ones of `serve`. */
   async start(...options) {
     const log = openSync(this.logFile, 'a');
+    // A write beyond the limit that `stopWrites` sets shall fail, not end the hub.
     this.#process = spawn(
-      binary(),
-      ['serve', '--data-dir', this.dataFolder, '--listen', this.address, '--hostname', this.host,
-        ...options],
+      'sh',
+      ['-c', 'trap "" XFSZ; exec "$0" "$@"', binary(), 'serve', '--data-dir', this.dataFolder,
+        '--listen', this.address, '--hostname', this.host, ...options],
       { stdio: ['ignore', log, log], env: cleanEnvironment() });
     process.once('exit', () => this.#process.kill('SIGKILL'));
 
@@ -72,6 +73,20 @@ export class Hub {
     const overdue = setTimeout(() => this.#process.kill('SIGKILL'), 15_000);
     await ended;
     clearTimeout(overdue);
+  }
+
+  /** No file takes more from here on, as if the disk were full. */
+  stopWrites() {
+    this.#limitFiles('1000:unlimited');
+  }
+
+  /** There is room again. */
+  allowWrites() {
+    this.#limitFiles('unlimited:unlimited');
+  }
+
+  #limitFiles(bytes) {
+    execFileSync('prlimit', ['--pid', String(this.#process.pid), `--fsize=${bytes}`]);
   }
 
   /** Says what is to end before the hub. */
