@@ -16,7 +16,13 @@ use tokio_util::sync::CancellationToken;
 
 use crate::ids::{HubName, IdentityId};
 use crate::ports::{StateStore, StoreError};
+use crate::query::Source;
 use crate::time::{Clock, Timestamp};
+
+pub use self::connected::ConnectedIds;
+use self::connected::ConnectedOrder;
+
+mod connected;
 
 /// How often activity is written behind.
 const WRITE_BEHIND: Duration = Duration::from_secs(5);
@@ -57,6 +63,8 @@ pub struct PresenceBook {
     clock: Arc<dyn Clock>,
     hasher: RandomState,
     shards: Box<[Shard]>,
+    /// Whoever enters it does so with the identity's shard locked.
+    order: Arc<ConnectedOrder>,
     next_connection: AtomicU64,
 }
 
@@ -89,6 +97,8 @@ impl Entry {
 /// unless a newer connection of the same identity took its place.
 pub struct ConnectionEntry {
     clock: Arc<dyn Clock>,
+    order: Arc<ConnectedOrder>,
+    key: Key,
     entry: Arc<Entry>,
     connection: u64,
 }
@@ -113,6 +123,7 @@ impl Drop for ConnectionEntry {
             self.entry.state_updated.store(now, Ordering::Relaxed);
             self.entry.dirty.store(true, Ordering::Release);
         }
+        self.order.take(&self.key, self.connection);
     }
 }
 
@@ -123,6 +134,7 @@ impl PresenceBook {
             clock,
             hasher: RandomState::new(),
             shards: (0..SHARDS).map(|_| Shard::default()).collect(),
+            order: Arc::default(),
             next_connection: AtomicU64::new(NOBODY + 1),
         }
     }
@@ -136,22 +148,26 @@ impl PresenceBook {
     ) -> ConnectionEntry {
         let now = self.clock.now();
         let connection = self.next_connection.fetch_add(1, Ordering::Relaxed);
+        let key = (hub.clone(), id.clone());
         let entry = {
-            let key = (hub.clone(), id.clone());
             let mut shard = self.shard(&key);
             let entry = shard
-                .entry(key)
+                .entry(key.clone())
                 .or_insert_with(|| Arc::new(Entry::new(generation)));
             if entry.generation != generation {
                 *entry = Arc::new(Entry::new(generation));
             }
+            // Who is seen connected is in the order, too.
+            entry.connection.store(connection, Ordering::Release);
+            self.order.put(&key, connection);
             entry.clone()
         };
-        entry.connection.store(connection, Ordering::Release);
         entry.state_updated.store(now.ticks(), Ordering::Relaxed);
         entry.touch(now);
         ConnectionEntry {
             clock: self.clock.clone(),
+            order: self.order.clone(),
+            key,
             entry,
             connection,
         }
@@ -205,6 +221,11 @@ impl PresenceBook {
                 activity: stored,
             },
         }
+    }
+
+    /// The devices or modules of a hub that are connected.
+    pub fn connected_ids(&self, hub: &HubName, source: Source) -> ConnectedIds {
+        ConnectedIds::new(self.order.clone(), hub.clone(), source)
     }
 
     /// Forgets an identity that was removed; a namesake that has connected
@@ -360,5 +381,30 @@ mod tests {
 
         assert_eq!(unseen, Presence::default());
         assert!(book.of(&hub, &id, SECOND, Activity::default()).connected);
+    }
+
+    #[test]
+    fn whoever_comes_and_goes_who_is_seen_connected_is_among_the_connected() {
+        let book = PresenceBook::new(Arc::new(SystemClock));
+        let hub = HubName::parse("plant").unwrap();
+        let id = IdentityId::from(DeviceId::parse("pump-7").unwrap());
+        let connected = book.connected_ids(&hub, Source::Devices);
+        let come_and_go = &|generation| {
+            for _ in 0..500 {
+                drop(book.connected(&hub, &id, generation));
+            }
+            book.connected(&hub, &id, generation)
+        };
+
+        let stayed = std::thread::scope(|scope| {
+            let threads = [FIRST, FIRST, SECOND].map(|of| scope.spawn(move || come_and_go(of)));
+            threads.map(|thread| thread.join().unwrap())
+        });
+
+        let seen = |of| book.of(&hub, &id, of, Activity::default()).connected;
+        assert!(seen(FIRST) || seen(SECOND));
+        assert_eq!(connected.after("", "", 9), [id.clone()]);
+        drop(stayed);
+        assert_eq!(connected.count(), 0);
     }
 }

@@ -3,7 +3,9 @@
 //! A text is parsed into a [`Query`], or refused with the place where it goes
 //! wrong. [`Queries`] then reads page by page: the engine narrows down what it
 //! can ([`QueryStore`](crate::ports::QueryStore)), and the rest is evaluated
-//! here, so that the answer never depends on the engine.
+//! here, so that the answer never depends on the engine. Who is connected is in
+//! memory: if none but the connected can be meant, the engine is told who they
+//! are, so that it need not look at all.
 //!
 //! **Absence.** A path that leads nowhere is *undefined*; null is a value; and
 //! objects and arrays can't be compared. Comparing with what is undefined, with
@@ -21,8 +23,10 @@
 pub use self::error::{InvalidQuery, QueryError};
 pub use self::expression::{Arithmetic, Comparison, Constant, Expr};
 pub use self::path::{Path, Root};
+pub use self::row::of_identity;
 pub use self::scalar::Scalar;
 pub use self::service::{MAX_PAGE, Page, Paging, Queries, Rows};
+pub use self::sieve::Sieve;
 pub use self::syntax::{Aggregate, Column, Item, MAX_QUERY, Query, Select, Source};
 
 mod continuation;
@@ -34,9 +38,11 @@ mod groups;
 mod lexer;
 mod parser;
 mod path;
+mod reach;
 mod row;
 mod scalar;
 mod select;
 mod service;
+mod sieve;
 mod sum;
 mod syntax;

@@ -1,5 +1,6 @@
 //! Indexes that nobody declares: which values are in the twins of a hub at the
-//! paths that its queries use.
+//! paths that its queries use: in tags and properties, and what twins mirror of
+//! identities.
 //!
 //! A query that looked at many twins in vain is remembered ([`demand`]). When
 //! that has happened often enough for a path, a thread of its own
@@ -19,6 +20,7 @@
 pub(crate) mod book;
 pub(crate) mod builder;
 pub(crate) mod demand;
+pub(crate) mod documents;
 pub(crate) mod lookup;
 pub(crate) mod metrics;
 pub(crate) mod path;
@@ -70,7 +72,7 @@ impl Default for IndexSettings {
 /// An index of a hub.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct QueryIndex {
-    /// `tags`, `desired` or `reported`.
+    /// `tags`, `desired`, `reported`, `model` or `identity`.
     pub section: &'static str,
     /// The keys that lead to the value.
     pub keys: Vec<String>,

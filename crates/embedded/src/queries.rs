@@ -1,4 +1,5 @@
-//! The query port: many twins, narrowed down by SQLite or found by an index.
+//! The query port: many twins, narrowed down by SQLite, found by an index or
+//! among the connected.
 
 use std::sync::Arc;
 

@@ -11,6 +11,7 @@ pub(crate) mod documents;
 pub(crate) mod feedback;
 pub(crate) mod hubs;
 pub(crate) mod identities;
+pub(crate) mod indexed;
 pub(crate) mod indexes;
 pub(crate) mod outbox;
 pub(crate) mod queues;

@@ -106,11 +106,7 @@ async fn fill(engine: &Engine) {
 async fn find(engine: &Engine, key: usize, value: usize) -> Vec<String> {
     let condition = Query::parse_condition(&format!("tags.k{key} = {value}")).unwrap();
     // The index gives the rest away: it decodes numbers as core does.
-    let scan = Scan {
-        source: Source::Devices,
-        conditions: Arc::new([condition]),
-        wanted: Wanted::whole(Parts::TAGS),
-    };
+    let scan = Scan::new(Source::Devices, [condition], Wanted::whole(Parts::TAGS));
     let mut found = Vec::new();
     let mut after = None;
     loop {

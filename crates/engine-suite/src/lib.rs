@@ -124,6 +124,8 @@ macro_rules! query_suite {
                 wanted_parts_are_as_they_were_written,
                 one_part_is_read_without_the_others,
                 wanted_paths_are_there_with_what_open_conditions_need,
+                the_connected_are_read_by_id_however_many_they_are,
+                what_the_sieve_lets_through_is_read_and_no_slice_ends_early,
                 hubs_are_apart;
             conditions: rows_that_fulfil_a_condition_are_found,
                 conditions_side_by_side_all_count;

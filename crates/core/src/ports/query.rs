@@ -9,7 +9,8 @@ use serde_json::{Map, Value};
 use super::{Registered, StoreError};
 use crate::identities::Identity;
 use crate::ids::{HubName, IdentityId};
-use crate::query::{Expr, Path, Scalar, Source};
+use crate::presence::ConnectedIds;
+use crate::query::{Expr, Path, Scalar, Sieve, Source};
 use crate::twins::{Metadata, Section, Twin};
 
 /// Rows of a slice that is folded.
@@ -41,6 +42,13 @@ pub struct Scan {
     pub source: Source,
     /// All of these shall be true.
     pub conditions: Arc<[Expr]>,
+    /// Where none but the connected can fulfil the conditions: who they are, as
+    /// they come and go. An engine that finds fewer in another way need not
+    /// look.
+    pub connected: Option<ConnectedIds>,
+    /// An engine may leave out of slices what this does not let through, before
+    /// it reads all that is wanted.
+    pub sieve: Option<Sieve>,
     /// What is wanted, beside what open conditions need.
     pub wanted: Wanted,
 }
@@ -73,18 +81,34 @@ impl Wanted {
 }
 
 impl Scan {
+    /// A scan of which nothing else is known.
+    pub fn new(source: Source, conditions: impl Into<Arc<[Expr]>>, wanted: Wanted) -> Self {
+        Scan {
+            source,
+            conditions: conditions.into(),
+            wanted,
+            connected: None,
+            sieve: None,
+        }
+    }
+
+    /// What conditions, by their index, need of a twin.
+    pub fn needed_by(&self, rest: &[usize]) -> Wanted {
+        let mut needed = Vec::new();
+        for index in rest {
+            let condition = &self.conditions[*index];
+            condition.for_each_path(&mut |path| needed.push(path.clone()));
+        }
+        Wanted::of(needed)
+    }
+
     /// What rows shall hold if these conditions, by their index, are left
     /// open.
     pub fn wanted_with(&self, rest: &[usize]) -> Wanted {
         if rest.is_empty() {
             return self.wanted.clone();
         }
-        let mut needed = Vec::new();
-        for index in rest {
-            let condition = &self.conditions[*index];
-            condition.for_each_path(&mut |path| needed.push(path.clone()));
-        }
-        let needed = Wanted::of(needed);
+        let needed = self.needed_by(rest);
         Wanted {
             parts: self.wanted.parts | needed.parts,
             paths: self.wanted.paths.as_ref().map(|paths| {
@@ -216,7 +240,8 @@ pub trait FoldPart: Send {
 /// them.
 /// **Visibility.** A slice is of one moment; what was committed before it was
 /// asked for is in it. Slices of one fold are of moments between its beginning
-/// and its end: a twin that is there all the time is in it once.
+/// and its end: a twin that is there all the time is in it once. Who connects
+/// or disconnects meanwhile may be in it or not.
 #[async_trait]
 pub trait QueryStore: Send + Sync + 'static {
     /// The next twins after `after`.

@@ -10,7 +10,13 @@ use super::scalar::Scalar;
 
 /// Whether the condition is true of the row.
 pub(super) fn holds(condition: &Expr, row: &impl Cells) -> bool {
-    evaluate(condition, row).truth() == Some(true)
+    truth_of(condition, row) == Some(true)
+}
+
+/// Whether the condition is true or false of the row; nothing if it is
+/// undefined.
+pub(super) fn truth_of(condition: &Expr, row: &impl Cells) -> Option<bool> {
+    evaluate(condition, row).truth()
 }
 
 fn evaluate<'v>(expr: &'v Expr, row: &'v impl Cells) -> Scalar<'v> {

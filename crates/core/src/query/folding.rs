@@ -2,20 +2,18 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::evaluate::holds;
 use super::groups::{Grouping, Groups, PlacedRow};
 use super::path::Path;
-use super::row::{Cells, Row, ValuesRow, standing_of};
+use super::row::ValuesRow;
 use super::scalar::Scalar;
-use crate::ids::HubName;
+use super::sieve::Sieve;
 use crate::ports::{Fold, FoldPart, Scan, TwinRow};
-use crate::presence::PresenceBook;
 
 /// The rows of a scan, folded into groups.
 pub(super) struct Folding {
-    pub hub: HubName,
     pub scan: Scan,
-    pub presence: Arc<PresenceBook>,
+    /// Of the scan's conditions.
+    pub sieve: Sieve,
     pub grouping: Arc<Grouping>,
     /// What finished parts have come to. There are as many as parts were under
     /// way at once, for the next part goes on with one of them.
@@ -30,12 +28,6 @@ impl Folding {
             whole.merge(groups);
         }
         whole.finish()
-    }
-
-    /// Whether what the engine left open is true of a row.
-    fn keeps(&self, rest: &[usize], row: &impl Cells) -> bool {
-        let conditions = &self.scan.conditions;
-        rest.iter().all(|index| holds(&conditions[*index], row))
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<Groups>> {
@@ -64,9 +56,8 @@ struct Part {
 
 impl FoldPart for Part {
     fn row(&mut self, stored: &TwinRow) -> bool {
-        let standing = standing_of(&self.folding.presence, &self.folding.hub, stored);
-        let row = Row { stored, standing };
-        let keeps = self.folding.keeps(&self.rest, &row);
+        let row = self.folding.sieve.row(stored);
+        let keeps = self.folding.sieve.holds(&self.rest, &row);
         if keeps {
             self.groups.add(&row);
         }
@@ -78,7 +69,7 @@ impl FoldPart for Part {
             paths: &self.paths,
             values,
         };
-        let keeps = self.folding.keeps(&self.rest, &row);
+        let keeps = self.folding.sieve.holds(&self.rest, &row);
         if keeps {
             self.groups.add(&row);
         }

@@ -9,13 +9,16 @@ use serde_json::{Map, Value, json};
 use super::path::{Path, Root};
 use super::scalar::Scalar;
 use crate::etag::Etag;
-use crate::identities::{
-    Authentication, AuthenticationKind, DeviceIdentity, Identity, Standing, Status,
-};
+use crate::identities::{Authentication, AuthenticationKind, Identity, Standing, Status};
 use crate::ids::HubName;
 use crate::ports::{SectionRow, TwinRow};
 use crate::presence::PresenceBook;
 use crate::twins::Metadata;
+
+/// The state of an identity that has a connection.
+pub(super) const CONNECTED: &str = "Connected";
+/// The state of all others.
+pub(super) const DISCONNECTED: &str = "Disconnected";
 
 /// What is at the paths of a twin.
 pub(super) trait Cells {
@@ -69,14 +72,6 @@ impl<'r> Row<'r> {
             Root::Tags => of_object(self.stored.tags.as_ref()?, &path.keys),
             Root::Desired => of_section(self.stored.desired.as_ref()?, &path.keys),
             Root::Reported => of_section(self.stored.reported.as_ref()?, &path.keys),
-            Root::Capabilities => {
-                let edge = self.device()?.edge;
-                match path.keys.as_slice() {
-                    [] => Some(Cow::Owned(json!({ "iotEdge": edge }))),
-                    [key] if key == "iotEdge" => Some(Cow::Owned(Value::Bool(edge))),
-                    _ => None,
-                }
-            }
             _ => of_member(self.member(path.root)?, &path.keys),
         }
     }
@@ -89,55 +84,77 @@ impl<'r> Row<'r> {
             Root::Etag => json!(Etag::from_counter(stored.etag).as_str()),
             Root::ModelId => json!(stored.model_id),
             Root::Version => json!(stored.version),
-            Root::DeviceEtag => json!(self.identity()?.etag().as_str()),
-            Root::Status => json!(match self.device()?.status {
-                Status::Enabled => "enabled",
-                Status::Disabled => "disabled",
-            }),
-            Root::StatusReason => json!(self.device()?.status_reason.as_ref()?),
-            Root::StatusUpdateTime => json!(self.device()?.status_updated.to_string()),
             Root::ConnectionState => json!(if self.standing?.presence.connected {
-                "Connected"
+                CONNECTED
             } else {
-                "Disconnected"
+                DISCONNECTED
             }),
             Root::LastActivityTime => {
                 json!(self.standing?.presence.activity.last_activity.to_string())
             }
             Root::CloudToDeviceMessageCount => json!(self.standing?.queued_messages),
-            Root::AuthenticationType => json!(match self.identity()?.authentication().kind() {
-                AuthenticationKind::Sas => "sas",
-                AuthenticationKind::SelfSigned => "selfSigned",
-                AuthenticationKind::CertificateAuthority => "certificateAuthority",
-                AuthenticationKind::None => "none",
-            }),
-            Root::X509Thumbprint => thumbprints(self.identity()?.authentication()),
-            Root::DeviceScope => json!(self.device()?.scope.as_ref()?),
-            Root::ParentScopes => {
-                let scopes = &self.device()?.parent_scopes;
-                (!scopes.is_empty()).then(|| json!(scopes))?
-            }
             Root::Properties => json!({
                 "desired": of_section(stored.desired.as_ref()?, &[])?,
                 "reported": of_section(stored.reported.as_ref()?, &[])?,
             }),
-            Root::Tags | Root::Desired | Root::Reported | Root::Capabilities | Root::Unknown => {
-                return None;
+            Root::Tags | Root::Desired | Root::Reported | Root::Unknown => return None,
+            Root::DeviceEtag
+            | Root::Status
+            | Root::StatusReason
+            | Root::StatusUpdateTime
+            | Root::AuthenticationType
+            | Root::X509Thumbprint
+            | Root::Capabilities
+            | Root::DeviceScope
+            | Root::ParentScopes => {
+                return of_identity(&self.stored.identity.as_ref()?.identity.value, root);
             }
         })
     }
+}
 
-    fn identity(&self) -> Option<&'r Identity> {
-        let identity = self.stored.identity.as_ref()?;
-        Some(&identity.identity.value)
-    }
-
-    fn device(&self) -> Option<&'r DeviceIdentity> {
-        match self.identity()? {
-            Identity::Device(device) => Some(device),
-            Identity::Module(_) => None,
+/// What a twin mirrors of its identity alone, by the member of a row; nothing
+/// if it has none or if that is told by something else, such as connections.
+pub fn of_identity(identity: &Identity, root: Root) -> Option<Value> {
+    let device = match identity {
+        Identity::Device(device) => Some(device),
+        Identity::Module(_) => None,
+    };
+    Some(match root {
+        Root::DeviceEtag => json!(identity.etag().as_str()),
+        Root::AuthenticationType => json!(match identity.authentication().kind() {
+            AuthenticationKind::Sas => "sas",
+            AuthenticationKind::SelfSigned => "selfSigned",
+            AuthenticationKind::CertificateAuthority => "certificateAuthority",
+            AuthenticationKind::None => "none",
+        }),
+        Root::X509Thumbprint => thumbprints(identity.authentication()),
+        Root::Status => json!(match device?.status {
+            Status::Enabled => "enabled",
+            Status::Disabled => "disabled",
+        }),
+        Root::StatusReason => json!(device?.status_reason.as_ref()?),
+        Root::StatusUpdateTime => json!(device?.status_updated.to_string()),
+        Root::Capabilities => json!({ "iotEdge": device?.edge }),
+        Root::DeviceScope => json!(device?.scope.as_ref()?),
+        Root::ParentScopes => {
+            let scopes = &device?.parent_scopes;
+            (!scopes.is_empty()).then(|| json!(scopes))?
         }
-    }
+        Root::DeviceId
+        | Root::ModuleId
+        | Root::Etag
+        | Root::ConnectionState
+        | Root::LastActivityTime
+        | Root::CloudToDeviceMessageCount
+        | Root::ModelId
+        | Root::Version
+        | Root::Tags
+        | Root::Properties
+        | Root::Desired
+        | Root::Reported
+        | Root::Unknown => return None,
+    })
 }
 
 /// What is known of whether the twin's owner is connected; nothing if the

@@ -6,13 +6,12 @@ use serde_json::{Map, Value};
 
 use super::continuation::{Continuation, Last};
 use super::error::QueryError;
-use super::evaluate::holds;
-use super::expression::Expr;
 use super::folding::Folding;
 use super::groups::{GroupOrder, Grouping};
 use super::path::Path;
-use super::row::{Row, standing_of};
+use super::reach::Reach;
 use super::select::columns;
+use super::sieve::Sieve;
 use super::syntax::{Item, Query, Select};
 use crate::access::ServicePermit;
 use crate::hubs::Hub;
@@ -85,14 +84,21 @@ impl Queries {
             }
             None => None,
         };
+        let reach = Reach::of(&query.conditions);
+        let wanted = query.wanted();
+        let mut scan = Scan::new(query.source, query.conditions, wanted);
+        let (name, conditions) = (hub.name().clone(), scan.conditions.clone());
+        let sieve = Sieve::new(name, conditions, self.presence.clone());
+        scan.sieve = Some(sieve.clone());
+        if reach == Reach::Connected {
+            scan.connected = Some(self.presence.connected_ids(hub.name(), scan.source));
+        }
         let reading = Reading {
             queries: self,
             hub,
-            scan: Scan {
-                source: query.source,
-                wanted: query.wanted(),
-                conditions: query.conditions.into(),
-            },
+            reach,
+            scan,
+            sieve,
             size: paging.size.unwrap_or(DEFAULT_PAGE).clamp(1, MAX_PAGE),
             top: query.top.unwrap_or(u64::MAX),
             shown: before.as_ref().map_or(0, |before| before.shown),
@@ -138,7 +144,10 @@ impl Rows {
 struct Reading<'q> {
     queries: &'q Queries,
     hub: &'q Hub,
+    reach: Reach,
     scan: Scan,
+    /// Of the scan's conditions.
+    sieve: Sieve,
     size: usize,
     top: u64,
     /// Rows of the pages before.
@@ -163,6 +172,9 @@ impl Reading<'_> {
             Select::Columns(_) => Rows::Raw(Vec::new()),
             Select::All | Select::Groups { .. } => Rows::Twins(Vec::new()),
         };
+        if self.reach == Reach::Nobody {
+            return Ok((rows, None));
+        }
         let (mut last, mut bytes) = (None, 0);
         // One more than wanted tells whether this is the last page.
         let mut limit = wanted.saturating_add(1);
@@ -170,14 +182,11 @@ impl Reading<'_> {
             let slice = self.slice(after.as_ref(), limit).await?;
             let (next, rest) = (slice.next, slice.rest);
             for stored in slice.rows {
-                let standing = standing_of(&self.queries.presence, self.hub.name(), &stored);
-                let row = Row {
-                    stored: &stored,
-                    standing,
-                };
-                if !self.keeps(&rest, &row) {
+                let row = self.sieve.row(&stored);
+                if !self.sieve.holds(&rest, &row) {
                     continue;
                 }
+                let standing = row.standing;
                 let is_full = rows.len() >= wanted || bytes > MAX_PAGE_BYTES;
                 if is_full {
                     return Ok((rows, last));
@@ -211,9 +220,8 @@ impl Reading<'_> {
         after: Option<GroupOrder>,
     ) -> Result<(Rows, Option<Last>), QueryError> {
         let folding = Arc::new(Folding {
-            hub: self.hub.name().clone(),
             scan: self.scan.clone(),
-            presence: self.queries.presence.clone(),
+            sieve: self.sieve.clone(),
             grouping: Arc::new(Grouping {
                 items,
                 keys,
@@ -222,10 +230,10 @@ impl Reading<'_> {
             }),
             finished: Mutex::default(),
         });
-        let store = &self.queries.store;
-        store
-            .fold(self.hub.name(), &self.scan, folding.clone())
-            .await?;
+        if self.reach != Reach::Nobody {
+            let (store, hub) = (&self.queries.store, self.hub.name());
+            store.fold(hub, &self.scan, folding.clone()).await?;
+        }
         let (rows, more) = folding.finish();
         let last = rows.last().map(|(order, _)| Last::Group(*order));
         let rows = rows.into_iter().map(|(_, row)| row).collect();
@@ -235,12 +243,6 @@ impl Reading<'_> {
     async fn slice(&self, after: Option<&IdentityId>, limit: usize) -> Result<Slice, StoreError> {
         let store = &self.queries.store;
         store.scan(self.hub.name(), &self.scan, after, limit).await
-    }
-
-    /// Whether what the engine left open is true of the row.
-    fn keeps(&self, rest: &[usize], row: &Row<'_>) -> bool {
-        let conditions: &[Expr] = &self.scan.conditions;
-        rest.iter().all(|index| holds(&conditions[*index], row))
     }
 }
 

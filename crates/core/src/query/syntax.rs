@@ -8,7 +8,7 @@ use crate::ports::{Parts, Wanted};
 pub const MAX_QUERY: usize = 8_192;
 
 /// Whose twins are queried.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Source {
     /// `devices`
     Devices,

@@ -11,7 +11,7 @@ use twinhub_core::identities::{Authentication, DeviceIdentity, Identity, Status}
 use twinhub_core::ids::{DeviceId, HubName};
 use twinhub_core::keys::KeyPair;
 use twinhub_core::ports::{Change, Record, StateStore as _, UnitOfWork};
-use twinhub_core::presence::PresenceBook;
+use twinhub_core::presence::{ConnectionEntry, PresenceBook};
 use twinhub_core::query::Queries;
 use twinhub_core::time::{Clock, Timestamp};
 use twinhub_core::twins::{Twin, TwinPatch};
@@ -33,6 +33,7 @@ impl Clock for Stopped {
 pub struct Fleet {
     pub engine: Arc<Engine>,
     pub queries: Queries,
+    presence: Arc<PresenceBook>,
     pub permit: ServicePermit,
     pub count: usize,
 }
@@ -49,14 +50,34 @@ impl Fleet {
             load(&engine, count).await;
         }
         let presence = Arc::new(PresenceBook::new(Arc::new(Stopped)));
-        let queries = Queries::new(engine.clone(), presence);
+        let queries = Queries::new(engine.clone(), presence.clone());
         Fleet {
             engine,
             queries,
+            presence,
             permit,
             count,
         }
     }
+
+    /// Connects those of these numbers, for as long as the entries are kept.
+    pub fn connect(&self, numbers: impl Iterator<Item = usize>) -> Vec<ConnectionEntry> {
+        let (hub, generation) = (hub(), Stopped.now());
+        let connected = |number| {
+            let id = device_id(number).into();
+            self.presence.connected(&hub, &id, generation)
+        };
+        numbers.map(connected).collect()
+    }
+
+    /// Whether a device is one of ten.
+    pub fn is_rare(&self, number: usize) -> bool {
+        is_rare(number, self.count)
+    }
+}
+
+fn is_rare(number: usize, count: usize) -> bool {
+    number % (count / 10).max(1) == 7
 }
 
 pub fn device_id(number: usize) -> DeviceId {
@@ -112,7 +133,7 @@ fn device(number: usize, count: usize) -> [Change; 2] {
     let id = device_id(number);
     let now = Stopped.now();
     let mut twin = Twin::new(id.clone().into(), now);
-    let is_rare = number % (count / 10).max(1) == 7;
+    let is_rare = is_rare(number, count);
     let country = ["NO", "SE", "DK", "FI"][number % 4];
     let tags = json!({
         "site": {"country": country, "hall": number % 50},
@@ -137,8 +158,16 @@ fn device(number: usize, count: usize) -> [Change; 2] {
         id,
         generation: now,
         version: 1,
-        authentication: Authentication::Sas(KeyPair::generate()),
-        status: Status::Enabled,
+        authentication: if is_rare {
+            Authentication::CertificateAuthority
+        } else {
+            Authentication::Sas(KeyPair::generate())
+        },
+        status: if is_rare {
+            Status::Disabled
+        } else {
+            Status::Enabled
+        },
         status_reason: None,
         status_updated: Timestamp::NEVER,
         edge: false,

@@ -55,8 +55,36 @@ const QUESTIONS: &[(&str, &str)] = &[
         "SELECT AVG(properties.reported.rate) AS mean FROM devices",
     ),
     (
-        "condition that SQL does not see",
+        "the ten disabled",
+        "SELECT * FROM devices WHERE status = 'disabled'",
+    ),
+    (
+        "ten of another authentication",
+        "SELECT * FROM devices WHERE authenticationType = 'certificateAuthority'",
+    ),
+];
+
+/// What is asked while few are connected, and while most are.
+const OF_CONNECTIONS: &[(&str, &str)] = &[
+    (
+        "a page of the connected",
+        "SELECT * FROM devices WHERE connectionState = 'Connected'",
+    ),
+    (
+        "a page of the disconnected",
+        "SELECT * FROM devices WHERE connectionState <> 'Connected'",
+    ),
+    (
+        "the connected with a tag of ten",
+        "SELECT * FROM devices WHERE connectionState = 'Connected' AND tags.rare = 'yes'",
+    ),
+    (
+        "count of the connected",
         "SELECT COUNT() AS n FROM devices WHERE connectionState = 'Connected'",
+    ),
+    (
+        "count of the disconnected",
+        "SELECT COUNT() AS n FROM devices WHERE connectionState = 'Disconnected'",
     ),
 ];
 
@@ -86,7 +114,8 @@ async fn main() {
     };
     let fleet = Fleet::open(&folder, count, none).await;
     println!("without indexes");
-    ask(&fleet).await;
+    ask(&fleet, QUESTIONS).await;
+    ask_of_connections(&fleet).await;
     if only_ask {
         fleet.engine.close().await;
         return;
@@ -99,9 +128,29 @@ async fn main() {
         build(&fleet, text).await;
     }
     println!("with {} indexes", RARE.len());
-    ask(&fleet).await;
+    ask(&fleet, QUESTIONS).await;
+    ask_of_connections(&fleet).await;
     updates(&fleet, "    updates").await;
     fleet.engine.close().await;
+}
+
+/// Asks while ten are connected, which are the rare ones, while the last half
+/// of the IDs is, and while all are but the rare ones.
+async fn ask_of_connections(fleet: &Fleet) {
+    println!("ten are connected");
+    let rare = (0..fleet.count).filter(|number| fleet.is_rare(*number));
+    let connected = fleet.connect(rare);
+    ask(fleet, OF_CONNECTIONS).await;
+    drop(connected);
+    println!("the last half is connected");
+    let connected = fleet.connect(fleet.count / 2..fleet.count);
+    ask(fleet, OF_CONNECTIONS).await;
+    drop(connected);
+    println!("all but ten are connected");
+    let common = (0..fleet.count).filter(|number| !fleet.is_rare(*number));
+    let connected = fleet.connect(common);
+    ask(fleet, OF_CONNECTIONS).await;
+    drop(connected);
 }
 
 /// Asks until there is an index, and updates twins meanwhile.
@@ -127,9 +176,9 @@ async fn indexes(fleet: &Fleet, built: bool) -> usize {
     indexes.iter().filter(|index| index.built || !built).count()
 }
 
-async fn ask(fleet: &Fleet) {
+async fn ask(fleet: &Fleet, questions: &[(&str, &str)]) {
     let before = resident_kib();
-    for (name, text) in QUESTIONS {
+    for (name, text) in questions {
         let (mut best, mut least, mut rows) = (Duration::MAX, Duration::MAX, 0);
         for _ in 0..RUNS {
             let (started, processor) = (Instant::now(), processor());

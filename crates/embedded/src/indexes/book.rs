@@ -1,17 +1,22 @@
-//! The indexes as the writer knows them: what a twin's write does to them.
+//! The indexes as the writer knows them: what the write of a twin or of an
+//! identity does to them.
 //!
 //! Every index that is declared is kept, also while it is being built: what is
 //! built then reads twins that were there when it was declared, or later.
 
+use std::borrow::Cow;
+
 use rusqlite::types::Value;
 use rusqlite::{Connection, Result};
+use twinhub_core::ids::IdentityId;
 
-use super::lookup::indexed;
+use super::documents::{of_identity_row, of_model};
+use super::lookup;
 use super::path::Section;
 use crate::documents::Paths;
-use crate::records::TwinRow;
+use crate::records::{IdentityRow, TwinRow};
 use crate::tables::indexes::{self, IndexNumber, StoredIndex};
-use crate::tables::{HubNumber, IdentityNumber};
+use crate::tables::{HubNumber, IdentityNumber, identities, indexed};
 
 /// The indexes of all hubs.
 #[derive(Debug, Default)]
@@ -68,9 +73,44 @@ impl IndexBook {
         row: &TwinRow,
     ) -> Result<()> {
         for section in self.of_hub(hub) {
-            section.move_values(connection, identity, None, Some(section.document(row)))?;
+            if let Some(document) = section.document(row) {
+                section.move_values(connection, identity, None, Some(&document))?;
+            }
         }
         Ok(())
+    }
+
+    /// An identity that was not there is written.
+    pub(crate) fn identity_inserted(
+        &self,
+        connection: &Connection,
+        hub: HubNumber,
+        identity: IdentityNumber,
+        (id, row): (&IdentityId, &IdentityRow),
+    ) -> Result<()> {
+        if let Some(section) = self.of_identities(hub) {
+            let document = of_identity_row(id.clone(), row.clone());
+            section.move_values(connection, identity, None, Some(&document))?;
+        }
+        Ok(())
+    }
+
+    /// An identity is about to be written anew, or to be removed.
+    pub(crate) fn identity_replaced(
+        &self,
+        connection: &Connection,
+        hub: HubNumber,
+        identity: IdentityNumber,
+        id: &IdentityId,
+        row: Option<&IdentityRow>,
+    ) -> Result<()> {
+        let Some(section) = self.of_identities(hub) else {
+            return Ok(());
+        };
+        let before = identities::row_of(connection, identity)?;
+        let document = |row: &IdentityRow| of_identity_row(id.clone(), row.clone());
+        let (before, now) = (before.as_ref().map(document), row.map(document));
+        section.move_values(connection, identity, before.as_deref(), now.as_deref())
     }
 
     /// A twin is about to be written anew, or to be removed.
@@ -81,16 +121,22 @@ impl IndexBook {
         identity: IdentityNumber,
         row: Option<&TwinRow>,
     ) -> Result<()> {
-        if self.of_hub(hub).next().is_none() {
+        let is_of_twins = |section: &SectionIndexes| section.section != Section::Identity;
+        if !self.of_hub(hub).any(is_of_twins) {
             return Ok(());
         }
-        indexes::documents_of(connection, identity, |name, before| {
+        indexed::documents_of(connection, identity, |name, before| {
             for section in self.of_hub(hub).filter(|section| section.section == name) {
-                let now = row.map(|row| section.document(row));
-                section.move_values(connection, identity, Some(before), now)?;
+                let now = row.and_then(|row| section.document(row));
+                section.move_values(connection, identity, Some(before), now.as_deref())?;
             }
             Ok(())
         })
+    }
+
+    fn of_identities(&self, hub: HubNumber) -> Option<&SectionIndexes> {
+        let mut of_hub = self.of_hub(hub);
+        of_hub.find(|section| section.section == Section::Identity)
     }
 
     fn of_hub(&self, hub: HubNumber) -> impl Iterator<Item = &SectionIndexes> {
@@ -99,12 +145,15 @@ impl IndexBook {
 }
 
 impl SectionIndexes {
-    fn document<'r>(&self, row: &'r TwinRow) -> &'r str {
-        match self.section {
-            Section::Tags => &row.tags,
-            Section::Desired => &row.desired.properties,
-            Section::Reported => &row.reported.properties,
-        }
+    /// Nothing if it is in no twin's row.
+    fn document<'r>(&self, row: &'r TwinRow) -> Option<Cow<'r, str>> {
+        Some(match self.section {
+            Section::Tags => row.tags.as_str().into(),
+            Section::Desired => row.desired.properties.as_str().into(),
+            Section::Reported => row.reported.properties.as_str().into(),
+            Section::Model => of_model(&row.model_id),
+            Section::Identity => return None,
+        })
     }
 
     fn move_values(
@@ -136,7 +185,7 @@ impl SectionIndexes {
         let mut values = vec![None; self.indexes.len()];
         if let Some(document) = document {
             self.paths.values(document, &mut |number, kind| {
-                values[number] = Some(indexed(kind));
+                values[number] = Some(lookup::indexed(kind));
             });
         }
         values

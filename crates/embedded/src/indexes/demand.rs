@@ -32,6 +32,13 @@ pub(crate) enum Account {
         looked_at: u64,
         found: u64,
     },
+    /// It looked at some of the connected.
+    Connected {
+        /// Identities of the hub.
+        of: u64,
+        looked_at: u64,
+        found: u64,
+    },
 }
 
 /// Shared by those who read and the thread that builds.
@@ -73,6 +80,11 @@ impl Demand {
             Account::NoUse => {}
             Account::Used(indexes) => self.lock().used.extend(indexes),
             Account::Searched {
+                of,
+                looked_at,
+                found,
+            }
+            | Account::Connected {
                 of,
                 looked_at,
                 found,

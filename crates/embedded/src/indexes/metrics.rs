@@ -13,7 +13,7 @@ const INDEXES: &str = "twinhub_query_indexes";
 /// Indexes that were built, by hub.
 const BUILT: &str = "twinhub_query_indexes_built_total";
 /// Reads of twins for queries, by hub and by what led to the twins: an
-/// `index`, or a `search`.
+/// `index`, who is `connected`, or a `search`.
 const READS: &str = "twinhub_query_reads_total";
 /// Identities that searches looked at, by hub.
 const SEARCHED: &str = "twinhub_query_searched_identities_total";
@@ -45,6 +45,7 @@ pub(super) fn built(hub: &HubName) {
 pub(crate) fn read(hub: &HubName, account: &Account) {
     let by = match account {
         Account::Used(_) => "index",
+        Account::Connected { .. } => "connected",
         Account::NoUse | Account::Searched { .. } => "search",
     };
     counter!(READS, "hub" => hub.to_string(), "by" => by).increment(1);

@@ -7,8 +7,8 @@ use rusqlite::{Connection, Result};
 
 use super::lookup::indexed;
 use crate::documents::Paths;
-use crate::tables::IdentityNumber;
-use crate::tables::indexes::{self, StoredIndex};
+use crate::tables::indexes::StoredIndex;
+use crate::tables::{self, IdentityNumber};
 
 /// Twins that are read at once.
 const AT_ONCE: usize = 5_000;
@@ -47,7 +47,7 @@ impl Run {
                     values.push((value, identity));
                 });
             };
-            last = indexes::documents(connection, hub, section, after, AT_ONCE, each)?;
+            last = tables::indexed::documents(connection, hub, section, after, AT_ONCE, each)?;
             if !goes_on() {
                 return Ok(None);
             }

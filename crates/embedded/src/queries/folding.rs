@@ -50,19 +50,21 @@ impl Folding {
         }
     }
 
-    /// Whether few twins are to be looked at, which are known by an index.
+    /// Whether few twins are to be looked at, which are known without a search.
     pub(super) async fn finds_few(self: &Arc<Self>, readers: &Readers) -> Result<bool, StoreError> {
         if self.scan.conditions.iter().any(names_devices) {
             return Ok(true);
         }
-        if self.lookups.is_empty() {
+        if self.lookups.is_empty() && self.scan.connected.is_none() {
             return Ok(false);
         }
         let folding = self.clone();
         let is_narrow = move |connection: &Connection| {
             let settings = folding.demand.settings();
-            scan::is_narrow(connection, &folding.hub, &folding.lookups, settings)
-                .map_err(read_failed)
+            let Folding {
+                hub, scan, lookups, ..
+            } = &*folding;
+            scan::is_narrow(connection, hub, scan, lookups, settings).map_err(read_failed)
         };
         readers.read(is_narrow).await
     }

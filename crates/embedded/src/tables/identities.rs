@@ -45,13 +45,14 @@ pub(crate) fn find(
         .optional()
 }
 
+/// Its number, unless there is one of that name.
 pub(crate) fn insert(
     connection: &Connection,
     hub: HubNumber,
     id: &IdentityId,
     row: &IdentityRow,
     revision: Revision,
-) -> rusqlite::Result<bool> {
+) -> rusqlite::Result<Option<IdentityNumber>> {
     let (device, module) = columns_of(id);
     let written = connection
         .prepare_cached(
@@ -71,7 +72,7 @@ pub(crate) fn insert(
             row.edge,
             row.doc
         ])?;
-    Ok(written == 1)
+    Ok((written == 1).then(|| IdentityNumber(connection.last_insert_rowid())))
 }
 
 pub(crate) fn replace(
@@ -108,6 +109,34 @@ pub(crate) fn fence(
         .prepare_cached("UPDATE identities SET revision = ?1 WHERE id = ?2")?
         .execute([to_column(revision), identity.0])
         .map(|_| ())
+}
+
+/// The columns of [`row_at`].
+pub(super) const IDENTITY_ROW: &str = "format, generation, version, enabled, edge, doc";
+
+/// From the columns at `first`.
+pub(super) fn row_at(row: &Row<'_>, first: usize) -> rusqlite::Result<IdentityRow> {
+    Ok(IdentityRow {
+        format: row.get(first)?,
+        generation: row.get(first + 1)?,
+        version: row.get(first + 2)?,
+        enabled: row.get(first + 3)?,
+        edge: row.get(first + 4)?,
+        doc: row.get(first + 5)?,
+    })
+}
+
+/// What is stored of an identity.
+pub(crate) fn row_of(
+    connection: &Connection,
+    identity: IdentityNumber,
+) -> rusqlite::Result<Option<IdentityRow>> {
+    connection
+        .prepare_cached(&format!(
+            "SELECT {IDENTITY_ROW} FROM identities WHERE id = ?1"
+        ))?
+        .query_row([identity.0], |row| row_at(row, 0))
+        .optional()
 }
 
 /// Takes twin, session and activity along.
@@ -154,14 +183,7 @@ impl Found {
             device: row.get(0)?,
             module: row.get(1)?,
             revision: from_column(row.get(2)?),
-            row: IdentityRow {
-                format: row.get(3)?,
-                generation: row.get(4)?,
-                version: row.get(5)?,
-                enabled: row.get(6)?,
-                edge: row.get(7)?,
-                doc: row.get(8)?,
-            },
+            row: row_at(row, 3)?,
             activity: activity::from_row(row, 9)?,
             queued_messages: row.get::<_, Option<u32>>(11)?.unwrap_or(0),
         })

@@ -5,13 +5,14 @@
 //! before it changed, and those of indexes that are gone. Whoever looks
 //! something up looks at the twin, too.
 
-use rusqlite::types::{Value, ValueRef};
+use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension as _, Result, params};
 use twinhub_core::ids::HubName;
 
+use super::indexed::text_of;
 use super::{HubNumber, IdentityNumber};
 use crate::indexes::lookup::{Range, To};
-use crate::indexes::path::{IndexPath, Section};
+use crate::indexes::path::IndexPath;
 
 /// The number of an index.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -160,55 +161,6 @@ pub(crate) fn sweep(connection: &Connection, index: IndexNumber, limit: usize) -
         )?
         .execute(params![index.0, limit.cast_signed()])
         .map(|_| ())
-}
-
-/// A section of the twins of a hub, by number, from after one on; nothing but
-/// what `each` takes is held. Returns the last that was read if there may be
-/// more.
-pub(crate) fn documents(
-    connection: &Connection,
-    hub: HubNumber,
-    section: Section,
-    after: IdentityNumber,
-    limit: usize,
-    mut each: impl FnMut(IdentityNumber, &str),
-) -> Result<Option<IdentityNumber>> {
-    let column = section.name();
-    let mut statement = connection.prepare_cached(&format!(
-        "SELECT identity, {column} FROM twins WHERE identity > ?1 AND +hub = ?2
-         ORDER BY identity LIMIT ?3"
-    ))?;
-    let mut rows = statement.query(params![after.0, hub.0, limit.cast_signed()])?;
-    let (mut last, mut count) = (after, 0);
-    while let Some(row) = rows.next()? {
-        last = IdentityNumber(row.get(0)?);
-        count += 1;
-        each(last, text_of(row.get_ref(1)?));
-    }
-    Ok((count == limit).then_some(last))
-}
-
-/// The documents of one twin, in the order of [`Section::ALL`].
-pub(crate) fn documents_of(
-    connection: &Connection,
-    identity: IdentityNumber,
-    mut each: impl FnMut(Section, &str) -> Result<()>,
-) -> Result<()> {
-    let mut statement = connection
-        .prepare_cached("SELECT tags, desired, reported FROM twins WHERE identity = ?1")?;
-    let mut rows = statement.query([identity.0])?;
-    let Some(row) = rows.next()? else {
-        return Ok(());
-    };
-    for (column, section) in Section::ALL.into_iter().enumerate() {
-        each(section, text_of(row.get_ref(column)?))?;
-    }
-    Ok(())
-}
-
-/// A document that is no text is as good as one that is no JSON.
-fn text_of(column: ValueRef<'_>) -> &str {
-    column.as_str().unwrap_or_default()
 }
 
 /// The index of a path, if it knows all twins.

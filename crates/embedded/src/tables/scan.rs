@@ -2,12 +2,14 @@
 //!
 //! Conditions that SQL can answer are part of the statement
 //! ([`condition`]). If an index leads to few twins ([`candidates`]), these are
-//! looked at; if not, a read looks at a bounded stretch of all identities, so
-//! that few hits don't make it long.
+//! looked at; if none but the connected can be meant, they are ([`connected`]);
+//! if not, a read looks at a bounded stretch of all identities, so that few
+//! hits don't make it long.
 
 use rusqlite::{Connection, OptionalExtension as _, params};
 use twinhub_core::ids::{DeviceId, HubName, IdentityId, ModuleId};
 use twinhub_core::ports::{Scan, Slice, StoreError};
+use twinhub_core::presence::ConnectedIds;
 
 use self::between::Between;
 use self::candidates::{Candidate, Rarest};
@@ -25,6 +27,7 @@ use crate::indexes::lookup::Lookup;
 mod between;
 mod candidates;
 mod condition;
+mod connected;
 mod folding;
 mod reading;
 mod statement;
@@ -33,6 +36,9 @@ mod statement;
 const STRETCH: u32 = 5_000;
 /// Candidates that one read looks at, which are all over the file.
 const CANDIDATES: usize = 2_000;
+/// All twins are folded rather than the connected if more than one in so many
+/// is: several readers fold all of them.
+const CONNECTED_ONE_IN: u64 = 4;
 
 /// What a read is about.
 pub(crate) struct Asked<'a> {
@@ -51,37 +57,65 @@ pub(crate) fn read(
     settings: &IndexSettings,
 ) -> Result<(Slice, Account), StoreError> {
     let pushed = Pushed::of(asked.scan.source, &asked.scan.conditions);
-    if pushed.finds_few || asked.lookups.is_empty() {
+    let connected = asked.scan.connected.as_ref();
+    if pushed.finds_few || (asked.lookups.is_empty() && connected.is_none()) {
         let (slice, _) = search(connection, asked, pushed)?;
         return Ok((slice, Account::NoUse));
     }
     // One moment for the index and the twins that it leads to.
     let moment = connection.unchecked_transaction().map_err(read_failed)?;
     let identities = identities_of(&moment, asked.hub).map_err(read_failed)?;
-    let rarest = Rarest::of(&moment, asked.hub, asked.lookups, identities, settings);
-    let Some(rarest) = rarest.map_err(read_failed)? else {
-        let (slice, looked_at) = search(&moment, asked, pushed)?;
-        let account = Account::Searched {
-            of: identities,
-            looked_at,
-            found: slice.rows.len() as u64,
-        };
-        return Ok((slice, account));
+    let most = connected.map_or(usize::MAX, ConnectedIds::count);
+    let rarest = Rarest::of(
+        &moment,
+        asked.hub,
+        asked.lookups,
+        identities,
+        settings,
+        most,
+    );
+    if let Some(rarest) = rarest.map_err(read_failed)? {
+        let candidates = rarest.candidates(&moment, asked.hub, asked.scan.source, asked.after);
+        let slice = look_at(&moment, asked, pushed, &candidates.map_err(read_failed)?)?;
+        return Ok((slice, Account::Used(rarest.indexes())));
+    }
+    let of = identities;
+    let (slice, looked_at) = match connected {
+        Some(connected) => connected::look_at(&moment, asked, pushed, connected)?,
+        None => search(&moment, asked, pushed)?,
     };
-    let candidates = rarest.candidates(&moment, asked.hub, asked.scan.source, asked.after);
-    let slice = look_at(&moment, asked, pushed, &candidates.map_err(read_failed)?)?;
-    Ok((slice, Account::Used(rarest.indexes())))
+    let found = slice.rows.len() as u64;
+    let account = match connected {
+        Some(_) => Account::Connected {
+            of,
+            looked_at,
+            found,
+        },
+        None => Account::Searched {
+            of,
+            looked_at,
+            found,
+        },
+    };
+    Ok((slice, account))
 }
 
-/// Whether an index leads to few twins among which the others are not.
+/// Whether few twins are to be looked at, to which an index leads, or who is
+/// connected.
 pub(crate) fn is_narrow(
     connection: &Connection,
     hub: &HubName,
+    scan: &Scan,
     lookups: &[Lookup],
     settings: &IndexSettings,
 ) -> rusqlite::Result<bool> {
     let identities = identities_of(connection, hub)?;
-    let rarest = Rarest::of(connection, hub, lookups, identities, settings)?;
+    if let Some(connected) = &scan.connected
+        && connected.count() as u64 <= identities / CONNECTED_ONE_IN
+    {
+        return Ok(true);
+    }
+    let rarest = Rarest::of(connection, hub, lookups, identities, settings, usize::MAX)?;
     Ok(rarest.is_some())
 }
 
@@ -95,7 +129,7 @@ fn search(
     let between = Between::of(&asked.scan.conditions);
     let after = asked.after.map_or(("", ""), columns_of);
     let after = after.max((&between.after, ""));
-    let mut end = if pushed.is_empty() || pushed.finds_few {
+    let mut end = if asked.scan.conditions.is_empty() || pushed.finds_few {
         None
     } else {
         end_of_stretch(connection, asked.hub, after, STRETCH).map_err(read_failed)?
@@ -109,7 +143,6 @@ fn search(
     let place = Place::Stretch {
         after,
         end: end.as_ref(),
-        limit: asked.limit,
     };
     let mut reading = Reading::of(asked, pushed);
     if reading.read(connection, [place])? {
@@ -177,7 +210,7 @@ pub(crate) fn end_of_stretch(
         .optional()
 }
 
-pub(super) fn identity_of(device: &str, module: &str) -> Result<IdentityId, StoreError> {
+pub(in crate::tables) fn identity_of(device: &str, module: &str) -> Result<IdentityId, StoreError> {
     let unreadable = |_| unreadable(format_args!("identity {device:?}/{module:?}"), 1);
     let device_id = DeviceId::parse(device).map_err(unreadable)?;
     if module.is_empty() {

@@ -177,11 +177,7 @@ impl FoldPart for WatchedPart {
 }
 
 fn all() -> Scan {
-    Scan {
-        source: Source::Devices,
-        conditions: Arc::new([]),
-        wanted: Wanted::whole(Parts::TAGS),
-    }
+    Scan::new(Source::Devices, [], Wanted::whole(Parts::TAGS))
 }
 
 fn processors() -> usize {

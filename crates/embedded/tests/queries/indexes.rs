@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use serde_json::json;
+use twinhub_core::identities::{Authentication, Status};
 use twinhub_embedded::{IndexSettings, QueryIndex};
 
 use crate::plant::{Plant, device, eager, hub, module};
@@ -157,6 +158,63 @@ async fn an_index_follows_writes_of_devices_and_modules() {
     assert_eq!(changed, ["b", "c"]);
     assert_eq!(removed, ["c"]);
     assert_eq!(plant.rows(red_modules, 9).await.unwrap(), ["a/m"]);
+    assert_eq!(values(&plant), 2, "nothing is left of what is gone");
+}
+
+/// Each kind of member, of few among many.
+#[tokio::test]
+async fn what_is_mirrored_of_identities_is_found_by_an_index_too() {
+    let plant = Plant::new().await;
+    fill(&plant, 11_000).await;
+    let rare = device("rare").model("dtmi:pump;1").device(|device| {
+        device.status = Status::Disabled;
+        device.status_reason = Some("leaks".to_owned());
+        device.authentication = Authentication::CertificateAuthority;
+        device.edge = true;
+        device.scope = Some("ms-azure-iot-edge://site".to_owned());
+    });
+    plant.with([rare]).await;
+
+    for condition in [
+        "status = 'disabled'",
+        "statusReason = 'leaks'",
+        "authenticationType = 'certificateAuthority'",
+        "capabilities.iotEdge = true",
+        "STARTSWITH(deviceScope, 'ms-azure-iot-edge:')",
+        "modelId = 'dtmi:pump;1'",
+    ] {
+        let query = format!("SELECT * FROM devices WHERE {condition}");
+        indexed(&plant, &query).await;
+        let found = plant.rows(&query, 9).await.unwrap();
+        // Without its values, an index leads nowhere: it was asked.
+        plant.sql().execute("DELETE FROM query_values", []).unwrap();
+        let led_astray = plant.rows(&query, 9).await.unwrap();
+
+        assert_eq!(found, ["rare"], "{condition}");
+        assert_eq!(led_astray, [""; 0], "{condition}");
+    }
+}
+
+#[tokio::test]
+async fn an_index_follows_writes_of_identities() {
+    let plant = Plant::eager().await;
+    let disabled = |id: &str| device(id).device(|device| device.status = Status::Disabled);
+    plant
+        .with([device("a"), disabled("b"), module("a", "m")])
+        .await;
+    let query = "SELECT * FROM devices WHERE status = 'disabled'";
+    indexed(&plant, query).await;
+
+    plant.with([disabled("c")]).await;
+    plant.replace_identity(&disabled("a")).await;
+    plant.replace_identity(&device("b")).await;
+    let changed = plant.rows(query, 9).await.unwrap();
+    plant.remove(&device("a").identity.id()).await;
+    plant.replace(&disabled("c")).await;
+    let removed = plant.rows(query, 9).await.unwrap();
+
+    assert_eq!(changed, ["a", "c"]);
+    assert_eq!(removed, ["c"]);
     assert_eq!(values(&plant), 2, "nothing is left of what is gone");
 }
 

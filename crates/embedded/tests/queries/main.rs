@@ -4,6 +4,7 @@
     reason = "a failure is a panic, in helpers as well"
 )]
 
+mod connections;
 mod examples;
 mod folds;
 mod indexes;

@@ -2,10 +2,22 @@
 
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
-use twinhub_core::identities::Status;
+use twinhub_core::identities::{Authentication, Status, Thumbprints};
+use twinhub_core::presence::ConnectionEntry;
 
 use crate::plant::{Given, Plant, device, module};
 
+const MEMBERS: &[&str] = &[
+    "deviceId",
+    "moduleId",
+    "status",
+    "authenticationType",
+    "statusReason",
+    "deviceScope",
+    "modelId",
+    "capabilities.iotEdge",
+    "x509Thumbprint.primaryThumbprint",
+];
 const KEYS: &[&str] = &["a", "b", "c-d", "_9", "x y", "é", "it's", "q\"", "back\\"];
 const TEXTS: &[&str] = &[
     "",
@@ -89,14 +101,53 @@ fn section() -> impl Strategy<Value = Value> {
         .prop_map(|members| Value::Object(members.into_iter().collect::<Map<_, _>>()))
 }
 
-fn twins() -> impl Strategy<Value = Vec<(Value, Value, Value, bool, bool, bool)>> {
+type RandomTwin = (Value, Value, Value, bool, bool, bool, Authentication);
+
+fn authentication() -> impl Strategy<Value = Authentication> {
+    let thumbprints = Thumbprints {
+        primary: Some("abc".to_owned()),
+        secondary: None,
+    };
+    prop::sample::select(vec![
+        Authentication::None,
+        Authentication::CertificateAuthority,
+        Authentication::SelfSigned(thumbprints),
+    ])
+}
+
+fn twins() -> impl Strategy<Value = Vec<RandomTwin>> {
     let yes = any::<bool>;
-    let twin = (section(), section(), section(), yes(), yes(), yes());
+    let sections = (section(), section(), section());
+    let twin = (sections, yes(), yes(), yes(), authentication()).prop_map(
+        |((tags, desired, reported), enabled, edge, with_module, authentication)| {
+            (
+                tags,
+                desired,
+                reported,
+                enabled,
+                edge,
+                with_module,
+                authentication,
+            )
+        },
+    );
     prop::collection::vec(twin, 1..12)
 }
 
-fn given(number: usize, twin: (Value, Value, Value, bool, bool, bool)) -> Vec<Given> {
-    let (tags, desired, reported, enabled, edge, with_module) = twin;
+/// Which of the devices and of their modules are connected: few or many.
+fn connected() -> impl Strategy<Value = Vec<bool>> {
+    prop::sample::select(vec![0.1, 0.5, 0.9])
+        .prop_flat_map(|likely| prop::collection::vec(prop::bool::weighted(likely), 24))
+}
+
+fn connect(plant: &Plant, there: &[Given], connected: &[bool]) -> Vec<ConnectionEntry> {
+    let ids = there.iter().map(|given| given.identity.id());
+    let chosen = ids.zip(connected).filter(|(_, connected)| **connected);
+    plant.connect(chosen.map(|(id, _)| id))
+}
+
+fn given(number: usize, twin: RandomTwin) -> Vec<Given> {
+    let (tags, desired, reported, enabled, edge, with_module, authentication) = twin;
     let id = format!("d{}", number * 7 % 12);
     let mut all = Vec::new();
     if with_module {
@@ -110,10 +161,14 @@ fn given(number: usize, twin: (Value, Value, Value, bool, bool, bool)) -> Vec<Gi
             .tags(tags)
             .desired(desired)
             .reported(reported)
+            .model(if edge == enabled { "a" } else { "" })
             .device(|device| {
                 device.edge = edge;
+                device.authentication = authentication;
+                device.scope = edge.then(|| "a".to_owned());
                 if !enabled {
                     device.status = Status::Disabled;
+                    device.status_reason = edge.then(|| "null".to_owned());
                 }
             }),
     );
@@ -161,18 +216,54 @@ fn path() -> impl Strategy<Value = String> {
         "tags",
         "tags.$version",
         "authenticationType.x",
+        "statusReason",
+        "statusUpdateTime",
+        "deviceScope",
+        "capabilities",
+        "x509Thumbprint.primaryThumbprint",
+        "x509Thumbprint",
     ]);
     prop_oneof![6 => deep, 2 => flat.prop_map(str::to_owned)]
 }
 
+/// What leaves the connected, the others, all or nobody.
+fn state() -> impl Strategy<Value = String> {
+    let conditions = [
+        "connectionState = 'Connected'",
+        "connectionState <> 'Disconnected'",
+        "'Connected' = connectionState",
+        "connectionState IN ['Connected', 'x']",
+        "connectionState NIN ['Disconnected']",
+        "NOT connectionState < 'D' ",
+        "connectionState != 'Connected'",
+        "connectionState = 'connected'",
+        "STARTSWITH(connectionState, 'C')",
+        "IS_DEFINED(connectionState)",
+    ];
+    prop::sample::select(conditions.map(str::to_owned).to_vec())
+}
+
 fn predicate() -> impl Strategy<Value = String> {
     let comparison = || prop::sample::select(&["=", "!=", "<>", "<", "<=", ">", ">="]);
-    let id = prop::sample::select(&["'d1'", "'d7'", "'d'", "'m'", "'enabled'"]);
+    let id = prop::sample::select(&[
+        "'d1'",
+        "'d7'",
+        "'d'",
+        "'m'",
+        "'enabled'",
+        "'disabled'",
+        "'none'",
+        "'selfSigned'",
+        "'abc'",
+        "'a'",
+        "null",
+        "true",
+    ]);
     let list = || prop::collection::vec(constant(), 1..4).prop_map(|list| list.join(", "));
     prop_oneof![
         6 => (path(), comparison(), constant()).prop_map(|(p, c, v)| format!("{p} {c} {v}")),
         2 => (constant(), comparison(), path()).prop_map(|(v, c, p)| format!("{v} {c} {p}")),
-        2 => (prop::sample::select(&["deviceId", "status", "moduleId"]), comparison(), id)
+        3 => (prop::sample::select(MEMBERS), comparison(), id)
             .prop_map(|(p, c, v)| format!("{p} {c} {v}")),
         1 => (path(), comparison(), path()).prop_map(|(l, c, r)| format!("{l} {c} {r}")),
         2 => (path(), list()).prop_map(|(p, list)| format!("{p} IN [{list}]")),
@@ -184,6 +275,7 @@ fn predicate() -> impl Strategy<Value = String> {
         1 => (path(), constant()).prop_map(|(p, v)| format!("{p} + 1 > {v}")),
         1 => path(),
         1 => constant(),
+        3 => state(),
     ]
 }
 
@@ -210,7 +302,8 @@ fn query() -> impl Strategy<Value = String> {
         "tags.a, status, COUNT() AS n, AVG(tags.b) AS mean",
     ]);
     let source = prop::sample::select(&["devices", "devices.modules"]);
-    (select, source, prop::collection::vec(condition(), 1..3)).prop_map(
+    let condition = prop_oneof![4 => condition(), 1 => state()];
+    (select, source, prop::collection::vec(condition, 1..3)).prop_map(
         |(select, source, conditions)| {
             let group = if select.starts_with("tags.a") {
                 " GROUP BY tags.a, status"
@@ -229,13 +322,16 @@ proptest! {
     #[test]
     fn pushing_conditions_down_changes_no_answer(
         twins in twins(),
+        connected in connected(),
         queries in prop::collection::vec((query(), 1..9usize), 40),
     ) {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         let answers = runtime.block_on(async {
             let plant = Plant::new().await;
             let twins = twins.into_iter().enumerate();
-            plant.with(twins.flat_map(|(number, twin)| given(number, twin))).await;
+            let there: Vec<Given> = twins.flat_map(|(number, twin)| given(number, twin)).collect();
+            plant.with(there.iter().cloned()).await;
+            let _connections = connect(&plant, &there, &connected);
             let mut answers = Vec::new();
             for (query, size) in queries {
                 let pushed = plant.rows(&query, size).await.unwrap();
@@ -254,6 +350,7 @@ proptest! {
     fn indexes_change_no_answer_before_while_and_after_they_are_built(
         before in twins(),
         after in twins(),
+        connected in prop::collection::vec(connected(), 2),
         queries in prop::collection::vec((query(), 1..9usize), 12),
     ) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
@@ -262,6 +359,7 @@ proptest! {
             let twins = before.into_iter().enumerate();
             let mut there: Vec<Given> = twins.flat_map(|(number, twin)| given(number, twin)).collect();
             plant.with(there.iter().cloned()).await;
+            let connections = connect(&plant, &there, &connected[0]);
             let mut answers = Vec::new();
             // What is asked first has no index, what comes soon one that is
             // not built.
@@ -275,13 +373,18 @@ proptest! {
                     let id = changed.identity.id();
                     let place = there.iter().position(|given| given.identity.id() == id);
                     match place {
-                        Some(_) => plant.replace(&changed).await,
+                        Some(_) => {
+                            plant.replace(&changed).await;
+                            plant.replace_identity(&changed).await;
+                        }
                         None => plant.with([changed]).await,
                     }
                 }
             }
             ask(&plant, &queries, &mut answers).await;
             plant.indexes_built().await;
+            drop(connections);
+            let _connections = connect(&plant, &there, &connected[1]);
             let gone = there.swap_remove(0);
             plant.remove(&gone.identity.id()).await;
             ask(&plant, &queries, &mut answers).await;

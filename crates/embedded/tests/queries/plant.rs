@@ -14,7 +14,7 @@ use twinhub_core::ports::{
     Change, Parts, QueryStore, Record, RecordKey, Scan, Slice, StateStore as _, StoreError,
     UnitOfWork, Wanted,
 };
-use twinhub_core::presence::PresenceBook;
+use twinhub_core::presence::{ConnectionEntry, PresenceBook};
 use twinhub_core::query::{Page, Paging, Queries, Query, QueryError, Rows, Source};
 use twinhub_core::time::{Clock, Timestamp};
 use twinhub_core::twins::{Twin, TwinPatch, TwinView};
@@ -54,11 +54,7 @@ impl QueryStore for Naive {
         after: Option<&IdentityId>,
         limit: usize,
     ) -> Result<Slice, StoreError> {
-        let everything = Scan {
-            source: scan.source,
-            conditions: Arc::new([]),
-            wanted: Wanted::whole(Parts::all()),
-        };
+        let everything = Scan::new(scan.source, [], Wanted::whole(Parts::all()));
         let slice = self.0.scan(hub, &everything, after, limit).await?;
         Ok(Slice {
             rest: (0..scan.conditions.len()).collect(),
@@ -74,6 +70,7 @@ pub struct Given {
     pub tags: Value,
     pub desired: Value,
     pub reported: Value,
+    pub model: &'static str,
 }
 
 impl Plant {
@@ -148,11 +145,8 @@ impl Plant {
         let neighbour = HubName::parse("neighbour").unwrap();
         let added = vec![(neighbour.clone(), settings("neighbour.example"))];
         Hubs::open(self.engine.clone(), added).await.unwrap();
-        let scan = Scan {
-            source: Source::Devices,
-            conditions: Arc::new([Query::parse_condition("tags.any = 1").unwrap()]),
-            wanted: Wanted::whole(Parts::all()),
-        };
+        let condition = Query::parse_condition("tags.any = 1").unwrap();
+        let scan = Scan::new(Source::Devices, [condition], Wanted::whole(Parts::all()));
         self.engine.scan(&neighbour, &scan, None, 9).await.unwrap();
         let indexed = async {
             while self
@@ -196,12 +190,28 @@ impl Plant {
         self.engine.commit(work).await.unwrap();
     }
 
+    /// Writes an identity that is there anew.
+    pub async fn replace_identity(&self, given: &Given) {
+        let id = given.identity.id();
+        let (found, _) = self.engine.twin(&hub(), &id).await.unwrap().unwrap();
+        let record = Record::Identity(given.identity.clone());
+        let change = Change::Replace(record, found.identity.revision);
+        let work = UnitOfWork::new(hub(), vec![change]);
+        self.engine.commit(work).await.unwrap();
+    }
+
     pub async fn remove(&self, id: &IdentityId) {
         let (found, _) = self.engine.twin(&hub(), id).await.unwrap().unwrap();
         let key = RecordKey::Identity(id.clone());
         let change = Change::Remove(key, found.identity.revision);
         let work = UnitOfWork::new(hub(), vec![change]);
         self.engine.commit(work).await.unwrap();
+    }
+
+    /// Connects identities for as long as the entries are kept.
+    pub fn connect(&self, ids: impl IntoIterator<Item = IdentityId>) -> Vec<ConnectionEntry> {
+        let connected = |id| self.presence.connected(&hub(), &id, now());
+        ids.into_iter().map(connected).collect()
     }
 
     pub async fn page(&self, text: &str, paging: Paging<'_>) -> Result<Page, QueryError> {
@@ -315,6 +325,7 @@ fn given(identity: Identity) -> Given {
         tags: json!({}),
         desired: json!({}),
         reported: json!({}),
+        model: "",
     }
 }
 
@@ -332,6 +343,7 @@ pub fn eager() -> IndexSettings {
 impl Given {
     pub fn twin(&self) -> Twin {
         let mut twin = Twin::new(self.identity.id(), now());
+        self.model.clone_into(&mut twin.model_id);
         let patch = TwinPatch {
             tags: Some(object(self.tags.clone())),
             desired: Some(object(self.desired.clone())),
@@ -351,6 +363,10 @@ impl Given {
 
     pub fn reported(self, reported: Value) -> Self {
         Given { reported, ..self }
+    }
+
+    pub fn model(self, model: &'static str) -> Self {
+        Given { model, ..self }
     }
 
     pub fn device(mut self, change: impl FnOnce(&mut DeviceIdentity)) -> Self {

@@ -23,11 +23,8 @@ async fn filled() -> Plant {
 async fn read(plant: &Plant, condition: &str, after: Option<&IdentityId>) -> Slice {
     let query = format!("SELECT deviceId FROM devices WHERE {condition}");
     let query = Query::parse(&query).unwrap();
-    let scan = Scan {
-        source: query.source,
-        wanted: Wanted::whole(Parts::IDENTITY),
-        conditions: query.conditions.into(),
-    };
+    let wanted = Wanted::whole(Parts::IDENTITY);
+    let scan = Scan::new(query.source, query.conditions, wanted);
     plant
         .engine
         .scan(&hub(), &scan, after, 2_000)

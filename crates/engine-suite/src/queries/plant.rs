@@ -105,12 +105,8 @@ impl Plant {
 }
 
 pub(super) fn scan(source: Source, conditions: &[&str], parts: Parts) -> Scan {
-    let conditions = conditions.iter().map(|text| condition(text));
-    Scan {
-        source,
-        conditions: conditions.collect(),
-        wanted: Wanted::whole(parts),
-    }
+    let conditions: Vec<_> = conditions.iter().map(|text| condition(text)).collect();
+    Scan::new(source, conditions, Wanted::whole(parts))
 }
 
 pub(super) fn condition(text: &str) -> Expr {

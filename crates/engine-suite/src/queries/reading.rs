@@ -1,13 +1,17 @@
 //! Which rows are read, in which order, and what is in them.
 
+use std::sync::Arc;
+
 use serde_json::json;
 use twinhub_core::identities::Identity;
 use twinhub_core::ports::{Parts, Wanted};
-use twinhub_core::query::{Expr, Source};
+use twinhub_core::presence::PresenceBook;
+use twinhub_core::query::{Expr, Sieve, Source};
+use twinhub_core::time::SystemClock;
 
 use super::plant::{Plant, condition, names, scan};
 use crate::QueryStorage;
-use crate::fixture::{device, device_id, hub_name};
+use crate::fixture::{NOW, device, device_id, hub_name};
 
 async fn filled(storage: impl QueryStorage) -> Plant {
     let plant = Plant::new(storage).await;
@@ -110,6 +114,56 @@ pub async fn wanted_paths_are_there_with_what_open_conditions_need(storage: impl
     }
     if rest.contains(&1) {
         assert_eq!(row.reported.unwrap().properties["rate"], 1.5);
+    }
+}
+
+/// There may be others among them, for who is connected is left open.
+pub async fn the_connected_are_read_by_id_however_many_they_are(storage: impl QueryStorage) {
+    let plant = filled(storage).await;
+    let presence = Arc::new(PresenceBook::new(Arc::new(SystemClock)));
+    let mut scan = scan(
+        Source::Devices,
+        &["connectionState = 'Connected'"],
+        Parts::IDENTITY,
+    );
+    scan.connected = Some(presence.connected_ids(&plant.hub, Source::Devices));
+
+    let mut connections = Vec::new();
+    let mut expected = Vec::new();
+    for id in ["not-there", "a-1", "b", "$c", "_", "A", "a"] {
+        connections.push(presence.connected(&plant.hub, &device_id(id).into(), NOW));
+        if id != "not-there" {
+            expected.push(id);
+            expected.sort_unstable();
+        }
+        for limit in [1, 2, 5, 100] {
+            let (found, rest) = plant.rows(&scan, limit).await;
+            let mut found = names(&found);
+            if rest == [0] {
+                found.retain(|id| expected.contains(&id.as_str()));
+            }
+            assert_eq!(found, expected, "by {limit}");
+        }
+    }
+}
+
+pub async fn what_the_sieve_lets_through_is_read_and_no_slice_ends_early(
+    storage: impl QueryStorage,
+) {
+    let plant = filled(storage).await;
+    // Hardly any engine computes these by itself.
+    let conditions = ["ENDSWITH(deviceId, 'a')", "ENDSWITH(deviceId, '1')"];
+    let either = format!("{} OR {}", conditions[0], conditions[1]);
+    let mut scan = scan(Source::Devices, &[&either], Parts::all());
+    let presence = Arc::new(PresenceBook::new(Arc::new(SystemClock)));
+    let sieve = Sieve::new(plant.hub.clone(), scan.conditions.clone(), presence);
+    scan.sieve = Some(sieve.clone());
+
+    for limit in [1, 2, 100] {
+        let (mut found, rest) = plant.rows(&scan, limit).await;
+        found.retain(|row| sieve.keeps(&rest, row));
+        assert_eq!(names(&found), ["a", "a-1"], "by {limit}");
+        assert!(found.into_iter().all(|row| row.into_whole().is_some()));
     }
 }
 

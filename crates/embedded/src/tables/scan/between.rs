@@ -84,7 +84,7 @@ fn is_device_id(path: &Path) -> bool {
 }
 
 /// A text before this one, with no ID between them.
-fn before(text: &str) -> String {
+pub(super) fn before(text: &str) -> String {
     let mut characters = text.chars();
     let Some(last) = characters.next_back() else {
         return String::new();

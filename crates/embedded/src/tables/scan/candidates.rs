@@ -27,16 +27,18 @@ pub(super) struct Rarest<'l> {
 
 impl<'l> Rarest<'l> {
     /// Of the lookups that have an index, the one that leads to the fewest
-    /// twins, if these are few.
+    /// twins, if these are few of all identities, and no more than `most`.
     pub(super) fn of(
         connection: &Connection,
         hub: &HubName,
         lookups: &'l [Lookup],
         identities: u64,
         settings: &IndexSettings,
+        most: usize,
     ) -> rusqlite::Result<Option<Self>> {
         let few = identities / settings.one_in.max(1);
-        let mut fewest = usize::try_from(few).map_or(MAX, |few| few.min(MAX));
+        let few = usize::try_from(few).map_or(MAX, |few| few.min(MAX));
+        let mut fewest = few.min(most);
         let mut rarest = None;
         for lookup in lookups {
             let Some(ranges) = indexed(connection, hub, lookup)? else {

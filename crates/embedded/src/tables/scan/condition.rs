@@ -53,10 +53,6 @@ impl Pushed {
         }
         pushed
     }
-
-    pub(super) fn is_empty(&self) -> bool {
-        self.sql.is_empty()
-    }
 }
 
 /// Whether a condition lists the devices there can be.

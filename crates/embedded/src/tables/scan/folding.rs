@@ -39,7 +39,6 @@ pub(crate) fn fold(
     let place = [Place::Stretch {
         after: (&stretch.after.0, &stretch.after.1),
         end: stretch.end.as_ref(),
-        limit: usize::MAX,
     }];
     let mut found = 0;
     // SQL would read the documents once more, and takes longer for it.
@@ -94,6 +93,7 @@ impl Values {
                 Section::Tags => &mut into.tags,
                 Section::Desired => &mut into.desired,
                 Section::Reported => &mut into.reported,
+                Section::Model | Section::Identity => return None,
             };
             section.add(&path.keys, number);
         }

@@ -3,14 +3,14 @@
 use rusqlite::{Connection, Row};
 use twinhub_core::ids::HubName;
 use twinhub_core::ports::{Parts, Slice, StoreError, TwinRow, Wanted};
-use twinhub_core::query::{Root, Source};
+use twinhub_core::query::{Root, Sieve, Source};
 
 use super::condition::{Pushed, Sql};
 use super::statement::{Place, Statement};
 use super::{Asked, identity_of};
 use crate::documents::Paths;
 use crate::errors::read_failed;
-use crate::indexes::path::{IndexPath, Section};
+use crate::indexes::path::IndexPath;
 use crate::records::{OnlyPaths, SectionPartRow, TwinPartsRow};
 use crate::tables::identities::Found;
 
@@ -22,9 +22,16 @@ pub(super) struct Reading<'a> {
     asked: &'a Asked<'a>,
     statement: Statement<'a>,
     rows: Rows,
+    sieving: Option<Sieving<'a>>,
     bytes: usize,
     /// What was read.
     pub slice: Slice,
+}
+
+/// What is read of rows before the rest is, and what looks at it.
+struct Sieving<'a> {
+    rows: Rows,
+    sieve: &'a Sieve,
 }
 
 /// How rows become twins.
@@ -36,10 +43,16 @@ pub(super) struct Rows {
 impl<'a> Reading<'a> {
     pub(super) fn of(asked: &'a Asked<'a>, pushed: Pushed) -> Self {
         let rows = Rows::of(asked.scan.wanted_with(&pushed.rest));
+        let sieve = asked.scan.sieve.as_ref();
+        let sieving = sieve.filter(|_| !pushed.rest.is_empty()).map(|sieve| {
+            let rows = Rows::of(asked.scan.needed_by(&pushed.rest));
+            Sieving { rows, sieve }
+        });
         Reading {
             asked,
             statement: rows.statement(asked.hub, asked.scan.source, pushed.sql),
             rows,
+            sieving,
             bytes: 0,
             slice: Slice {
                 rows: Vec::new(),
@@ -57,8 +70,13 @@ impl<'a> Reading<'a> {
         places: impl IntoIterator<Item = Place<'p>>,
     ) -> Result<bool, StoreError> {
         let (rows, slice, bytes) = (&self.rows, &mut self.slice, &mut self.bytes);
-        let limit = self.asked.limit;
+        let (sieving, limit) = (&self.sieving, self.asked.limit);
         self.statement.read(connection, places, |row| {
+            if let Some(Sieving { rows, sieve }) = sieving
+                && !sieve.keeps(&slice.rest, &rows.twin_of(row)?)
+            {
+                return Ok(false);
+            }
             let row = rows.twin_of(row)?;
             *bytes += row.bytes;
             let is_full = slice.rows.len() + 1 >= limit || *bytes > MAX_BYTES;
@@ -168,9 +186,9 @@ fn only(wanted: &Wanted) -> OnlyPaths {
     let Some(paths) = &wanted.paths else {
         return OnlyPaths::default();
     };
-    let of = |section: Section| {
+    let of = |root: Root| {
         let mut only = Paths::default();
-        for path in paths.iter().filter(|path| section.root() == path.root) {
+        for path in paths.iter().filter(|path| path.root == root) {
             // What is beside the document is there in any case.
             let keys = IndexPath::of(path).map(|path| path.keys);
             if path.keys.is_empty() || keys.is_some() {
@@ -181,8 +199,8 @@ fn only(wanted: &Wanted) -> OnlyPaths {
     };
     let all = paths.iter().any(|path| path.root == Root::Properties);
     OnlyPaths {
-        tags: of(Section::Tags),
-        desired: of(Section::Desired).filter(|_| !all),
-        reported: of(Section::Reported).filter(|_| !all),
+        tags: of(Root::Tags),
+        desired: of(Root::Desired).filter(|_| !all),
+        reported: of(Root::Reported).filter(|_| !all),
     }
 }

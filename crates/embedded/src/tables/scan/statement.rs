@@ -17,10 +17,10 @@ pub(super) enum Place<'p> {
     Stretch {
         after: (&'p str, &'p str),
         end: Option<&'p Columns>,
-        /// At most so many rows.
-        limit: usize,
     },
     One(IdentityNumber),
+    /// At the identity of this device and module.
+    Named((&'p str, &'p str)),
 }
 
 /// What is read of twins, and of which.
@@ -71,6 +71,7 @@ impl Statement<'_> {
         );
         sql.push_str(match place {
             Place::One(_) => " AND i.id = ?",
+            Place::Named(_) => " AND i.device = ? AND i.module = ?",
             Place::Stretch { end: None, .. } => " AND (i.device, i.module) > (?, ?)",
             Place::Stretch { end: Some(_), .. } => {
                 " AND (i.device, i.module) > (?, ?) AND (i.device, i.module) <= (?, ?)"
@@ -85,8 +86,8 @@ impl Statement<'_> {
             sql.push_str(&condition.text);
         }
         sql.push_str(match place {
-            Place::One(_) => "",
-            Place::Stretch { .. } => " ORDER BY i.device, i.module LIMIT ?",
+            Place::One(_) | Place::Named(_) => "",
+            Place::Stretch { .. } => " ORDER BY i.device, i.module",
         });
         sql
     }
@@ -97,7 +98,8 @@ impl Statement<'_> {
         let mut parameters = vec![text(self.hub.as_str())];
         match place {
             Place::One(number) => parameters.push(Value::Integer(number.0)),
-            Place::Stretch { after, end, .. } => {
+            Place::Named((device, module)) => parameters.extend([text(device), text(module)]),
+            Place::Stretch { after, end } => {
                 parameters.extend([text(after.0), text(after.1)]);
                 if let Some((device, module)) = end {
                     parameters.extend([text(device), text(module)]);
@@ -106,10 +108,6 @@ impl Statement<'_> {
         }
         for condition in &self.conditions {
             parameters.extend(condition.parameters.iter().cloned());
-        }
-        if let Place::Stretch { limit, .. } = place {
-            let limit = i64::try_from(*limit).unwrap_or(i64::MAX);
-            parameters.push(Value::Integer(limit));
         }
         parameters
     }

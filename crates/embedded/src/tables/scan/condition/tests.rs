@@ -23,7 +23,7 @@ fn what_sql_answers_exactly_is_not_asked_of_core() {
         let pushed = pushed(Source::Devices, condition);
 
         assert_eq!(pushed.rest, [0; 0], "{condition}");
-        assert!(!pushed.is_empty(), "{condition}");
+        assert!(!pushed.sql.is_empty(), "{condition}");
     }
 }
 
@@ -38,7 +38,7 @@ fn what_sql_only_narrows_down_is_asked_of_core_too() {
         let pushed = pushed(Source::Devices, condition);
 
         assert_eq!(pushed.rest, [0], "{condition}");
-        assert!(!pushed.is_empty(), "{condition}");
+        assert!(!pushed.sql.is_empty(), "{condition}");
     }
 }
 
@@ -58,7 +58,7 @@ fn what_sql_does_not_see_is_left_to_core() {
         let pushed = pushed(Source::Devices, condition);
 
         assert_eq!(pushed.rest, [0], "{condition}");
-        assert!(pushed.is_empty(), "{condition}: {pushed:?}");
+        assert!(pushed.sql.is_empty(), "{condition}: {pushed:?}");
     }
 }
 
