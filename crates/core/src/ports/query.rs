@@ -13,6 +13,8 @@ use crate::presence::ConnectedIds;
 use crate::query::{Expr, Path, Scalar, Sieve, Source};
 use crate::twins::{Metadata, Section, Twin};
 
+/// Paths whose values are given one by one: each is looked for among all.
+const MAX_VALUES: usize = 64;
 /// Rows of a slice that is folded.
 const ROWS_AT_ONCE: usize = 1_000;
 
@@ -122,7 +124,8 @@ impl Scan {
     /// are left open.
     pub fn values_suffice(&self, rest: &[usize]) -> bool {
         let mut open = rest.iter().map(|index| &self.conditions[*index]);
-        self.wanted.paths.is_some() && !open.any(Expr::looks_into_arrays)
+        let paths = self.wanted_with(rest).paths;
+        paths.is_some_and(|paths| paths.len() <= MAX_VALUES) && !open.any(Expr::looks_into_arrays)
     }
 }
 

@@ -146,12 +146,11 @@ impl Building {
         let of_hub: Vec<_> = all.iter().filter(|index| index.hub_name == hub).collect();
         let mut replaced = None;
         if of_hub.len() >= self.demand.settings().most {
-            let idlest = of_hub.iter().max_by_key(|index| index.idle_hours);
-            let Some(idle) = idlest.filter(|index| index.idle_hours >= IDLE) else {
+            replaced = self.least_useful(&of_hub)?;
+            if replaced.is_none() {
                 tracing::debug!(%hub, ?path, "no room for another index");
                 return Ok(());
-            };
-            replaced = Some(idle.number);
+            }
         }
         tracing::info!(%hub, section = path.section.name(), keys = ?path.keys, "building an index");
         self.step(move |connection, _| {
@@ -163,6 +162,19 @@ impl Building {
             }
             indexes::declare(connection, hub, &path)
         })
+    }
+
+    /// One that may go for another: of a path that no twin has, such as a name
+    /// that was mistyped, or the idlest.
+    fn least_useful(&self, of_hub: &[&StoredIndex]) -> Result<Option<IndexNumber>, Left> {
+        for index in of_hub.iter().filter(|index| index.built.is_none()) {
+            if indexes::is_empty(&self.connection, index.number)? {
+                return Ok(Some(index.number));
+            }
+        }
+        let idlest = of_hub.iter().max_by_key(|index| index.idle_hours);
+        let idle = idlest.filter(|index| index.idle_hours >= IDLE);
+        Ok(idle.map(|index| index.number))
     }
 
     /// An hour has passed.

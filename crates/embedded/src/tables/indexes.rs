@@ -128,6 +128,12 @@ pub(crate) fn take(
         .map(|_| ())
 }
 
+/// Whether there is no value in it.
+pub(crate) fn is_empty(connection: &Connection, index: IndexNumber) -> Result<bool> {
+    let mut any = connection.prepare_cached("SELECT 1 FROM query_values WHERE index_id = ?1")?;
+    Ok(!any.exists([index.0])?)
+}
+
 /// The first index that is gone, and has values yet.
 pub(crate) fn gone(connection: &Connection) -> Result<Option<IndexNumber>> {
     let mut after = i64::MIN;

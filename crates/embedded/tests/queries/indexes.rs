@@ -57,6 +57,25 @@ async fn what_is_searched_in_vain_is_found_by_an_index_later() {
     assert_eq!(led_astray, [""; 0]);
 }
 
+/// SQL leaves decimals to core.
+#[tokio::test]
+async fn decimals_are_found_by_an_index_later() {
+    let plant = Plant::new().await;
+    for first in (0..11_000).step_by(500) {
+        let devices = (first..first + 500).map(|number| {
+            let tenth = f64::from(number) / 10.0;
+            device(&format!("d{number:05}")).tags(json!({"tenth": tenth}))
+        });
+        plant.with(devices).await;
+    }
+
+    let query = "SELECT * FROM devices WHERE tags.tenth = 7 OR tags.tenth >= 1099.85";
+    indexed(&plant, query).await;
+
+    let found = plant.rows(query, 9).await.unwrap();
+    assert_eq!(found, ["d00070", "d10999"]);
+}
+
 #[tokio::test]
 async fn a_condition_that_many_fulfil_is_not_looked_up() {
     let plant = Plant::new().await;
@@ -293,6 +312,24 @@ async fn there_is_room_for_few_and_the_idle_one_makes_way() {
         }
     })
     .await;
+}
+
+#[tokio::test]
+async fn a_path_that_no_twin_has_keeps_no_other_out() {
+    let one = IndexSettings { most: 1, ..eager() };
+    let plant = Plant::open(tempfile::tempdir().unwrap(), one).await;
+    fill(&plant, 20).await;
+    indexed(&plant, "SELECT * FROM devices WHERE tags.mistyped = 7").await;
+
+    indexed_instead(
+        &plant,
+        "SELECT * FROM devices WHERE tags.number = 7",
+        "number",
+    )
+    .await;
+
+    let indexes = plant.engine.query_indexes(&hub()).await.unwrap();
+    assert_eq!(indexes.len(), 1);
 }
 
 #[tokio::test]

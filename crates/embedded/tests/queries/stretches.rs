@@ -67,3 +67,18 @@ async fn a_condition_on_the_id_is_read_on_from_where_a_page_ended() {
         assert_eq!(slice.next, None, "{condition}");
     }
 }
+
+/// What else than texts is in the list keeps SQL from looking them up.
+#[tokio::test]
+async fn a_list_of_ids_with_something_else_in_it_is_searched_by_stretches() {
+    let plant = filled().await;
+
+    for list in ["'d00003', undefined", "'d00003', 1"] {
+        let slice = read(&plant, &format!("deviceId IN [{list}]"), None).await;
+
+        assert_eq!(slice.rows.len(), 1, "{list}");
+        assert!(slice.next.is_some(), "{list}");
+    }
+    let texts = read(&plant, "deviceId IN ['d00003', 'd11000']", None).await;
+    assert_eq!((texts.rows.len(), texts.next), (2, None));
+}

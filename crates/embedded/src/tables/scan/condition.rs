@@ -63,7 +63,8 @@ pub(crate) fn names_devices(condition: &Expr) -> bool {
             (path, Expr::Constant(Constant::Text(_))) => path,
             _ => return false,
         },
-        Expr::In(value, _) => value,
+        // What else is in a list makes more of SQL than a list.
+        Expr::In(value, list) if all_texts(list).is_some() => value,
         _ => return false,
     };
     matches!(value, Expr::Path(path) if path.root == Root::DeviceId && path.keys.is_empty())
