@@ -104,7 +104,7 @@ async function refresh(id) {
   if (!busy) {
     try {
       const answer = await ask(old.dataset.live, { headers: { accept: "text/html" } });
-      if (answer.redirected || answer.status === 401) return location.reload();
+      if (answer.status === 401) signedOut();
       const page = new DOMParser().parseFromString(await answer.text(), "text/html");
       const fresh = answer.ok ? page.getElementById(id) : null;
       if (fresh) {
@@ -117,6 +117,49 @@ async function refresh(id) {
     }
   }
   refresh(id);
+}
+
+// The session has ended. A page to look at leads to the sign-in; one on which
+// something can be typed stays, and goes on once somebody has signed in again.
+const FIELDS = "main form[method=post] :is(textarea, select, input:not([type=hidden]))";
+let isOut = false;
+
+export function signedOut() {
+  if (isOut) return;
+  isOut = true;
+  if (!document.querySelector(FIELDS)) return location.reload();
+  const notice = document.createElement("p");
+  notice.id = "signed-out";
+  notice.className = "notice error";
+  notice.setAttribute("role", "alert");
+  const link = document.createElement("a");
+  Object.assign(link, { href: "/portal/sign-in", target: "_blank", textContent: "Sign in in another tab" });
+  notice.append("Your session has ended. ", link, ", and go on here: what you typed stays.");
+  document.querySelector("h1")?.after(notice);
+  awaitSession();
+}
+
+async function awaitSession() {
+  while (isOut) {
+    await new Promise((done) => setTimeout(done, 3000));
+    try {
+      const answer = await ask("/portal", { headers: { accept: "text/html" } });
+      if (answer.ok) goOn(new DOMParser().parseFromString(await answer.text(), "text/html"));
+    } catch {
+      // The hub is away for a moment.
+    }
+  }
+}
+
+/** Forms are of the new session from here on. */
+function goOn(page) {
+  const token = page.querySelector('meta[name="csrf-token"]')?.content;
+  if (!token) return;
+  document.querySelector('meta[name="csrf-token"]').content = token;
+  for (const field of document.querySelectorAll('input[name="csrf"]')) field.value = token;
+  document.getElementById("signed-out")?.remove();
+  isOut = false;
+  announce("You are signed in again.");
 }
 
 // Says that the hub is away for some part of the page: what is shown stays, and

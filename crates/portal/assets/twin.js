@@ -1,7 +1,7 @@
 // Keeps a twin's page up to date: what its device reports shows at once and is
 // marked, and so is that somebody else has changed what is being edited here.
 // What is typed is never touched.
-import { announce, localise } from "./portal.js";
+import { announce, localise, signedOut } from "./portal.js";
 
 const SECONDS = 3;
 const form = document.getElementById("twin-form");
@@ -14,7 +14,7 @@ async function follow() {
     if (document.hidden) continue;
     try {
       const answer = await fetch(form.dataset.now, { headers: { accept: "text/html" } });
-      if (answer.redirected || answer.status === 401) return location.reload();
+      if (answer.status === 401) signedOut();
       if (answer.ok) refresh(new DOMParser().parseFromString(await answer.text(), "text/html"));
     } catch {
       // The hub is away for a moment: what is shown stays.

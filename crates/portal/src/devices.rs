@@ -7,12 +7,8 @@
 
 use axum::Router;
 use axum::routing::{get, post};
-use http::StatusCode;
 
-use crate::client::ApiError;
-use crate::failure::Failure;
 use crate::portal::Inner;
-use crate::visit::Visit;
 
 mod bulk;
 mod create;
@@ -36,19 +32,4 @@ pub fn routes() -> Router<Inner> {
         .route("/portal/devices/enable", post(several::enable))
         .route("/portal/devices/disable", post(several::disable))
         .route("/portal/devices/delete", post(several::delete))
-}
-
-/// Who may not write identities needs no form to do so.
-fn require_write(visit: &Visit) -> Result<(), Failure> {
-    if visit.rights().registry_write {
-        return Ok(());
-    }
-    let error = ApiError::Refused {
-        status: StatusCode::FORBIDDEN,
-        code: String::new(),
-        message: "this policy may not change devices: sign in with one that has the right \
-                  RegistryWrite"
-            .to_owned(),
-    };
-    Err(visit.failed(error))
 }

@@ -11,9 +11,10 @@ use tokio::time::{Duration, timeout};
 
 use crate::client::{Client, encoded};
 use crate::cookie;
+use crate::doors;
+use crate::failure::{self, Failure};
 use crate::fields::Fields;
 use crate::portal::{Inner, Visitor};
-use crate::sessions::Session;
 use crate::visit::Visit;
 
 /// The largest form: a twin, or the routes of a hub, and some room.
@@ -22,6 +23,8 @@ const MAX_FORM: usize = 1024 * 1024;
 const FORM_DEADLINE: Duration = Duration::from_secs(30);
 /// After how many seconds one may try again, unless it is known better.
 const RETRY_AFTER: u64 = 5;
+/// Where one signs out, which needs no page to come back to.
+const SIGN_OUT: &str = "/portal/sign-out";
 /// Where scripts show the number that forms have as the field `csrf`.
 const CSRF_HEADER: &str = "x-csrf-token";
 
@@ -49,6 +52,12 @@ pub async fn admit(State(portal): State<Inner>, mut request: Request, next: Next
     );
     let visit = match Visit::begin(session.clone(), client).await {
         Ok(visit) => visit,
+        // The page that is shown next tells why, so a script ends nothing.
+        Err(error)
+            if error.status() == StatusCode::UNAUTHORIZED && is_by_script(request.headers()) =>
+        {
+            return StatusCode::UNAUTHORIZED.into_response();
+        }
         Err(error) if error.status() == StatusCode::UNAUTHORIZED => {
             portal.sessions.end(&session);
             let mut led = led_to_sign_in(&request, "ended");
@@ -63,19 +72,21 @@ pub async fn admit(State(portal): State<Inner>, mut request: Request, next: Next
         true => visit.for_part(),
         false => visit,
     };
-    request.extensions_mut().insert(visit);
+    request.extensions_mut().insert(visit.clone());
+    if let Some(error) = doors::refusal(request.uri().path(), visit.rights()) {
+        return visit.failed(error).into_response();
+    }
     match *request.method() {
         Method::GET | Method::HEAD => return next.run(request).await,
         Method::POST => {}
         _ => {
-            return (
-                StatusCode::METHOD_NOT_ALLOWED,
-                [(header::ALLOW, "GET, HEAD, POST")],
-            )
-                .into_response();
+            let mut refusal = failure::not_so(visit).await.into_response();
+            let allowed = HeaderValue::from_static("GET, HEAD, POST");
+            refusal.headers_mut().insert(header::ALLOW, allowed);
+            return refusal;
         }
     }
-    match from_a_page_of_ours(request, &session).await {
+    match from_a_page_of_ours(request, &visit).await {
         Ok(request) => next.run(request).await,
         Err(refusal) => refusal,
     }
@@ -87,32 +98,52 @@ fn is_by_script(headers: &HeaderMap) -> bool {
     headers.contains_key(CSRF_HEADER) || destination.is_some_and(|fetched| fetched == "empty")
 }
 
-/// Pages lead to the sign-in and back; what scripts ask for is refused.
+/// Pages lead to the sign-in and back; what scripts ask for is refused. A change
+/// is not repeated after the sign-in: it leads back to the page with its form.
 fn led_to_sign_in(request: &Request, why: &str) -> Response {
     let is_page = request
         .headers()
         .get(header::ACCEPT)
         .and_then(|accept| accept.to_str().ok())
         .is_some_and(|accept| accept.contains("text/html"));
-    if !is_page {
+    if !is_page || is_by_script(request.headers()) {
         return StatusCode::UNAUTHORIZED.into_response();
     }
-    // A change is not repeated after the sign-in.
-    let to = match *request.method() {
-        Method::GET => request.uri().path_and_query().map_or("", |to| to.as_str()),
-        _ => "",
+    let (to, why) = match *request.method() {
+        Method::GET => (
+            request.uri().path_and_query().map_or("", |to| to.as_str()),
+            why,
+        ),
+        _ if request.uri().path() == SIGN_OUT => ("", "out"),
+        _ => (came_from(request.headers()).unwrap_or_default(), "unsaved"),
     };
     let address = format!("/portal/sign-in?to={}&why={why}", encoded(to));
     Redirect::to(&address).into_response()
 }
 
+/// The page of ours that a request came from: path and query.
+fn came_from(headers: &HeaderMap) -> Option<&str> {
+    let host = headers.get(header::HOST)?.to_str().ok()?;
+    let from = headers.get(header::REFERER)?.to_str().ok()?;
+    let path = from.strip_prefix("https://")?.strip_prefix(host)?;
+    path.starts_with("/portal").then_some(path)
+}
+
 /// Reads the form, and looks for the session's number in it or beside it.
-async fn from_a_page_of_ours(request: Request, session: &Session) -> Result<Request, Response> {
+async fn from_a_page_of_ours(request: Request, visit: &Visit) -> Result<Request, Response> {
+    let forged = |headers: &HeaderMap| {
+        let sentence = "this form is not from a page of your session: load its page anew and \
+                        send it again";
+        Failure::refused(visit, StatusCode::FORBIDDEN, sentence, came_from(headers)).into_response()
+    };
     if !is_same_origin(request.headers()) {
-        return Err(forged());
+        return Err(forged(request.headers()));
     }
+    let session = visit.session();
     let (head, body) = request.into_parts();
-    let body = read(body, MAX_FORM).await?;
+    let body = read(body, MAX_FORM).await.map_err(|(status, sentence)| {
+        Failure::refused(visit, status, &sentence, came_from(&head.headers)).into_response()
+    })?;
     let shown = head.headers.get(CSRF_HEADER);
     let is_ours = match shown.and_then(|shown| shown.to_str().ok()) {
         Some(shown) => session.csrf.is(shown),
@@ -120,20 +151,22 @@ async fn from_a_page_of_ours(request: Request, session: &Session) -> Result<Requ
     };
     match is_ours {
         true => Ok(Request::from_parts(head, Body::from(body))),
-        false => Err(forged()),
+        false => Err(forged(&head.headers)),
     }
 }
 
 /// A form's body, of at most so many bytes, and in time.
-pub async fn read(body: Body, limit: usize) -> Result<Bytes, Response> {
-    let too_large = || {
-        let sentence = format!("This form has at most {limit} bytes. Send less at once.");
-        (StatusCode::PAYLOAD_TOO_LARGE, sentence).into_response()
-    };
+pub async fn read(body: Body, limit: usize) -> Result<Bytes, (StatusCode, String)> {
     match timeout(FORM_DEADLINE, to_bytes(body, limit)).await {
         Ok(Ok(body)) => Ok(body),
-        Ok(Err(_)) => Err(too_large()),
-        Err(_) => Err(StatusCode::REQUEST_TIMEOUT.into_response()),
+        Ok(Err(_)) => {
+            let sentence = format!("this form has at most {limit} bytes: send less at once");
+            Err((StatusCode::PAYLOAD_TOO_LARGE, sentence))
+        }
+        Err(_) => {
+            let sentence = "the form did not arrive in time: send it again".to_owned();
+            Err((StatusCode::REQUEST_TIMEOUT, sentence))
+        }
     }
 }
 
@@ -152,12 +185,6 @@ pub fn is_same_origin(headers: &HeaderMap) -> bool {
         (Some(_), None) => false,
         (None, _) => true,
     }
-}
-
-fn forged() -> Response {
-    let sentence = "This form is not from a page of your session. \
-                    Go back, load the page anew and send it again.";
-    (StatusCode::FORBIDDEN, sentence).into_response()
 }
 
 /// What every answer of the portal carries.
@@ -237,6 +264,27 @@ mod tests {
             ),
         ] {
             assert_eq!(is_same_origin(&sent), is_ours, "{sent:?}");
+        }
+    }
+
+    #[test]
+    fn a_form_came_from_a_page_of_ours_or_from_nowhere() {
+        let from = |referer| {
+            let headers = headers(&[("host", "hub"), ("referer", referer)]);
+            came_from(&headers).map(str::to_owned)
+        };
+
+        assert_eq!(
+            from("https://hub/portal/device?id=a").as_deref(),
+            Some("/portal/device?id=a")
+        );
+        for elsewhere in [
+            "https://hub.example/portal",
+            "https://evil/portal",
+            "http://hub/portal",
+            "https://hub/elsewhere",
+        ] {
+            assert_eq!(from(elsewhere), None, "{elsewhere}");
         }
     }
 }

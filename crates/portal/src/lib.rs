@@ -15,6 +15,7 @@
 //! | [`api`], `client` | the port to the hub's API, and calls with a visit's credential |
 //! | `sessions`, `links`, `attempts`, `cookie` | who is signed in, one-time links, how often one may try |
 //! | `visit`, `guard` | a request that is let in, and what is refused before a page sees it |
+//! | `doors` | which right opens a page |
 //! | `turns` | how many costly questions are answered at once |
 //! | `page`, `failure`, `assets` | the frame around a page, the page of a refusal, files |
 //! | `fields`, `json_text`, `pairs` | what forms hold, and what people type into them |
@@ -35,6 +36,7 @@ mod connection_strings;
 mod cookie;
 mod device;
 mod devices;
+mod doors;
 mod endpoint;
 mod events;
 mod failure;

@@ -188,6 +188,7 @@ fn router(inner: Inner) -> Router {
         .merge(settings::routes())
         .merge(routes::routes())
         .fallback(failure::not_found)
+        .method_not_allowed_fallback(failure::not_so)
         .layer(from_fn_with_state(inner.clone(), guard::admit));
     let open = Router::new()
         .route("/", get(async || Redirect::to("/portal")))

@@ -62,6 +62,10 @@ pub async fn show(
                 "ended" => {
                     Some("Your session has ended, since its key no longer counts. Sign in again.")
                 }
+                "unsaved" => Some(
+                    "Your session has ended, so nothing of what you sent was saved. Sign in to \
+                     go back to its page.",
+                ),
                 "over" => Some("Your session has ended. Sign in again."),
                 "out" => Some("You are signed out."),
                 _ => None,
@@ -86,7 +90,7 @@ pub async fn sign_in(State(portal): State<Inner>, visitor: Visitor, request: Req
     let before = cookie::of(request.headers()).and_then(|id| portal.sessions.find(id));
     let fields = match guard::read(request.into_body(), MAX_SIGN_IN).await {
         Ok(body) => Fields::parse(&body),
-        Err(refusal) => return refusal,
+        Err((status, sentence)) => return again(status, "", as_sentence(&sentence)),
     };
     let to = fields.get("to");
     let (credential, host) = match credential_of(fields.get("connection-string")) {

@@ -349,6 +349,7 @@ async fn a_change_must_come_from_a_page_of_the_session() {
 
     for forged in [&without, &wrong, &foreign] {
         assert_eq!(forged.status, StatusCode::FORBIDDEN);
+        assert!(forged.text.contains("<h1>Not allowed</h1>"));
     }
     assert_eq!(still_there.status, StatusCode::NOT_FOUND);
     assert_eq!(right.location(), "/portal/sign-in?why=out");
@@ -371,6 +372,66 @@ async fn a_rolled_key_and_a_rotated_token_end_their_sessions() {
         assert!(led.location().ends_with("&why=ended"), "{}", led.location());
         assert_eq!(led.cookie(), "__Host-twinhub=");
     }
+}
+
+#[tokio::test]
+async fn a_script_ends_nothing_and_the_next_page_tells_why() {
+    let portal = TestPortal::new();
+    let (cookie, _) = portal.signed_in().await;
+    *portal.api.key.lock().unwrap() = twinhub_sas::generate_key();
+    let by_script = Request::get("/portal")
+        .header("sec-fetch-dest", "empty")
+        .header(header::ACCEPT, "text/html")
+        .header(header::COOKIE, &cookie)
+        .body(Body::empty());
+
+    let refused = portal.ask(by_script.unwrap()).await;
+    let page = portal.get("/portal/nowhere", &cookie).await;
+
+    assert_eq!(refused.status, StatusCode::UNAUTHORIZED);
+    assert!(!refused.headers.contains_key(header::SET_COOKIE));
+    assert!(page.location().ends_with("&why=ended"));
+}
+
+#[tokio::test]
+async fn a_form_of_a_session_that_has_ended_leads_back_to_its_page() {
+    let portal = TestPortal::new();
+    let (cookie, csrf) = portal.signed_in().await;
+    *portal.api.key.lock().unwrap() = twinhub_sas::generate_key();
+    let form = Request::post("/portal/device/twin?id=pump")
+        .header(header::HOST, "hub.example")
+        .header(
+            header::REFERER,
+            "https://hub.example/portal/device/twin?id=pump&edit=tags",
+        )
+        .header(header::ACCEPT, "text/html")
+        .header(header::COOKIE, &cookie)
+        .body(Body::from(format!("csrf={csrf}")));
+
+    let led = portal.ask(form.unwrap()).await;
+    let sign_in = portal.get(led.location(), "").await;
+
+    assert_eq!(
+        led.location(),
+        "/portal/sign-in?to=%2Fportal%2Fdevice%2Ftwin%3Fid%3Dpump%26edit%3Dtags&why=unsaved"
+    );
+    assert!(sign_in.text.contains("nothing of what you sent was saved"));
+}
+
+#[tokio::test]
+async fn a_page_stays_closed_to_who_lacks_its_right() {
+    let portal = TestPortal::new();
+    let (cookie, csrf) = portal.signed_in().await;
+
+    let form = portal.get("/portal/devices/new", &cookie).await;
+    let sent = portal
+        .post("/portal/policies/new", &cookie, format!("csrf={csrf}"))
+        .await;
+
+    assert_eq!(form.status, StatusCode::FORBIDDEN);
+    assert!(form.text.contains("RegistryWrite"));
+    assert_eq!(sent.status, StatusCode::FORBIDDEN);
+    assert!(sent.text.contains("twinhub portal-link"));
 }
 
 #[tokio::test]

@@ -174,6 +174,6 @@ mod tests {
                 .sentence()
                 .contains("try again")
         );
-        assert_eq!(failed("Other").sentence(), "Pump-7.");
+        assert_eq!(failed("Other").sentence(), "pump-7.");
     }
 }

@@ -6,7 +6,7 @@ use axum::response::Response;
 use super::form::{self, NewDevice};
 use super::pager::Wanted;
 use super::row::device_address;
-use super::{bulk, names, outcome, require_write};
+use super::{bulk, names, outcome};
 use crate::failure::{Failure, see_other};
 use crate::fields::Fields;
 use crate::page::{Notice, Page, Section, render_as};
@@ -37,14 +37,12 @@ impl NewPage {
 
 /// `GET /portal/devices/new`
 pub async fn show(visit: Visit) -> Result<Response, Failure> {
-    require_write(&visit)?;
     let form = NewDevice::of(&Fields::default());
     Ok(page(&visit, form, Problems::default()))
 }
 
 /// `POST /portal/devices/new`
 pub async fn create(visit: Visit, fields: Fields) -> Result<Response, Failure> {
-    require_write(&visit)?;
     let form = NewDevice::of(&fields);
     match done(&visit, &form).await {
         Ok(response) => Ok(response),
