@@ -330,7 +330,7 @@ test('the page of the largest event is light, and files have all of it', async (
   const href = await line(page, 'heavy').getByRole('link').getAttribute('href');
   // The test fails by itself if the page weighs too much.
   await page.goto(href);
-  await page.getByText('only the beginning').waitFor();
+  await page.getByText('shown as JSON: only the beginning').waitFor();
   const downloading = page.waitForEvent('download');
   await page.getByRole('link', { name: 'Download body' }).click();
 

@@ -92,6 +92,7 @@ test('a backup that is under way shows how far it is, and can be given up', asyn
   await assertAccessible(page);
 });
 
+test('a backup that fails says why', async (t) => {
   const page = await openPage(t, hub);
   await page.goto('/portal/settings');
   await page.getByLabel("Folder on the hub's machine").fill(join(hub.folder, 'no-room'));

@@ -7,8 +7,8 @@ import { chromium } from 'playwright-core';
 import { Guards } from './guards.mjs';
 import { signIn } from './sessions.mjs';
 
-const NARROW = { width: 360, height: 740 };
-const WIDE = { width: 1280, height: 900 };
+export const NARROW = { width: 360, height: 740 };
+export const WIDE = { width: 1280, height: 900 };
 
 const browsers = new Map();
 const sessions = new Map();
