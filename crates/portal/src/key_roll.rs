@@ -1,5 +1,9 @@
 //! Which of a pair of keys is rolled.
 
+use crate::failure::Failure;
+use crate::fields::Fields;
+use crate::visit::Visit;
+
 /// A device, a module and a policy each have two keys, so that clients can be
 /// given the one while the other still counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -13,11 +17,19 @@ pub enum KeyRoll {
 }
 
 impl KeyRoll {
-    /// Reads the field of a form or address; the primary key is no default.
-    pub fn parse(text: &str) -> Option<Self> {
+    /// Reads the field of an address; the primary key is no default.
+    fn parse(text: &str) -> Option<Self> {
         [KeyRoll::Primary, KeyRoll::Secondary, KeyRoll::Swap]
             .into_iter()
             .find(|roll| roll.name() == text)
+    }
+
+    /// What an address asks for, or the page that says that it does not.
+    pub fn asked(visit: &Visit, asked: &Fields) -> Result<Self, Failure> {
+        KeyRoll::parse(asked.get("key")).ok_or_else(|| {
+            let sentence = "the address must say key=primary, key=secondary or key=swap";
+            Failure::invalid(visit, sentence)
+        })
     }
 
     /// As it stands there.

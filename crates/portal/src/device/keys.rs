@@ -18,7 +18,7 @@ use crate::device::frame::{Frame, Tab, explained};
 use crate::device::identity;
 use crate::device::target::Target;
 use crate::failure::{Failure, see_other};
-use crate::fields::{Asked, Fields};
+use crate::fields::Asked;
 use crate::key_roll::KeyRoll;
 use crate::page::{Notice, Page, render_as};
 use crate::refused::Refused;
@@ -119,13 +119,13 @@ pub async fn show(visit: Visit, target: Target, headers: HeaderMap) -> Result<Re
 
 /// `GET .../roll?key=`: what will happen.
 pub async fn ask(visit: Visit, target: Target, Asked(asked): Asked) -> Result<Response, Failure> {
-    let roll = which(&visit, &asked)?;
+    let roll = KeyRoll::asked(&visit, &asked)?;
     confirmation(&visit, &target, roll, None).await
 }
 
 /// `POST .../roll?key=`
 pub async fn roll(visit: Visit, target: Target, Asked(asked): Asked) -> Result<Response, Failure> {
-    let roll = which(&visit, &asked)?;
+    let roll = KeyRoll::asked(&visit, &asked)?;
     let outcome = match roll {
         KeyRoll::Primary => regenerate(&visit, &target, "primaryKey").await,
         KeyRoll::Secondary => regenerate(&visit, &target, "secondaryKey").await,
@@ -138,13 +138,6 @@ pub async fn roll(visit: Visit, target: Target, Asked(asked): Asked) -> Result<R
         }
         Err(refused) => confirmation(&visit, &target, roll, Some(refused)).await,
     }
-}
-
-fn which(visit: &Visit, asked: &Fields) -> Result<KeyRoll, Failure> {
-    KeyRoll::parse(asked.get("key")).ok_or_else(|| {
-        let sentence = "the address must say key=primary, key=secondary or key=swap";
-        Failure::invalid(visit, sentence)
-    })
 }
 
 async fn confirmation(

@@ -1,16 +1,23 @@
 //! What changes by itself on the page of the built-in endpoint: partitions,
 //! and who reads them.
 
+use askama::Template;
+use axum::response::Response;
 use serde::Deserialize;
+use serde_json::Value;
 
+use crate::client::{ApiError, Call};
+use crate::failure::Failure;
 use crate::moment::Moment;
+use crate::page::render;
+use crate::visit::Visit;
 
 /// How many readers a page shows.
 const SHOWN_READERS: usize = 200;
 
 /// What `GET /twinhub/v1/partitions` tells.
 #[derive(Debug, Deserialize)]
-pub struct PartitionsDocument {
+struct PartitionsDocument {
     partitions: Vec<Partition>,
     readers: Vec<Reader>,
 }
@@ -84,9 +91,31 @@ pub struct Live {
     pub bytes: Option<u64>,
 }
 
+#[derive(Template)]
+#[template(path = "endpoint/live.html")]
+struct LivePart {
+    live: Live,
+}
+
+/// `GET /portal/endpoint/live`: the part that is refreshed.
+pub async fn show(visit: Visit) -> Result<Response, Failure> {
+    let live = Live::read(&visit).await;
+    let live = live.map_err(|error| visit.failed(error))?;
+    Ok(render(&LivePart { live }))
+}
+
 impl Live {
+    /// As it is now.
+    pub async fn read(visit: &Visit) -> Result<Self, ApiError> {
+        let partitions = visit.read(Call::get(["twinhub", "v1", "partitions"]));
+        let partitions = partitions.await?;
+        let status: Value = visit.read(Call::get(["twinhub", "v1", "status"])).await?;
+        let bytes = status["storage"]["eventsBytes"].as_u64();
+        Ok(Live::of(partitions, bytes))
+    }
+
     /// What a page shows of an answer.
-    pub fn of(document: PartitionsDocument, bytes: Option<u64>) -> Self {
+    fn of(document: PartitionsDocument, bytes: Option<u64>) -> Self {
         let PartitionsDocument {
             partitions,
             mut readers,

@@ -1,245 +1,124 @@
-//! A shared access policy as the resource provider has it, and what is asked
-//! for to change the list of them.
+//! A policy: its keys, when they are asked for, and its rights.
 
-use serde::Deserialize;
-use serde_json::{Value, json};
+use askama::Template;
+use axum::extract::State;
+use axum::response::Response;
 
-use crate::key_roll::KeyRoll;
+use super::address;
+use super::change::Change;
+use super::document::{self, Policy};
+use super::rights::{self, RightBox};
+use super::seen::{change_shown, seen_again, seen_by};
+use crate::client::encoded;
+use crate::connection_strings;
+use crate::failure::{Failure, see_other};
+use crate::fields::{Asked, Fields};
+use crate::page::{Notice, Page, Section, render, render_as};
+use crate::portal::{Inner, Settings};
 use crate::refused::Refused;
+use crate::visit::Visit;
 
-/// The rights there are, and what each opens.
-pub const RIGHTS: [(&str, &str); 4] = [
-    ("RegistryRead", "Read identities"),
-    ("RegistryWrite", "Read and write identities"),
-    (
-        "ServiceConnect",
-        "Twins, methods, messages to devices, reading events",
-    ),
-    ("DeviceConnect", "Act as any device"),
-];
-
-/// A policy.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Policy {
-    /// Its name.
-    pub key_name: String,
-    /// Its keys, in base64.
-    pub primary_key: String,
-    /// The other one.
-    pub secondary_key: String,
-    /// Its rights, as Azure lists them.
-    pub rights: String,
+#[derive(Template)]
+#[template(path = "policies/policy.html")]
+struct PolicyPage {
+    page: Page,
+    refused: Option<Refused>,
+    name: String,
+    rights: Vec<RightBox>,
+    keys: Option<[ShownKey; 2]>,
+    seen: String,
 }
 
-impl Policy {
-    /// Whether it has a right; who may write identities may read them.
-    pub fn grants(&self, right: &str) -> bool {
-        self.lists(right) || (right == "RegistryRead" && self.lists("RegistryWrite"))
-    }
-
-    /// Whether a right is among those that it was given.
-    pub fn lists(&self, right: &str) -> bool {
-        self.rights.split(',').any(|given| given.trim() == right)
-    }
+/// A key that was asked for.
+struct ShownKey {
+    id: &'static str,
+    key: String,
+    connection_string: String,
 }
 
-/// A list of policies.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
-pub struct Policies {
-    value: Vec<Policy>,
-}
-
-impl Policies {
-    /// All of them, by name.
-    pub fn all(&self) -> &[Policy] {
-        &self.value
-    }
-
-    /// Whether operators can do everything without this policy, too: their
-    /// calls of the REST API are made with a policy's key.
-    pub fn has_all_rights_without(&self, name: &str) -> bool {
-        let others = self.value.iter().filter(|policy| policy.key_name != name);
-        others.into_iter().any(|policy| {
-            RIGHTS
-                .iter()
-                .filter(|(right, _)| *right != "DeviceConnect")
-                .all(|(right, _)| policy.grants(right))
-        })
-    }
-}
-
-/// What is to become of the policies.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Change {
-    /// One more, with new keys.
-    Add { name: String, rights: Vec<String> },
-    /// Other rights, the same keys.
-    Rights { name: String, rights: Vec<String> },
-    /// Other keys.
-    Roll { name: String, key: KeyRoll },
-    /// One fewer.
-    Remove { name: String },
-}
-
-impl Change {
-    /// The policy.
-    pub fn name(&self) -> &str {
-        match self {
-            Change::Add { name, .. }
-            | Change::Rights { name, .. }
-            | Change::Roll { name, .. }
-            | Change::Remove { name } => name,
-        }
-    }
-}
-
-/// The `properties.authorizationPolicies` of a hub whose policies are changed.
-/// The hub keeps the keys that are not in it.
-pub fn changed(policies: &Policies, change: &Change) -> Result<Value, Refused> {
-    let stays = |policy: &Policy| json!({ "keyName": policy.key_name, "rights": policy.rights });
-    let except = |name: &str| -> Vec<Value> {
-        let others = policies.value.iter().filter(|one| one.key_name != name);
-        others.map(stays).collect()
-    };
-    let find = |name: &str| {
-        let found = policies.value.iter().find(|one| one.key_name == name);
-        found.ok_or_else(|| Refused::invalid("There is no such policy any more."))
-    };
-    let mut next;
-    match change {
-        Change::Add { name, rights } => {
-            let is_same = |one: &Policy| one.key_name.eq_ignore_ascii_case(name);
-            if policies.value.iter().any(is_same) {
-                return Err(Refused::invalid(
-                    "There is a policy of this name. Choose another name, or change that one.",
-                ));
-            }
-            next = policies.value.iter().map(stays).collect::<Vec<_>>();
-            next.push(json!({ "keyName": name, "rights": chosen(rights)? }));
-        }
-        Change::Rights { name, rights } => {
-            let policy = find(name)?;
-            next = except(name);
-            next.push(json!({ "keyName": policy.key_name, "rights": chosen(rights)? }));
-        }
-        Change::Roll { name, key } => {
-            let policy = find(name)?;
-            let mut rolled = stays(policy);
-            let mut set = |member: &str, key: &str| rolled[member] = key.into();
-            match key {
-                KeyRoll::Primary => set("primaryKey", &twinhub_sas::generate_key()),
-                KeyRoll::Secondary => set("secondaryKey", &twinhub_sas::generate_key()),
-                KeyRoll::Swap => {
-                    set("primaryKey", &policy.secondary_key);
-                    set("secondaryKey", &policy.primary_key);
-                }
-            }
-            next = except(name);
-            next.push(rolled);
-        }
-        Change::Remove { name } => {
-            find(name)?;
-            next = except(name);
-        }
-    }
-    Ok(json!({ "properties": { "authorizationPolicies": next } }))
-}
-
-fn chosen(rights: &[String]) -> Result<String, Refused> {
-    match rights {
-        [] => Err(Refused::invalid("Choose at least one right.")),
-        rights => Ok(rights.join(", ")),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn policies() -> Policies {
-        serde_json::from_value(json!({ "value": [
-            { "keyName": "owner", "primaryKey": "p1", "secondaryKey": "s1",
-              "rights": "RegistryWrite, ServiceConnect, DeviceConnect" },
-            { "keyName": "service", "primaryKey": "p2", "secondaryKey": "s2",
-              "rights": "ServiceConnect" },
-        ]}))
-        .unwrap()
-    }
-
-    fn after(change: &Change) -> Vec<Value> {
-        let body = changed(&policies(), change).unwrap();
-        let list = &body["properties"]["authorizationPolicies"];
-        list.as_array().unwrap().clone()
-    }
-
-    #[test]
-    fn a_policy_is_added_and_the_others_keep_their_keys() {
-        let rights = vec!["RegistryRead".to_owned(), "ServiceConnect".to_owned()];
-        let name = "dashboards".to_owned();
-
-        let list = after(&Change::Add { name, rights });
-
-        assert_eq!(list.len(), 3);
-        assert!(list.iter().all(|policy| policy.get("primaryKey").is_none()));
-        assert_eq!(list[2]["rights"], "RegistryRead, ServiceConnect");
-    }
-
-    #[test]
-    fn a_name_counts_once_whatever_its_case_and_no_right_is_no_policy() {
-        let add = |name: &str, rights: &[&str]| Change::Add {
-            name: name.to_owned(),
-            rights: rights.iter().map(|&right| right.to_owned()).collect(),
+impl PolicyPage {
+    async fn load(visit: &Visit, name: &str) -> Result<(Self, Policy), Failure> {
+        let seen = seen_by(visit).await?;
+        let policy = document::read_one(visit, name).await;
+        let policy = policy.map_err(|error| visit.failed(error))?;
+        let page = PolicyPage {
+            page: visit.page(Section::Policies, policy.key_name.clone()),
+            refused: None,
+            rights: rights::of_policy(&policy),
+            name: policy.key_name.clone(),
+            keys: None,
+            seen,
         };
-
-        let twice = changed(&policies(), &add("SERVICE", &["RegistryRead"]));
-        let without = changed(&policies(), &add("new", &[]));
-
-        assert!(twice.unwrap_err().sentence.contains("another name"));
-        assert!(without.unwrap_err().sentence.contains("at least one right"));
+        Ok((page, policy))
     }
 
-    #[test]
-    fn one_key_is_rolled_and_the_other_is_kept() {
-        let name = "service".to_owned();
-
-        let list = after(&Change::Roll {
-            name,
-            key: KeyRoll::Secondary,
-        });
-
-        let rolled = &list[1];
-        let key = rolled["secondaryKey"].as_str().unwrap();
-        assert!(twinhub_sas::is_valid_key(key));
-        assert_eq!(rolled.get("primaryKey"), None);
-        assert_eq!(list[0].get("primaryKey"), None);
+    /// Where something is done to its keys.
+    fn roll(&self, key: &str) -> String {
+        format!(
+            "/portal/policies/roll?name={}&key={key}",
+            encoded(&self.name)
+        )
     }
+}
 
-    #[test]
-    fn keys_change_places() {
-        let name = "service".to_owned();
+/// `GET /portal/policies/policy?name=`
+pub async fn show(visit: Visit, Asked(asked): Asked) -> Result<Response, Failure> {
+    let (page, _) = PolicyPage::load(&visit, asked.get("name")).await?;
+    Ok(render(&page))
+}
 
-        let list = after(&Change::Roll {
-            name,
-            key: KeyRoll::Swap,
-        });
-
-        assert_eq!(list[1]["primaryKey"], "s2");
-        assert_eq!(list[1]["secondaryKey"], "p2");
+/// `POST /portal/policies/policy?name=`: shows the keys, or changes the rights.
+pub async fn act(
+    visit: Visit,
+    State(portal): State<Inner>,
+    Asked(asked): Asked,
+    fields: Fields,
+) -> Result<Response, Failure> {
+    let name = asked.get("name");
+    match fields.get("do") {
+        "rights" => change_rights(&visit, name, &fields).await,
+        _ => show_keys(&visit, &portal.settings, name).await,
     }
+}
 
-    #[test]
-    fn what_is_gone_is_not_changed() {
-        let name = "gone".to_owned();
+async fn show_keys(visit: &Visit, settings: &Settings, name: &str) -> Result<Response, Failure> {
+    let (page, policy) = PolicyPage::load(visit, name).await?;
+    let host = connection_strings::service_host(settings);
+    let shown = |id, key: String| ShownKey {
+        id,
+        connection_string: connection_strings::of_policy(&host, &policy.key_name, &key),
+        key,
+    };
+    let keys = [
+        shown("primary", policy.primary_key.clone()),
+        shown("secondary", policy.secondary_key.clone()),
+    ];
+    Ok(render(&PolicyPage {
+        keys: Some(keys),
+        ..page
+    }))
+}
 
-        let refused = changed(&policies(), &Change::Remove { name }).unwrap_err();
-
-        assert!(refused.sentence.contains("no such policy"));
-    }
-
-    #[test]
-    fn operators_need_one_policy_with_all_rights_but_that_of_devices() {
-        assert!(policies().has_all_rights_without("service"));
-        assert!(!policies().has_all_rights_without("owner"));
-    }
+async fn change_rights(visit: &Visit, name: &str, fields: &Fields) -> Result<Response, Failure> {
+    let rights = rights::ticked(fields);
+    let wanted = Change::Rights {
+        name: name.to_owned(),
+        rights: rights.clone(),
+    };
+    let Err(refused) = change_shown(visit, fields, &wanted).await else {
+        visit.tell(Notice::done(format!(
+            "The rights of policy {name} are changed."
+        )));
+        return Ok(see_other(&address(name)));
+    };
+    let status = refused.status;
+    let page = PolicyPage {
+        page: visit.page(Section::Policies, name),
+        name: name.to_owned(),
+        rights: rights::of_form(&rights),
+        keys: None,
+        seen: seen_again(visit, fields, &refused).await?,
+        refused: Some(refused),
+    };
+    Ok(render_as(status, &page))
 }

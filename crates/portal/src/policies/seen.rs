@@ -3,8 +3,8 @@
 
 use http::{Method, StatusCode};
 
-use super::policy::{Change, Policies, changed};
-use super::read;
+use super::change::{Change, changed};
+use super::document::{Policies, read};
 use crate::client::{ApiError, Call};
 use crate::failure::Failure;
 use crate::fields::Fields;
