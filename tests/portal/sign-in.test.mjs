@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import {
-  HOSTILE, allowTrouble, assertInert, checkLooks, openPage, portalLink, pressOn, signIn,
-  signInWith, startHub, typeInto,
+  HOSTILE, allowTrouble, assertAccessible, assertInert, checkLooks, openPage, portalLink, pressOn,
+  signIn, signInWith, startHub, typeInto,
 } from './support/portal.mjs';
 
 const hub = await startHub();
@@ -163,4 +163,42 @@ test('rolling a policy\'s key ends its sessions', async (t) => {
 
   await page.waitForURL('**/portal/sign-in*');
   assert.match(await alert(page).innerText(), /key/);
+});
+
+test('a session that ends leaves what is typed, and goes on after signing in in another tab', async (t) => {
+  await hub.cli('policy', 'create', '--policy-name', 'typing', '--permissions', 'RegistryRead,RegistryWrite,ServiceConnect');
+  const device = await hub.createDevice('typed-into');
+  const page = await openPage(t, hub, { as: 'typing', ownSession: true });
+  allowTrouble(page, /status of 401/);
+  await page.goto(`/portal/device/twin?id=${device.deviceId}`);
+  await page.getByRole('textbox', { name: 'Tags' }).fill('{ "typed": true }');
+
+  await hub.cli('policy', 'renew-key', '--policy-name', 'typing', '--renew-key', 'primary');
+  hub.forgetKey('typing');
+  await alert(page).filter({ hasText: 'Your session has ended' }).waitFor({ timeout: 20_000 });
+  await assertAccessible(page);
+  const other = await page.context().newPage();
+  await signIn(other, hub, 'typing');
+  await page.locator('#signed-out').waitFor({ state: 'detached', timeout: 20_000 });
+  assert.equal(await page.getByRole('textbox', { name: 'Tags' }).inputValue(), '{ "typed": true }');
+  await page.getByRole('button', { name: 'Save' }).click();
+
+  await page.getByText('is saved').waitFor();
+  assert.deepEqual((await hub.twin(device.deviceId)).tags, { typed: true });
+});
+
+test('a form that is sent after its session leads back to its page, and says that nothing was saved', async (t) => {
+  await hub.cli('policy', 'create', '--policy-name', 'late', '--permissions', 'RegistryRead,RegistryWrite');
+  const page = await openPage(t, hub, { as: 'late', ownSession: true });
+  await page.goto('/portal/devices/new');
+  await page.getByLabel('Device ID').fill('never');
+
+  await hub.cli('policy', 'renew-key', '--policy-name', 'late', '--renew-key', 'primary');
+  hub.forgetKey('late');
+  await page.getByRole('button', { name: 'Add device' }).click();
+  await alert(page).filter({ hasText: 'nothing of what you sent was saved' }).waitFor();
+  await page.locator('[name="connection-string"]').fill(await hub.connectionString('late'));
+  await page.getByRole('button', { name: 'Sign in' }).click();
+
+  await page.waitForURL('/portal/devices/new');
 });
