@@ -12,12 +12,10 @@ use crate::time::Timestamp;
 pub use self::authentication::{
     Authentication, AuthenticationKind, AuthenticationSpec, InvalidAuthentication, Thumbprints,
 };
-pub use self::bulk::{
-    BulkError, BulkItem, BulkMode, ItemError, MAX_BULK_ITEMS, RegenerateError, RegeneratedKeys,
-    WhichKeys, parents_of,
-};
+pub use self::bulk::{BulkError, BulkItem, BulkMode, ItemError, MAX_BULK_ITEMS, parents_of};
 pub use self::device::{DeviceSpec, PutDeviceError};
 pub use self::module::{ModuleSpec, PutModuleError};
+pub use self::regenerate::{RegenerateError, RegeneratedKeys, WhichKeys};
 pub use self::registry::{
     DeleteError, DeviceCounts, HubFull, MAX_LISTED_DEVICES, ReadError, Registry, RegistryStatistics,
 };
@@ -27,6 +25,7 @@ mod authentication;
 mod bulk;
 mod device;
 mod module;
+mod regenerate;
 mod registry;
 mod scope;
 

@@ -8,9 +8,13 @@
 use futures_util::future::join_all;
 
 use super::write::required;
-use super::*;
-use crate::identities::AuthenticationKind;
-use crate::identities::scope;
+use super::{BulkError, BulkItem, BulkMode, ItemError};
+use crate::access::RegistryWritePermit;
+use crate::etag::Precondition;
+use crate::identities::registry::Registry;
+use crate::identities::{AuthenticationKind, scope};
+use crate::ids::{DeviceId, HubName, ModuleId};
+use crate::ports::StoreError;
 
 /// The devices, other than itself, whose scopes an item is in.
 pub fn parents_of(item: &BulkItem) -> Vec<DeviceId> {

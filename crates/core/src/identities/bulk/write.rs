@@ -1,8 +1,16 @@
 //! What each import mode does with its item.
 
-use super::*;
-use crate::access::ModulesWritePermit;
-use crate::identities::registry::TwinChange;
+use super::{BulkItem, BulkMode, ItemError};
+use crate::access::{ModulesWritePermit, RegistryWritePermit};
+use crate::etag::Precondition;
+use crate::identities::Status;
+use crate::identities::device::{DeviceSpec, PutDeviceError};
+use crate::identities::module::{ModuleSpec, PutModuleError};
+use crate::identities::registry::{Registry, TwinChange, TwinVersions};
+use crate::ids::ModuleId;
+use crate::ports::{Announcement, Change, CommitError, Record, Stored, UnitOfWork};
+use crate::time::Timestamp;
+use crate::twins::Twin;
 
 /// Whether an existing identity may, must or must not be there.
 enum Wanted {
@@ -31,14 +39,13 @@ impl Registry {
                 self.write_item(permit, item, Wanted::Either(Precondition::Any))
                     .await
             }
-            BulkMode::CreateOrUpdateIfMatchEtag => {
-                let etag = item.etag.as_deref().map_or(
-                    // Without an ETag it can only be created.
-                    Precondition::Etag(String::new()),
-                    precondition,
-                );
-                self.write_item(permit, item, Wanted::Either(etag)).await
-            }
+            BulkMode::CreateOrUpdateIfMatchEtag => match item.etag.as_deref().map(precondition) {
+                Some(etag) => self.write_item(permit, item, Wanted::Either(etag)).await,
+                None => match self.write_item(permit, item, Wanted::Absent).await {
+                    Err(error) if exists(&error) => Err(ItemError::EtagMissing),
+                    done => done,
+                },
+            },
             BulkMode::Delete => self.delete_item(permit, &item, Precondition::Any).await,
             BulkMode::DeleteIfMatchEtag => {
                 let etag = required(item.etag.as_deref())?;
