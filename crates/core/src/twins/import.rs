@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::metadata::Metadata;
-use super::rules::{self, InvalidProperties, Place};
+use super::rules::{InvalidProperties, Place};
 use super::section::Section;
 use super::{Twin, TwinPatch};
 use crate::time::Timestamp;
@@ -102,13 +102,13 @@ impl Twin {
 }
 
 impl Section {
+    /// As [`replace`](Self::replace): on an error it is left half-written.
     fn import(
         &mut self,
         from: &ImportedSection,
         place: Place,
         now: Timestamp,
     ) -> Result<(), InvalidProperties> {
-        rules::check_patch(&from.properties, place)?;
         self.replace(&from.properties, place, now)?;
         take_times(&mut self.metadata, &from.written.0);
         Ok(())

@@ -179,12 +179,11 @@ impl Twins {
                 TwinWrite::Replace(with) => twin.replace(with, now)?,
             };
 
-            let events = if twin == before {
-                Vec::new()
-            } else {
-                self.tell_written(hub, &registered, &twin, write, now)
-            };
             let is_changed = twin != before;
+            let events = match is_changed {
+                true => self.tell_written(hub, &registered, &twin, write, now),
+                false => Vec::new(),
+            };
             if !is_changed || self.save(hub, &twin, revision, seen, events).await? {
                 if is_changed {
                     hub.traffic().twin_written();
