@@ -92,6 +92,18 @@ test('a consumer group is added, and deleted after it was confirmed', async (t) 
   assert.equal(await link(page, 'Delete dashboard').count(), 0);
 });
 
+test('a group that there is already is not added', async (t) => {
+  const page = await openPage(t, hub);
+  allowTrouble(page, /status of 409/);
+  await page.goto('/portal/endpoint');
+
+  await page.getByLabel('New consumer group').fill('$default');
+  await button(page, 'Add').click();
+
+  await alert(page).filter({ hasText: 'There is a consumer group $default already.' }).waitFor();
+  assert.equal(await page.getByLabel('New consumer group').inputValue(), '$default');
+});
+
 test('a group that the hub refuses stays in the field', async (t) => {
   const page = await openPage(t, hub);
   allowTrouble(page, /status of 400/);

@@ -155,6 +155,12 @@ test('a condition is tried before it is saved', async (t) => {
   await tryIt.click();
   assert.match(await verdict.innerText(), /Matches/);
 
+  allowTrouble(page, /status of 400/);
+  await page.getByLabel('Twin of device').fill('nope');
+  await tryIt.click();
+  await page.getByText('There is no device nope').waitFor();
+  await page.getByLabel('Twin of device').fill('north-pump');
+
   await page.getByLabel('System properties').fill('');
   await tryIt.click();
   assert.match(await verdict.innerText(), /contentType application\/json/);

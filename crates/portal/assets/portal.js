@@ -65,8 +65,12 @@ export function ask(address, options = {}) {
 }
 
 // <button data-copy="#id"> copies what an element says, or what a field holds.
+function showCopying(root) {
+  for (const button of root.querySelectorAll("button[data-copy]")) button.hidden = false;
+}
+
 function copying() {
-  for (const button of document.querySelectorAll("button[data-copy]")) button.hidden = false;
+  showCopying(document);
   document.addEventListener("click", async (click) => {
     const button = click.target.closest?.("button[data-copy]");
     if (!button) return;
@@ -110,6 +114,7 @@ async function refresh(id) {
       if (fresh) {
         document.getElementById(id)?.replaceWith(fresh);
         localise(fresh);
+        showCopying(fresh);
       }
       if (answer.status < 500) outdated(id, false);
     } catch {

@@ -35,7 +35,7 @@ mod twin;
 mod wrong;
 
 pub use answers::Answers;
-pub use frame::{Frame, Tab};
+pub use frame::{Frame, Tab, explained};
 pub use target::Target;
 
 /// The addresses of these pages.

@@ -222,6 +222,9 @@ async fn invoke(
 fn why_not(error: ApiError, target: &Target) -> Refused {
     let refused = Refused::from(explained(error, target));
     let help = match refused.code.as_deref() {
+        Some("DeviceNotOnline") if refused.sentence.contains("is disabled") => {
+            "Enable it first, on its page Identity."
+        }
         Some("DeviceNotOnline") => {
             "Start its program and let it listen to methods, or give a connect timeout: then the \
              call waits for it."
@@ -300,5 +303,18 @@ mod tests {
 
         assert!(refused.sentence.contains("connect timeout"));
         assert_eq!(refused.status, StatusCode::NOT_FOUND);
+    }
+
+    #[test]
+    fn a_disabled_device_is_to_be_enabled_not_started() {
+        let disabled = ApiError::Refused {
+            status: StatusCode::NOT_FOUND,
+            code: "DeviceNotOnline".to_owned(),
+            message: "pump-7 is disabled".to_owned(),
+        };
+
+        let sentence = why_not(disabled, &Target::device("pump-7")).sentence;
+
+        assert!(sentence.ends_with("Enable it first, on its page Identity."));
     }
 }

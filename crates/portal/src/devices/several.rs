@@ -59,6 +59,13 @@ impl Change {
         self == Change::Delete
     }
 
+    /// Whether it is done already: a page that is loaded anew asks again, and
+    /// has ETags of before.
+    fn is_done(self, identity: &Value, etag: &str, reason: Option<&str>) -> bool {
+        let has_reason = reason.is_none_or(|reason| identity["statusReason"] == reason);
+        identity["etag"] != etag && identity["status"] == self.done() && has_reason
+    }
+
     /// The item of a bulk call for an identity as it was read, if it is still
     /// the one that was shown. Without a reason the one that is there stays.
     fn item(self, identity: &Value, etag: &str, reason: Option<&str>) -> Value {
@@ -161,7 +168,12 @@ async fn change(visit: &Visit, fields: &Fields, change: Change) -> Result<Respon
     let mut failed = Vec::new();
     let items = items(visit, change, &ids, fields, &mut failed).await;
     let refused = bulk::send(visit, &items).await;
-    failed.extend(refused.map_err(|error| visit.failed(error))?);
+    let was_deleted = |failed: &Failed| {
+        let was_shown = !fields.get(&etag_field(&failed.id)).is_empty();
+        change == Change::Delete && failed.code == "DeviceNotFound" && was_shown
+    };
+    let refused = refused.map_err(|error| visit.failed(error))?;
+    failed.extend(refused.into_iter().filter(|failed| !was_deleted(failed)));
     let done = ids.len().saturating_sub(failed.len());
     if failed.is_empty() {
         visit.tell(Notice::done(sentence(change, &ids)));
@@ -213,6 +225,7 @@ async fn items(
             (Change::Delete, etag) if !etag.is_empty() => Ok(deletion(id, etag)),
             (_, etag) => match read(visit, id).await {
                 Ok(_) if etag.is_empty() => Err(Failed::not_as_shown(id)),
+                Ok(identity) if change.is_done(&identity, etag, fields.given("reason")) => continue,
                 Ok(identity) => Ok(change.item(&identity, etag, fields.given("reason"))),
                 Err(error) => Err(error),
             },
@@ -269,6 +282,17 @@ mod tests {
                 "parentScopes": ["parent"],
             })
         );
+    }
+
+    #[test]
+    fn what_is_so_already_is_not_asked_for_again() {
+        let identity = json!({"etag": "2", "status": "disabled", "statusReason": "leaks"});
+
+        assert!(Change::Disable.is_done(&identity, "1", None));
+        assert!(Change::Disable.is_done(&identity, "1", Some("leaks")));
+        assert!(!Change::Disable.is_done(&identity, "1", Some("rusty")));
+        assert!(!Change::Disable.is_done(&identity, "2", None), "as shown");
+        assert!(!Change::Enable.is_done(&identity, "1", None));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use askama::Template;
 use axum::extract::State;
 use axum::response::Response;
-use http::Method;
+use http::{Method, StatusCode};
 use serde_json::Value;
 
 use super::ADDRESS;
@@ -111,6 +111,27 @@ pub async fn show_string(
     Ok(render(&page))
 }
 
+/// The API takes a group that there is for one that is added.
+async fn try_to_add(visit: &Visit, group: &str) -> Result<(), Refused> {
+    if group.is_empty() {
+        return Err(Refused::invalid("Give the consumer group a name."));
+    }
+    let groups = groups::read(visit).await?;
+    if groups
+        .iter()
+        .any(|known| known.name.eq_ignore_ascii_case(group))
+    {
+        return Err(Refused {
+            status: StatusCode::CONFLICT,
+            ..Refused::invalid(format!(
+                "There is a consumer group {group} already. Choose another name."
+            ))
+        });
+    }
+    visit.call(groups::call(Method::PUT, group)).await?;
+    Ok(())
+}
+
 /// `POST /portal/endpoint/groups`: one more consumer group.
 pub async fn add_group(
     visit: Visit,
@@ -118,14 +139,7 @@ pub async fn add_group(
     fields: Fields,
 ) -> Result<Response, Failure> {
     let group = fields.get("group").trim();
-    let added = match group {
-        "" => Err(Refused::invalid("Give the consumer group a name.")),
-        group => visit
-            .call(groups::call(Method::PUT, group))
-            .await
-            .map_err(Refused::from),
-    };
-    let Err(refused) = added else {
+    let Err(refused) = try_to_add(&visit, group).await else {
         visit.tell(Notice::done(format!("Consumer group {group} is added.")));
         return Ok(see_other(ADDRESS));
     };

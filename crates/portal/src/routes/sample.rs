@@ -3,6 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::client::Call;
+use crate::device::{Target, explained};
 use crate::fields::Fields;
 use crate::json_text::parse_object;
 use crate::pairs;
@@ -64,7 +65,10 @@ impl SampleForm {
         let mut sample = self.parse()?;
         if !self.device.is_empty() {
             let twin = visit.read(Call::get(["twins", &self.device])).await;
-            let refused = |error| Problems::at_field("device", Refused::from(error).sentence);
+            let target = Target::device(&self.device);
+            let refused = |error| {
+                Problems::at_field("device", Refused::from(explained(error, &target)).sentence)
+            };
             sample.twin = Some(twin.map_err(refused)?);
         }
         Ok(sample)
