@@ -14,7 +14,6 @@
 //! | `twin` | the twin: look, edit, go on after a conflict |
 //! | `messages`, `method` | what is sent to it |
 //! | `answers` | what methods answered, for a while |
-//! | `wrong` | fields that do not fit |
 
 use axum::Router;
 use axum::routing::get;
@@ -32,10 +31,9 @@ mod method;
 mod modules;
 mod target;
 mod twin;
-mod wrong;
 
 pub use answers::Answers;
-pub use frame::{Frame, Tab, explained};
+pub use frame::{Frame, Tab};
 pub use target::Target;
 
 /// The addresses of these pages.

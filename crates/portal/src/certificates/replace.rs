@@ -25,7 +25,7 @@ struct ReplacePage {
 }
 
 /// `GET /portal/certificates/replace?name=`
-pub async fn ask(visit: Visit, Asked(asked): Asked) -> Result<Response, Failure> {
+pub async fn show(visit: Visit, Asked(asked): Asked) -> Result<Response, Failure> {
     page(&visit, asked.get("name"), &Fields::default(), None).await
 }
 

@@ -16,7 +16,6 @@ use http::{Method, StatusCode};
 use crate::client::{ApiError, Call};
 use crate::device::frame::{Frame, Tab, explained};
 use crate::device::target::Target;
-use crate::device::wrong::{Wrong, wrong_at};
 use crate::failure::{Failure, see_other};
 use crate::fields::{Asked, Fields};
 use crate::files::json_file;
@@ -24,7 +23,7 @@ use crate::filters;
 use crate::json_text::pretty;
 use crate::page::{Notice, Page, render, render_as};
 use crate::pretty::{Shown, beginning};
-use crate::refused::Refused;
+use crate::problems::Problems;
 use crate::visit::Visit;
 
 mod change;
@@ -58,8 +57,7 @@ struct TwinPage {
     twin: TwinView,
     /// What is edited; nothing if the twin is large and is only looked at.
     form: Option<TwinForm>,
-    wrong: Vec<Wrong>,
-    refused: Option<Refused>,
+    problems: Problems,
     conflict: Option<ConflictView>,
     /// After a conflict, what both began with: for putting them together.
     origin: Option<Writable>,
@@ -67,10 +65,6 @@ struct TwinPage {
 }
 
 impl TwinPage {
-    fn wrong_at(&self, field: &str) -> Option<&str> {
-        wrong_at(&self.wrong, field)
-    }
-
     fn tags_to_edit(&self) -> Option<&str> {
         self.form.as_ref()?.tags.as_deref()
     }
@@ -125,8 +119,7 @@ enum Outcome {
     Saved,
     Unchanged,
     Merged(TwinForm),
-    Wrong(Vec<Wrong>),
-    Refused(Refused),
+    NotSaved(Problems),
     Conflict { yours: Writable },
 }
 
@@ -198,14 +191,9 @@ impl TwinPage {
                 self.origin = None;
                 StatusCode::OK
             }
-            Outcome::Wrong(wrong) => {
-                self.wrong = wrong;
-                StatusCode::BAD_REQUEST
-            }
-            Outcome::Refused(refused) => {
-                let status = refused.status;
-                self.refused = Some(refused);
-                status
+            Outcome::NotSaved(problems) => {
+                self.problems = problems;
+                self.problems.status()
             }
             Outcome::Conflict { yours } => {
                 self.compare(&yours);
@@ -231,7 +219,7 @@ impl TwinPage {
 async fn write(visit: &Visit, target: &Target, form: &TwinForm) -> Outcome {
     let wanted = match form.wanted() {
         Ok(wanted) => wanted,
-        Err(wrong) => return Outcome::Wrong(wrong),
+        Err(problems) => return Outcome::NotSaved(problems),
     };
     let patch = form.base.patch_to(&wanted);
     if patch.is_empty() {
@@ -245,14 +233,14 @@ async fn write(visit: &Visit, target: &Target, form: &TwinForm) -> Outcome {
         Err(error) if error.status() == StatusCode::PRECONDITION_FAILED => {
             Outcome::Conflict { yours: wanted }
         }
-        Err(error) => Outcome::Refused(explained(error, target).into()),
+        Err(error) => Outcome::NotSaved(explained(error, target).into()),
     }
 }
 
 /// Theirs, with what was changed here; where both changed, it is yours.
 fn merge(form: &TwinForm, origin: &Writable) -> Outcome {
     match form.wanted() {
-        Err(wrong) => Outcome::Wrong(wrong),
+        Err(problems) => Outcome::NotSaved(problems),
         Ok(yours) => {
             let merged = form.base.with(&origin.patch_to(&yours));
             Outcome::Merged(TwinForm {
@@ -279,8 +267,7 @@ async fn load(visit: &Visit, target: &Target) -> Result<TwinPage, Failure> {
         form: None,
         frame,
         twin,
-        wrong: Vec::new(),
-        refused: None,
+        problems: Problems::default(),
         conflict: None,
         origin: None,
         merged: false,

@@ -13,10 +13,10 @@ use serde_json::{Map, Value, json};
 
 use super::change::{apply, patch};
 use super::view::TwinView;
-use crate::device::wrong::Wrong;
 use crate::fields::Fields;
 use crate::json_text::{parse_object, pretty};
 use crate::pretty::html_size;
+use crate::problems::Problems;
 
 /// How much a sealed text may hold: more than what a form may bring.
 const MAX_UNSEALED: usize = 2 * 1024 * 1024;
@@ -195,21 +195,19 @@ impl TwinForm {
     }
 
     /// What the twin shall be, or what does not fit.
-    pub fn wanted(&self) -> Result<Writable, Vec<Wrong>> {
-        let read = |field, text: &Option<String>, base: &Map<String, Value>| match text {
-            Some(text) => parse_object(text).map_err(|error| Wrong::new(field, error.problem)),
-            None => Ok(base.clone()),
+    pub fn wanted(&self) -> Result<Writable, Problems> {
+        let mut problems = Problems::default();
+        let mut read = |field, text: &Option<String>, base: &Map<String, Value>| match text {
+            Some(text) => problems.take(field, parse_object(text)),
+            None => base.clone(),
         };
-        let tags = read("tags", &self.tags, &self.base.tags);
-        let desired = read("desired", &self.desired, &self.base.desired);
-        match (tags, desired) {
-            (Ok(tags), Ok(desired)) => Ok(Writable {
-                etag: self.base.etag.clone(),
-                tags,
-                desired,
-            }),
-            (tags, desired) => Err(tags.err().into_iter().chain(desired.err()).collect()),
-        }
+        let wanted = Writable {
+            etag: self.base.etag.clone(),
+            tags: read("tags", &self.tags, &self.base.tags),
+            desired: read("desired", &self.desired, &self.base.desired),
+        };
+        problems.none()?;
+        Ok(wanted)
     }
 }
 
@@ -268,9 +266,9 @@ mod tests {
             base: Writable::default(),
         };
 
-        let wrong = form.wanted().unwrap_err();
+        let problems = form.wanted().unwrap_err();
 
-        assert_eq!((wrong[0].field, wrong[1].field), ("tags", "desired"));
+        assert!(problems.at("tags").is_some() && problems.at("desired").is_some());
     }
 
     #[test]
