@@ -33,7 +33,7 @@ mod target;
 mod twin;
 
 pub use answers::Answers;
-pub use frame::{Frame, Tab};
+pub use frame::{Frame, Tab, explained};
 pub use target::Target;
 
 /// The addresses of these pages.
