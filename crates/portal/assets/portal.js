@@ -19,18 +19,25 @@ export function localise(root) {
     data.dataset.local = "";
     data.textContent = data.dataset.unit === "byte" ? bytes(value) : value.toLocaleString();
   }
+  // The texts of charts are short: 20K, not 20,000. What a language calls a thousand is its own.
+  for (const text of root.querySelectorAll("text[data-number]:not([data-local])")) {
+    text.dataset.local = "";
+    const value = Number(text.dataset.number);
+    const notation = value >= 1e4 ? "compact" : "standard";
+    const shown = value.toLocaleString(undefined, { notation, maximumSignificantDigits: 4 });
+    text.textContent = shown.replace("-", "\u2212") + (text.dataset.unit ?? "");
+  }
 }
 
-/** A size in the largest unit that leaves at least one. */
+/** A size in the largest unit that leaves at least one, with the unit in the page's language. */
 export function bytes(value) {
-  const units = ["byte", "kilobyte", "megabyte", "gigabyte", "terabyte"];
-  const power = Math.min(Math.floor(Math.log10(Math.max(value, 1)) / 3), units.length - 1);
-  return (value / 1000 ** power).toLocaleString(undefined, {
-    style: "unit",
-    unit: units[power],
-    unitDisplay: power === 0 ? "long" : "short",
-    maximumFractionDigits: power === 0 ? 0 : 1,
-  });
+  const units = [value === 1 ? "byte" : "bytes", "kB", "MB", "GB", "TB"];
+  let power = 0;
+  while (value >= 999.95 && power + 1 < units.length && (power > 0 || value >= 1000)) {
+    value /= 1000;
+    power += 1;
+  }
+  return `${value.toLocaleString(undefined, { maximumFractionDigits: 1 })}\u00a0${units[power]}`;
 }
 
 /** Says something to who does not see the page. */
@@ -187,6 +194,7 @@ function outdated(id, isAway) {
 
 // A box in the head of a table ticks all below it.
 function ticking() {
+  for (const all of document.querySelectorAll("input[data-all]")) all.hidden = false;
   document.addEventListener("change", (change) => {
     const all = change.target.closest?.("input[data-all]");
     if (!all) return;

@@ -3,6 +3,10 @@
 //! Drawn here rather than by a library: those write colours into the picture,
 //! which then is wrong in the dark and refused by the content-security policy.
 
+use std::fmt;
+
+use crate::figures::grouped;
+
 /// The picture's size in its own units: about the pixels of a narrow window, so
 /// that its texts are as large as others.
 const WIDTH: f64 = 400.0;
@@ -49,7 +53,7 @@ pub struct Line {
     /// What lies below it.
     pub area: String,
     /// Its last value.
-    pub latest: String,
+    pub latest: Figure,
 }
 
 /// A place on an axis.
@@ -58,7 +62,54 @@ pub struct Mark {
     /// Where it is.
     pub at: String,
     /// What stands there.
-    pub label: String,
+    pub label: Figure,
+}
+
+/// A figure of a chart: short, as English has it, and as it is for the script
+/// that writes it as its reader does.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Figure {
+    /// The figure, with no more digits than are shown.
+    pub value: f64,
+    /// What stands behind it.
+    pub unit: &'static str,
+}
+
+impl Figure {
+    /// A figure with as many digits as the steps of its axis have, and one at least.
+    fn on_axis(value: f64, step: f64) -> Self {
+        let digits = step.log10().floor().min(-1.0).abs();
+        Figure::rounded(value, digits as i32)
+    }
+
+    /// A figure with one digit behind the point, or two if it would be nothing.
+    fn short(value: f64) -> Self {
+        match Figure::rounded(value, 1) {
+            nothing if nothing.value == 0.0 => Figure::rounded(value, 2),
+            figure => figure,
+        }
+    }
+
+    fn rounded(value: f64, digits: i32) -> Self {
+        let power = 10_f64.powi(digits);
+        let value = (value * power).round() / power;
+        Figure { value, unit: "" }
+    }
+}
+
+impl fmt::Display for Figure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (value, large) = match self.value {
+            value if value >= 1e6 => (value / 1e6, "M"),
+            value if value >= 1e4 => (value / 1e3, "K"),
+            value => (value, ""),
+        };
+        let value = match large {
+            "" => value,
+            _ => (value * 10.0).round() / 10.0,
+        };
+        write!(f, "{}{large}{}", grouped(&value.to_string()), self.unit)
+    }
 }
 
 impl Chart {
@@ -88,7 +139,7 @@ impl Chart {
                     number: index + 1,
                     path,
                     area,
-                    latest: number(latest.unwrap_or(0.0)),
+                    latest: Figure::short(latest.unwrap_or(0.0)),
                 }
             })
             .collect();
@@ -100,7 +151,7 @@ impl Chart {
             description: format!(
                 "{title} in the last {}: at most {} {unit}; now {said}",
                 span(minutes),
-                number(highest)
+                Figure::short(highest)
             ),
             grid: grid(top, step),
             moments: moments(minutes),
@@ -189,24 +240,24 @@ fn grid(top: f64, step: f64) -> Vec<Mark> {
             let value = f64::from(index) * step;
             Mark {
                 at: format!("{:.1}", BOTTOM - (BOTTOM - TOP) * value / top),
-                label: number(value),
+                label: Figure::on_axis(value, step),
             }
         })
         .collect()
 }
 
+/// Where along the bottom how long ago was. The last one is now.
 fn moments(minutes: u32) -> Vec<Mark> {
     (0..=4_u32)
         .map(|quarter| {
             let ago = f64::from(minutes) * f64::from(4 - quarter) / 4.0;
-            let label = match quarter {
-                4 => "now".to_owned(),
-                _ if minutes >= 240 => format!("−{} h", number(ago / 60.0)),
-                _ => format!("−{} min", number(ago)),
+            let (ago, unit) = match minutes >= 240 {
+                true => (ago / 60.0, " h"),
+                false => (ago, " min"),
             };
             Mark {
                 at: format!("{:.1}", LEFT + (RIGHT - LEFT) * f64::from(quarter) / 4.0),
-                label,
+                label: Figure { value: -ago, unit },
             }
         })
         .collect()
@@ -217,20 +268,6 @@ fn span(minutes: u32) -> String {
         60 => "hour".to_owned(),
         minutes if minutes > 60 => format!("{} hours", minutes / 60),
         minutes => format!("{minutes} minutes"),
-    }
-}
-
-/// Short, with at most one digit behind the point.
-pub fn number(value: f64) -> String {
-    let (value, unit) = match value {
-        value if value >= 1e6 => (value / 1e6, " M"),
-        value if value >= 1e4 => (value / 1e3, " k"),
-        value => (value, ""),
-    };
-    let rounded = (value * 10.0).round() / 10.0;
-    match rounded {
-        rounded if rounded == 0.0 && value > 0.0 => format!("{value:.2}{unit}"),
-        rounded => format!("{rounded}{unit}"),
     }
 }
 
@@ -253,7 +290,7 @@ mod tests {
         let line = &chart.lines[0];
         assert_eq!(line.path.matches('M').count(), 2);
         assert_eq!(line.area.matches('Z').count(), 2);
-        assert_eq!(line.latest, "3");
+        assert_eq!(line.latest.to_string(), "3");
     }
 
     #[test]
@@ -271,11 +308,17 @@ mod tests {
         for (highest, labels) in [
             (7.0, &["0", "5", "10"][..]),
             (0.3, &["0", "0.1", "0.2", "0.3"]),
-            (45_000.0, &["0", "20 k", "40 k", "60 k"]),
+            (0.07, &["0", "0.05", "0.1"]),
+            (3_000.0, &["0", "1,000", "2,000", "3,000"]),
+            (45_000.0, &["0", "20K", "40K", "60K"]),
         ] {
             let chart = chart(vec![Some(highest)]);
 
-            let shown: Vec<_> = chart.grid.iter().map(|mark| mark.label.as_str()).collect();
+            let shown: Vec<_> = chart
+                .grid
+                .iter()
+                .map(|mark| mark.label.to_string())
+                .collect();
             assert_eq!(shown, labels);
         }
     }

@@ -24,6 +24,7 @@ use http::StatusCode;
 use crate::device::{Frame, Tab, Target};
 use crate::failure::Failure;
 use crate::fields::Asked;
+use crate::filters;
 use crate::page::{Page, Section, render_as};
 use crate::portal::Inner;
 use crate::refused::Refused;

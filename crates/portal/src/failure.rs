@@ -5,6 +5,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 use http::StatusCode;
 
 use crate::client::ApiError;
+use crate::filters;
 use crate::page::{Page, Section, render_as};
 use crate::visit::Visit;
 

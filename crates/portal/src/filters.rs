@@ -5,19 +5,45 @@ use std::fmt::Display;
 use askama::filters::Safe;
 
 use crate::failure::as_sentence;
+pub use crate::figures::{count, size};
 
 /// A text between tags, as `{{ value|text }}`: nothing in it begins a tag or an
 /// entity, and quotes stay one byte each, of which JSON has many. Within a tag,
 /// as an attribute's value, it would not do: there the default escapes quotes.
 #[askama::filter_fn]
 pub fn text(value: impl Display, _: &dyn askama::Values) -> askama::Result<Safe<String>> {
-    let value = value.to_string();
-    let mut written = String::with_capacity(value.len() + value.len() / 8);
-    for letter in value.chars() {
+    Ok(Safe(escaped(&value.to_string())))
+}
+
+fn escaped(text: &str) -> String {
+    let mut written = String::with_capacity(text.len() + text.len() / 8);
+    for letter in text.chars() {
         match letter {
             '<' => written.push_str("&lt;"),
             '&' => written.push_str("&amp;"),
             other => written.push(other),
+        }
+    }
+    written
+}
+
+/// A sentence in which commands stand between backticks, as in a text, with
+/// each as code.
+#[askama::filter_fn]
+pub fn spoken(value: impl Display, _: &dyn askama::Values) -> askama::Result<Safe<String>> {
+    let value = value.to_string();
+    let mut parts: Vec<String> = value.split('`').map(escaped).collect();
+    // One backtick alone is a backtick.
+    if parts.len() % 2 == 0 {
+        let last = parts.pop().unwrap_or_default();
+        let before = parts.pop().unwrap_or_default();
+        parts.push(format!("{before}`{last}"));
+    }
+    let mut written = String::new();
+    for (index, part) in parts.iter().enumerate() {
+        match index % 2 {
+            0 => written.push_str(part),
+            _ => written.push_str(&format!("<code>{part}</code>")),
         }
     }
     Ok(Safe(written))
@@ -55,6 +81,23 @@ mod tests {
         assert_eq!(written.len(), html_size(value));
     }
 
+    #[derive(Template)]
+    #[template(source = "{{ value|spoken }}", ext = "html")]
+    struct Spoken<'a> {
+        value: &'a str,
+    }
+
+    #[test]
+    fn commands_of_a_sentence_are_code_and_nothing_else_is_a_tag() {
+        let spoken = |value| Spoken { value }.render().unwrap();
+
+        assert_eq!(
+            spoken("Use `a <b>`, or `c`."),
+            "Use <code>a &lt;b></code>, or <code>c</code>."
+        );
+        assert_eq!(spoken("a ` b <i>"), "a ` b &lt;i>");
+    }
+
     fn templates(folder: &Path) -> Vec<PathBuf> {
         let entries = fs::read_dir(folder).unwrap();
         let paths = entries.map(|entry| entry.unwrap().path());
@@ -81,7 +124,10 @@ mod tests {
                 _ => "{",
             };
             let length = own.find(end).unwrap() + end.len();
-            if own[..length].contains("|text }}") {
+            if ["|text }}", "|spoken }}"]
+                .iter()
+                .any(|filter| own[..length].contains(filter))
+            {
                 marked.push('\u{1}');
             }
             rest = &own[length..];

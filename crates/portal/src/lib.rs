@@ -19,7 +19,7 @@
 //! | `turns` | how many costly questions are answered at once |
 //! | `page`, `failure`, `assets` | the frame around a page, the page of a refusal, files |
 //! | `fields`, `json_text`, `pairs` | what forms hold, and what people type into them |
-//! | `chart`, `samples` | lines over time, programs to paste |
+//! | `figures`, `chart`, `samples` | figures, lines over time, programs to paste |
 //! | `refused`, `problems` | why a form was not done, as a whole and at its fields |
 //! | `authentication`, `parent`, `key_roll` | what forms of identities have alike |
 //! | `moment`, `connection_strings` | dates, what clients connect with |
@@ -41,6 +41,7 @@ mod endpoint;
 mod events;
 mod failure;
 mod fields;
+mod figures;
 mod files;
 mod filters;
 mod guard;

@@ -11,6 +11,7 @@ use crate::chart::{Chart, Series};
 use crate::client::Call;
 use crate::failure::Failure;
 use crate::fields::Asked;
+use crate::filters;
 use crate::page::{Page, Section, render};
 use crate::samples::{SAMPLES, Sample};
 use crate::visit::Visit;

@@ -19,6 +19,7 @@ use crate::client::{ApiError, Call, Client};
 use crate::cookie;
 use crate::failure::{as_sentence, see_other};
 use crate::fields::{Asked, Fields};
+use crate::filters;
 use crate::guard;
 use crate::page::{render, render_as};
 use crate::portal::{Inner, Visitor};

@@ -9,6 +9,7 @@ use crate::device::frame::{Frame, Tab, explained};
 use crate::device::target::Target;
 use crate::failure::{Failure, see_other};
 use crate::fields::Fields;
+use crate::filters;
 use crate::page::{Notice, Page, render_as};
 use crate::refused::Refused;
 use crate::visit::Visit;

@@ -12,6 +12,7 @@ use crate::device::keys::KeysView;
 use crate::device::target::Target;
 use crate::failure::{Failure, see_other};
 use crate::fields::Fields;
+use crate::filters;
 use crate::page::{Notice, Page, render_as};
 use crate::parent;
 use crate::problems::Problems;

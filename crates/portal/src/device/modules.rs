@@ -12,6 +12,7 @@ use crate::device::frame::{Frame, Tab, explained};
 use crate::device::target::Target;
 use crate::failure::{Failure, see_other};
 use crate::fields::Fields;
+use crate::filters;
 use crate::page::{Notice, Page, render, render_as};
 use crate::problems::Problems;
 use crate::refused::Refused;

@@ -12,6 +12,7 @@ use super::row::Row;
 use crate::client::{ApiError, Call};
 use crate::failure::Failure;
 use crate::fields::Asked;
+use crate::filters;
 use crate::page::{Page, Section, render_as};
 use crate::refused::Refused;
 use crate::turns::PATIENCE;

@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use crate::client::{ApiError, Call};
 use crate::failure::Failure;
+use crate::filters;
 use crate::moment::Moment;
 use crate::page::render;
 use crate::visit::Visit;

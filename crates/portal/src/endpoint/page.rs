@@ -13,6 +13,7 @@ use crate::client::{ApiError, Call};
 use crate::connection_strings;
 use crate::failure::{Failure, see_other};
 use crate::fields::Fields;
+use crate::filters;
 use crate::page::{Notice, Page, Section, render, render_as};
 use crate::policies;
 use crate::portal::Inner;

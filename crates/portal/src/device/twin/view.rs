@@ -112,8 +112,8 @@ impl TwinView {
         }
     }
 
-    /// What was written last stands first.
-    pub fn writes(&self) -> Vec<Write> {
+    /// What was written last stands first; and how many more there are.
+    pub fn writes(&self) -> (Vec<Write>, usize) {
         let mut writes = Vec::new();
         self.desired.collect_writes("desired", &mut writes);
         self.reported.collect_writes("reported", &mut writes);
@@ -123,6 +123,7 @@ impl TwinView {
                 .cmp(&one.at)
                 .then_with(|| one.path.cmp(&other.path))
         });
+        let all = writes.len();
         writes.truncate(MAX_WRITES);
         for write in &mut writes {
             write.path = clipped(&write.path, MAX_PATH);
@@ -130,7 +131,9 @@ impl TwinView {
         let size = |write: &Write| {
             attribute_size(&write.path) + html_size(&write.path) + html_size(&write.value) + WRITE
         };
-        first_of(writes, MAX_WRITES_HTML, size).0
+        let (first, _) = first_of(writes, MAX_WRITES_HTML, size);
+        let more = all - first.len();
+        (first, more)
     }
 }
 
@@ -349,10 +352,11 @@ mod tests {
 
     #[test]
     fn the_latest_write_stands_first() {
-        let writes = twin().writes();
+        let (writes, more) = twin().writes();
 
         let paths: Vec<_> = writes.iter().map(|write| write.path.as_str()).collect();
         assert_eq!(paths, ["deep.on", "interval", "deep.list"]);
         assert_eq!(writes[1].version, Some(3));
+        assert_eq!(more, 0);
     }
 }

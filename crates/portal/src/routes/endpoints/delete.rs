@@ -6,6 +6,7 @@ use axum::response::Response;
 use super::{find, health, kinds::Kind};
 use crate::failure::{Failure, see_other};
 use crate::fields::{Asked, Fields};
+use crate::filters;
 use crate::page::{Notice, Page, Section, render, render_as};
 use crate::problems::Problems;
 use crate::routes::change::{self, Stale};

@@ -9,6 +9,7 @@ use super::kinds::{Kind, Line};
 use crate::client::encoded;
 use crate::failure::{Failure, see_other};
 use crate::fields::{Asked, Fields};
+use crate::filters;
 use crate::page::{Notice, Page, Section, render, render_as};
 use crate::problems::Problems;
 use crate::routes::change;

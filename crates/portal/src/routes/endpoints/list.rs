@@ -6,6 +6,7 @@ use axum::response::Response;
 use super::health::{self, Health};
 use super::kinds::Kind;
 use crate::failure::Failure;
+use crate::filters;
 use crate::page::{Page, Section, render};
 use crate::routes::document::{self, Routing};
 use crate::routes::tabs::Tab;
