@@ -69,6 +69,17 @@ impl Default for IndexSettings {
     }
 }
 
+/// More twins are not looked up: a page of them is found as quickly without.
+const MAX_FEW: usize = 5_000;
+
+impl IndexSettings {
+    /// How many twins an index may lead to, of so many identities.
+    pub(crate) fn few(&self, identities: u64) -> usize {
+        let few = identities / self.one_in.max(1);
+        usize::try_from(few).map_or(MAX_FEW, |few| few.min(MAX_FEW))
+    }
+}
+
 /// An index of a hub.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct QueryIndex {

@@ -94,6 +94,8 @@ const RARE: &[&str] = &[
     "SELECT * FROM devices WHERE properties.reported.rate > 99999",
     "SELECT * FROM devices WHERE tags.owner = 'nobody'",
     "SELECT * FROM devices WHERE properties.reported.firmware.version = '2.0'",
+    "SELECT * FROM devices WHERE status = 'disabled'",
+    "SELECT * FROM devices WHERE authenticationType = 'certificateAuthority'",
 ];
 
 #[tokio::main]

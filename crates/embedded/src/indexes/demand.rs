@@ -26,19 +26,18 @@ pub(crate) enum Account {
     /// These indexes led to the twins.
     Used(Vec<IndexNumber>),
     /// It looked at some twins of all.
-    Searched {
-        /// Identities of the hub.
-        of: u64,
-        looked_at: u64,
-        found: u64,
-    },
+    Searched(Search),
     /// It looked at some of the connected.
-    Connected {
-        /// Identities of the hub.
-        of: u64,
-        looked_at: u64,
-        found: u64,
-    },
+    Connected(Search),
+}
+
+/// What a read looked at without an index.
+#[derive(Debug)]
+pub(crate) struct Search {
+    /// Identities of the hub.
+    pub of: u64,
+    pub looked_at: u64,
+    pub found: u64,
 }
 
 /// Shared by those who read and the thread that builds.
@@ -79,16 +78,12 @@ impl Demand {
         match account {
             Account::NoUse => {}
             Account::Used(indexes) => self.lock().used.extend(indexes),
-            Account::Searched {
-                of,
-                looked_at,
-                found,
-            }
-            | Account::Connected {
-                of,
-                looked_at,
-                found,
-            } => {
+            Account::Searched(search) | Account::Connected(search) => {
+                let Search {
+                    of,
+                    looked_at,
+                    found,
+                } = search;
                 // Where many are found an index would not be used.
                 let expected = found.saturating_mul(self.settings.one_in);
                 let in_vain = looked_at.saturating_sub(expected);
@@ -205,11 +200,11 @@ mod tests {
             .iter()
             .filter_map(|text| lookup(&Query::parse_condition(text).unwrap()))
             .collect();
-        let account = Account::Searched {
+        let account = Account::Searched(Search {
             of,
             looked_at: of,
             found,
-        };
+        });
         demand.note(&hub(), &lookups, account);
         let due = demand.take_due().into_iter();
         let mut due: Vec<_> = due.map(|(_, path)| path.keys.join(".")).collect();

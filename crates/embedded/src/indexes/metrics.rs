@@ -45,11 +45,11 @@ pub(super) fn built(hub: &HubName) {
 pub(crate) fn read(hub: &HubName, account: &Account) {
     let by = match account {
         Account::Used(_) => "index",
-        Account::Connected { .. } => "connected",
-        Account::NoUse | Account::Searched { .. } => "search",
+        Account::Connected(_) => "connected",
+        Account::NoUse | Account::Searched(_) => "search",
     };
     counter!(READS, "hub" => hub.to_string(), "by" => by).increment(1);
-    if let Account::Searched { looked_at, .. } = account {
-        counter!(SEARCHED, "hub" => hub.to_string()).increment(*looked_at);
+    if let Account::Searched(search) = account {
+        counter!(SEARCHED, "hub" => hub.to_string()).increment(search.looked_at);
     }
 }

@@ -13,7 +13,7 @@ use twinhub_core::ports::{Fold, Scan, StoreError};
 
 use super::frontier::Frontier;
 use crate::errors::read_failed;
-use crate::indexes::demand::{Account, Demand};
+use crate::indexes::demand::{Account, Demand, Search};
 use crate::indexes::lookup::{Lookup, lookup};
 use crate::indexes::metrics;
 use crate::readers::Readers;
@@ -125,11 +125,11 @@ impl Folding {
         if self.lookups.is_empty() {
             return Ok(Account::NoUse);
         }
-        Ok(Account::Searched {
+        Ok(Account::Searched(Search {
             of: identities_of(connection, &self.hub)?,
             // The last one, which is not full, does not count.
             looked_at: stretch.end.as_ref().map_or(0, |_| STRETCH.into()),
             found,
-        })
+        }))
     }
 }

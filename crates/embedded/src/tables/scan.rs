@@ -21,7 +21,7 @@ use self::statement::Place;
 use super::columns_of;
 use crate::errors::{read_failed, unreadable};
 use crate::indexes::IndexSettings;
-use crate::indexes::demand::Account;
+use crate::indexes::demand::{Account, Search};
 use crate::indexes::lookup::Lookup;
 
 mod between;
@@ -66,36 +66,25 @@ pub(crate) fn read(
     let moment = connection.unchecked_transaction().map_err(read_failed)?;
     let identities = identities_of(&moment, asked.hub).map_err(read_failed)?;
     let most = connected.map_or(usize::MAX, ConnectedIds::count);
-    let rarest = Rarest::of(
-        &moment,
-        asked.hub,
-        asked.lookups,
-        identities,
-        settings,
-        most,
-    );
+    let few = settings.few(identities).min(most);
+    let rarest = Rarest::of(&moment, asked.hub, asked.lookups, few);
     if let Some(rarest) = rarest.map_err(read_failed)? {
         let candidates = rarest.candidates(&moment, asked.hub, asked.scan.source, asked.after);
         let slice = look_at(&moment, asked, pushed, &candidates.map_err(read_failed)?)?;
         return Ok((slice, Account::Used(rarest.indexes())));
     }
-    let of = identities;
     let (slice, looked_at) = match connected {
         Some(connected) => connected::look_at(&moment, asked, pushed, connected)?,
         None => search(&moment, asked, pushed)?,
     };
-    let found = slice.rows.len() as u64;
+    let search = Search {
+        of: identities,
+        looked_at,
+        found: slice.rows.len() as u64,
+    };
     let account = match connected {
-        Some(_) => Account::Connected {
-            of,
-            looked_at,
-            found,
-        },
-        None => Account::Searched {
-            of,
-            looked_at,
-            found,
-        },
+        Some(_) => Account::Connected(search),
+        None => Account::Searched(search),
     };
     Ok((slice, account))
 }
@@ -115,7 +104,7 @@ pub(crate) fn is_narrow(
     {
         return Ok(true);
     }
-    let rarest = Rarest::of(connection, hub, lookups, identities, settings, usize::MAX)?;
+    let rarest = Rarest::of(connection, hub, lookups, settings.few(identities))?;
     Ok(rarest.is_some())
 }
 

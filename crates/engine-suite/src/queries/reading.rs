@@ -147,6 +147,7 @@ pub async fn the_connected_are_read_by_id_however_many_they_are(storage: impl Qu
     }
 }
 
+/// Whether the engine asks it or not.
 pub async fn what_the_sieve_lets_through_is_read_and_no_slice_ends_early(
     storage: impl QueryStorage,
 ) {

@@ -4,13 +4,9 @@ use rusqlite::Connection;
 use twinhub_core::ids::{HubName, IdentityId};
 use twinhub_core::query::Source;
 
-use crate::indexes::IndexSettings;
 use crate::indexes::lookup::{Lookup, Range};
 use crate::tables::indexes::{self, IndexNumber};
 use crate::tables::{IdentityNumber, columns_of};
-
-/// More are not looked up: a page of them is found as quickly without.
-const MAX: usize = 5_000;
 
 /// An identity that may fulfil the conditions.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -27,18 +23,14 @@ pub(super) struct Rarest<'l> {
 
 impl<'l> Rarest<'l> {
     /// Of the lookups that have an index, the one that leads to the fewest
-    /// twins, if these are few of all identities, and no more than `most`.
+    /// twins, if these are no more than `few`.
     pub(super) fn of(
         connection: &Connection,
         hub: &HubName,
         lookups: &'l [Lookup],
-        identities: u64,
-        settings: &IndexSettings,
-        most: usize,
+        few: usize,
     ) -> rusqlite::Result<Option<Self>> {
-        let few = identities / settings.one_in.max(1);
-        let few = usize::try_from(few).map_or(MAX, |few| few.min(MAX));
-        let mut fewest = few.min(most);
+        let mut fewest = few;
         let mut rarest = None;
         for lookup in lookups {
             let Some(ranges) = indexed(connection, hub, lookup)? else {
