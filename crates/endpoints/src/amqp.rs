@@ -8,12 +8,12 @@
 
 mod broker;
 mod connection;
+mod line;
 mod message;
 mod refusal;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::Duration;
 
 use async_trait::async_trait;
 use twinhub_core::events::EventRef;
@@ -23,10 +23,10 @@ use twinhub_core::time::Clock;
 
 use self::broker::Broker;
 use self::connection::{Connection, Pending};
+use crate::limits::{ANSWER, CALL, CONNECT, within};
 use crate::trust::Trust;
 
-/// How long a call may take.
-const TIME: Duration = Duration::from_secs(30);
+const WHO: &str = "the AMQP broker";
 /// Messages on their way at once, and bytes of them.
 const MOST_MESSAGES: usize = 512;
 const MOST_BYTES: usize = 4 * 1024 * 1024;
@@ -81,7 +81,8 @@ impl Amqp {
                 let broker = self.broker.as_ref();
                 let broker =
                     broker.map_err(|why| DeliveryFailure::new(FailureReason::NotFound, *why))?;
-                Connection::open(broker, &self.trust, now).await?
+                let opened = Connection::open(broker, &self.trust, now);
+                within(CONNECT + ANSWER, WHO, opened).await?
             }
         };
         Ok(self.connection.insert(connection))
@@ -108,13 +109,15 @@ impl Amqp {
 
     async fn send_one(&mut self, event: &EventRef<'_>) -> Result<Pending, DeliveryFailure> {
         let message = message::of(event, self.kind);
-        self.connection().await?.send(message).await
+        let connection = self.connection().await?;
+        // A broker that has no room gives no credit.
+        within(ANSWER, WHO, connection.send(message)).await
     }
 
     /// Waits until what was sent is accepted; counts it.
     async fn settle(&mut self, delivered: &mut usize) -> Result<(), DeliveryFailure> {
         while let Some(pending) = self.sent.pop_front() {
-            connection::accepted(pending).await?;
+            within(ANSWER, WHO, connection::accepted(pending)).await?;
             *delivered += 1;
         }
         Ok(())
@@ -136,8 +139,7 @@ impl Target for Amqp {
             return Ok(0);
         }
         let held = self.sent.len();
-        let sent = tokio::time::timeout(TIME, self.send(events)).await;
-        match sent.unwrap_or_else(|_| Err(too_late())) {
+        match within(CALL, WHO, self.send(events)).await {
             Ok(()) => {}
             // What is held comes first: the next call tells, if it is still so.
             Err(failure) if !self.sent.is_empty() => {
@@ -153,8 +155,7 @@ impl Target for Amqp {
 
     async fn flush(&mut self) -> Result<(), DeliveryFailure> {
         let mut delivered = 0;
-        let settled = tokio::time::timeout(TIME, self.settle(&mut delivered)).await;
-        let settled = settled.unwrap_or_else(|_| Err(too_late()));
+        let settled = within(CALL, WHO, self.settle(&mut delivered)).await;
         self.bytes = 0;
         if settled.is_err() || self.is_broken {
             self.give_up();
@@ -167,11 +168,6 @@ impl Target for Amqp {
 fn is_gone(sent: &Result<Pending, DeliveryFailure>) -> bool {
     let failure = sent.as_ref().err();
     failure.is_some_and(|failure| failure.reason == FailureReason::Unreachable)
-}
-
-fn too_late() -> DeliveryFailure {
-    let detail = format!("the AMQP broker did not answer within {} s", TIME.as_secs());
-    DeliveryFailure::new(FailureReason::Timeout, detail)
 }
 
 #[cfg(test)]

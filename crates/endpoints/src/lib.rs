@@ -10,6 +10,7 @@
 //! | `endpoints` | which kind is written by what |
 //! | `amqp` | a queue, topic or event hub that speaks AMQP 1.0 |
 //! | `json` | bodies that can stand in a document as they are |
+//! | `limits` | how long endpoints may take |
 //! | `nats` | a subject of NATS, with JetStream or without |
 //! | `size` | how much memory an event on its way takes |
 //! | `storage` | blobs of JSON lines and of Avro |
@@ -21,9 +22,12 @@
 mod amqp;
 mod endpoints;
 mod json;
+mod limits;
 mod nats;
 #[cfg(test)]
 mod samples;
+#[cfg(test)]
+mod silent;
 mod size;
 mod storage;
 mod told;

@@ -15,7 +15,6 @@ mod servers;
 mod subject;
 
 use std::collections::VecDeque;
-use std::time::Duration;
 
 use async_nats::jetstream::context::PublishAckFuture;
 use async_trait::async_trait;
@@ -28,10 +27,10 @@ use twinhub_core::routing::{EndpointId, NatsTarget};
 use self::connection::Connection;
 use self::servers::Servers;
 use self::subject::Subjects;
+use crate::limits::{ANSWER, CALL, CONNECT, within};
 use crate::trust::Trust;
 
-/// How long a call may take.
-const TIME: Duration = Duration::from_secs(30);
+const WHO: &str = "the NATS server";
 /// Events on their way at once, and bytes of them.
 const MOST_EVENTS: usize = 512;
 const MOST_BYTES: usize = 4 * 1024 * 1024;
@@ -91,7 +90,8 @@ impl Nats {
         }
         let servers = self.servers.as_ref();
         let servers = servers.map_err(|why| not_found(why))?;
-        self.connection = Some(Connection::open(servers, &self.trust).await?);
+        let opened = Connection::open(servers, &self.trust);
+        self.connection = Some(within(CONNECT + ANSWER, WHO, opened).await?);
         Ok(())
     }
 
@@ -110,9 +110,11 @@ impl Nats {
             let headers = message::headers(event, &self.place);
             let body = Bytes::copy_from_slice(event.body());
             let ack = if self.jetstream {
-                Some(connection.store(subject, headers, body).await?)
+                let stored = connection.store(subject, headers, body);
+                Some(within(ANSWER, WHO, stored).await?)
             } else {
-                connection.publish(subject, headers, body).await?;
+                let published = connection.publish(subject, headers, body);
+                within(ANSWER, WHO, published).await?;
                 None
             };
             self.sent.push_back(ack);
@@ -127,7 +129,7 @@ impl Nats {
             return Ok(());
         };
         if !self.jetstream {
-            connection.flush().await?;
+            within(ANSWER, WHO, connection.flush()).await?;
             *delivered = self.sent.len();
         }
         while let Some(ack) = self.sent.pop_front() {
@@ -157,8 +159,7 @@ impl Nats {
 impl Target for Nats {
     async fn take(&mut self, events: &[EventRef<'_>]) -> Result<usize, DeliveryFailure> {
         let held = self.sent.len();
-        let sent = tokio::time::timeout(TIME, self.send(events)).await;
-        match sent.unwrap_or_else(|_| Err(too_late())) {
+        match within(CALL, WHO, self.send(events)).await {
             // What is held comes first: the next call tells, if it is still so.
             Err(failure) if self.sent.is_empty() => {
                 self.give_up(&failure);
@@ -170,19 +171,13 @@ impl Target for Nats {
 
     async fn flush(&mut self) -> Result<(), DeliveryFailure> {
         let mut delivered = 0;
-        let settled = tokio::time::timeout(TIME, self.settle(&mut delivered)).await;
-        let settled = settled.unwrap_or_else(|_| Err(too_late()));
+        let settled = within(CALL, WHO, self.settle(&mut delivered)).await;
         self.bytes = 0;
         settled.map_err(|failure| {
             self.give_up(&failure);
             failure.having_delivered(delivered)
         })
     }
-}
-
-fn too_late() -> DeliveryFailure {
-    let detail = format!("the NATS server did not answer within {} s", TIME.as_secs());
-    DeliveryFailure::new(FailureReason::Timeout, detail)
 }
 
 fn not_found(why: &str) -> DeliveryFailure {

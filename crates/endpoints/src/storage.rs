@@ -17,7 +17,6 @@ mod file_name;
 mod json_lines;
 mod record;
 
-use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -34,11 +33,11 @@ use twinhub_core::time::{Clock, Timestamp};
 
 use self::encoder::Encoder;
 use self::file_name::FileNames;
+use crate::limits::{ANSWER, CALL, CONNECT, within};
 
+const WHO: &str = "the container";
 /// What leaves at once.
 const BLOCK: usize = 1024 * 1024;
-/// How long a call may take, with whatever is tried again within it.
-const TIME: Duration = Duration::from_secs(60);
 /// Blobs of one name and minute: more are a fault of the format.
 const MOST_OF_A_NAME: usize = 1000;
 
@@ -156,7 +155,9 @@ impl Place {
         let first = begun.map_or(0, |(_, nth)| nth + 1);
         for nth in first..MOST_OF_A_NAME {
             let name = self.names.name(now, nth);
-            if !is_taken(&*container, &name).await? {
+            // The first that is asked: who says nothing to this takes no blocks.
+            let taken = is_taken(&*container, &name);
+            if !within(CONNECT + ANSWER, WHO, taken).await? {
                 self.begun = Some((plain, nth));
                 return container.write_new(&name).await.map_err(told);
             }
@@ -184,7 +185,8 @@ impl Target for Storage {
             is_empty: true,
             writer: None,
         });
-        let taken = in_time(self.place.fill(&mut blob, events)).await?;
+        let filled = self.place.fill(&mut blob, events);
+        let taken = within(CALL, WHO, filled).await?;
         self.blob = Some(blob);
         Ok(taken)
     }
@@ -194,28 +196,19 @@ impl Target for Storage {
             return Ok(());
         };
         blob.encoder.end();
-        in_time(async {
+        let sent = async {
             self.place.send(&mut blob).await?;
             match blob.writer {
                 Some(writer) => writer.finish().await.map_err(told),
                 None => Ok(()),
             }
-        })
-        .await
+        };
+        within(CALL, WHO, sent).await
     }
 
     fn linger(&self) -> Duration {
         self.place.target.batch_frequency
     }
-}
-
-async fn in_time<T>(
-    work: impl Future<Output = Result<T, DeliveryFailure>>,
-) -> Result<T, DeliveryFailure> {
-    tokio::time::timeout(TIME, work).await.unwrap_or_else(|_| {
-        let detail = format!("the container did not answer within {} s", TIME.as_secs());
-        Err(DeliveryFailure::new(FailureReason::Timeout, detail))
-    })
 }
 
 fn told(error: ContainerError) -> DeliveryFailure {

@@ -23,7 +23,9 @@ use twinhub_core::time::Timestamp;
 use twinhub_sas::SasToken;
 
 use super::broker::{Broker, Login};
+use super::line::{Hold, Line};
 use super::refusal;
+use crate::limits::CONNECT;
 use crate::trust::Trust;
 
 /// How long a token of our own is good for, and how long before its end the
@@ -46,6 +48,8 @@ pub(super) struct Connection {
     _token: Option<CbsClient>,
     _session: SessionHandle<()>,
     _connection: ConnectionHandle<()>,
+    // Last, so that there is time for a farewell.
+    _hold: Hold,
 }
 
 impl Connection {
@@ -55,13 +59,16 @@ impl Connection {
         trust: &Trust,
         now: Timestamp,
     ) -> Result<Self, DeliveryFailure> {
-        let stream = TcpStream::connect((broker.host.as_str(), broker.port)).await;
-        let stream = stream.map_err(|_| {
-            DeliveryFailure::new(
-                FailureReason::Unreachable,
-                "the AMQP broker could not be reached",
-            )
-        })?;
+        let stream = TcpStream::connect((broker.host.as_str(), broker.port));
+        let stream = match tokio::time::timeout(CONNECT, stream).await {
+            Ok(Ok(stream)) => stream,
+            Ok(Err(_)) | Err(_) => {
+                return Err(DeliveryFailure::new(
+                    FailureReason::Unreachable,
+                    "the AMQP broker could not be reached",
+                ));
+            }
+        };
         stream
             .set_nodelay(true)
             .map_err(|_| refusal::broken_off())?;
@@ -83,6 +90,7 @@ impl Connection {
             },
             Login::Nobody | Login::Key { .. } | Login::Token(_) => SaslProfile::Anonymous,
         };
+        let (line, hold) = Line::of(stream);
         let idle = u32::try_from(IDLE.as_millis()).unwrap_or(u32::MAX);
         let connection = fe2o3_amqp::Connection::builder()
             .container_id("twinhub")
@@ -90,7 +98,7 @@ impl Connection {
             .max_frame_size(MAX_FRAME)
             .idle_time_out(idle)
             .sasl_profile(profile)
-            .open_with_stream(stream);
+            .open_with_stream(line);
         let mut connection = connection.await.map_err(|e| refusal::not_opened(&e))?;
         let session = Session::begin(&mut connection).await;
         let mut session = session.map_err(|error| refusal::no_session(&error))?;
@@ -103,6 +111,7 @@ impl Connection {
             _token: token,
             _session: session,
             _connection: connection,
+            _hold: hold,
         })
     }
 

@@ -1,7 +1,5 @@
 //! A connection to a server, and what goes wrong with it.
 
-use std::time::Duration;
-
 use async_nats::header::HeaderMap;
 use async_nats::jetstream::context::{Context, ContextBuilder, PublishAckFuture};
 use async_nats::jetstream::message::PublishMessage;
@@ -12,11 +10,9 @@ use twinhub_core::ports::{DeliveryFailure, FailureReason};
 
 use super::refusal;
 use super::servers::{Login, Servers};
+use crate::limits::{ANSWER, CONNECT};
 use crate::told::shown;
 use crate::trust::Trust;
-
-const CONNECT_WITHIN: Duration = Duration::from_secs(10);
-const ACKNOWLEDGED_WITHIN: Duration = Duration::from_secs(10);
 
 /// A connection. It is not mended: who finds it broken opens another.
 pub(super) struct Connection {
@@ -73,7 +69,7 @@ impl Connection {
         let (told, trouble) = watch::channel(Trouble::Nothing);
         let options = ConnectOptions::new()
             .name("twinhub")
-            .connection_timeout(CONNECT_WITHIN)
+            .connection_timeout(CONNECT)
             // Once around the servers: it neither goes on for ever nor mends
             // itself after this connection was given up.
             .max_reconnects(servers.addresses.len())
@@ -106,9 +102,7 @@ impl Connection {
         };
         let client = options.connect(servers.addresses.as_slice()).await;
         let client = client.map_err(|error| refusal::not_connected(&error))?;
-        let jetstream = ContextBuilder::new()
-            .timeout(ACKNOWLEDGED_WITHIN)
-            .build(client.clone());
+        let jetstream = ContextBuilder::new().timeout(ANSWER).build(client.clone());
         Ok(Connection {
             client,
             jetstream,

@@ -15,10 +15,12 @@ use twinhub_core::routing::{Endpoint, EndpointId, WebhookSchema, WebhookTarget};
 use twinhub_core::time::Clock;
 
 use super::answer::{judge, no_answer};
+use crate::limits;
 use crate::trust::Trust;
 
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// A receiver that works on events before it answers should answer first.
+/// A receiver that works on events before it answers should answer first. As
+/// long as Event Grid waits.
+/// <https://learn.microsoft.com/azure/event-grid/delivery-and-retry>
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 /// How much of an answer is read: beyond it, the connection is given up.
 const MAX_ANSWER: usize = 64 * 1024;
@@ -101,7 +103,7 @@ pub(crate) fn check(target: &WebhookTarget, allows_http: bool) -> Result<(), Str
 
 impl Hook {
     /// A way to an endpoint from a hub of this name and host name.
-    pub(super) fn new(
+    pub(crate) fn new(
         (hub, origin): (&HubName, &str),
         endpoint: &Endpoint,
         target: &WebhookTarget,
@@ -114,7 +116,7 @@ impl Hook {
             .redirect(redirect::Policy::none())
             .https_only(url.scheme() == "https")
             .http1_only()
-            .connect_timeout(CONNECT_TIMEOUT)
+            .connect_timeout(limits::CONNECT)
             .timeout(REQUEST_TIMEOUT)
             .user_agent(concat!("twinhub/", env!("CARGO_PKG_VERSION")))
             .default_headers(headers(target)?);
@@ -216,7 +218,11 @@ impl Hook {
     async fn ask_by_options(&self) -> Result<(), DeliveryFailure> {
         let request = self.client.request(Method::OPTIONS, self.url.clone());
         let answer = self
-            .exchange(request.header(REQUEST_ORIGIN, &self.origin))
+            .exchange(
+                request
+                    .header(REQUEST_ORIGIN, &self.origin)
+                    .timeout(limits::ANSWER),
+            )
             .await?;
         let allowed = answer.headers.get_all(ALLOWED_ORIGIN).iter();
         let allows = |value: &HeaderValue| {
@@ -249,7 +255,8 @@ impl Hook {
         let request = self
             .request(Method::POST, EVENT_GRID)
             .header(EVENT_TYPE, "SubscriptionValidation")
-            .body(question.to_string());
+            .body(question.to_string())
+            .timeout(limits::ANSWER);
         let answer = self.exchange(request).await?;
         let answer: Option<serde_json::Value> = serde_json::from_slice(&answer.body).ok();
         if answer.is_some_and(|answer| answer["validationResponse"] == code) {
