@@ -37,7 +37,7 @@ fn import(line: &[u8]) {
         Ok(item) => item,
         Err(refused) => {
             let mut told = Vec::new();
-            Failure::from(&refused).write(&mut told);
+            Failure::of_line(&refused, 1).write(&mut told);
             assert_eq!(told.iter().filter(|byte| **byte == b'\n').count(), 1);
             return;
         }

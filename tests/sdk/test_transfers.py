@@ -185,12 +185,17 @@ def test_the_operator_moves_a_fleet(private_hub, container):
 
     request = ExportDevicesRequest(export_blob_container_uri=container.uri(), exclude_keys=False)
     exported = ended(resources.export_devices(GROUP, HUB_NAME, request))
-    request = ImportDevicesRequest(input_blob_container_uri=container.uri(), output_blob_container_uri=container.uri())
+    request = ImportDevicesRequest(
+        input_blob_container_uri=container.uri(),
+        output_blob_container_uri=container.uri(),
+        output_blob_name="failed.log",
+    )
     again = ended(resources.import_devices(GROUP, HUB_NAME, request))
 
     assert (exported.status, exported.type, again.status, again.type) == ("completed", "export", "completed", "import")
     assert [job.job_id for job in resources.list_jobs(GROUP, HUB_NAME)] == [exported.job_id, again.job_id]
     assert exported.end_time_utc >= exported.start_time_utc
+    assert container.lines("failed.log") == []
 
 
 def test_a_signature_that_runs_out_midway_fails_the_job_and_leaves_what_was_done(private_hub, jobs, container):

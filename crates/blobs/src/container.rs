@@ -2,7 +2,6 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
 use object_store::path::Path;
@@ -24,18 +23,6 @@ const ASKED_OF_AZURE: u64 = 4 * 1024 * 1024;
 const ASKED_OF_A_FOLDER: u64 = 256 * 1024;
 /// What the probe writes and deletes.
 const PROBE: &str = "twinhub-probe.tmp";
-/// Tells blobs from each other that get their name once they are whole.
-static UNFINISHED: AtomicU64 = AtomicU64::new(0);
-
-/// How a store makes a blob only if there is none of its name.
-#[derive(Debug, Clone, Copy)]
-enum Finish {
-    /// It is asked to: [`OnlyNew`].
-    OnCondition,
-    /// The blob gets its name once it is whole.
-    ByRenaming,
-}
-
 /// A container of Azure, with two degrees of patience.
 pub(crate) struct AzureStores {
     /// What fails is repeated for long: a job has nobody else to do so.
@@ -49,7 +36,6 @@ pub(crate) struct AzureStores {
 pub(crate) struct StoredContainer {
     patient: Arc<dyn ObjectStore>,
     brief: Arc<dyn ObjectStore>,
-    finish: Finish,
     /// How many bytes of a blob are asked for at once.
     asked: u64,
     /// The folder that it is, if it is one.
@@ -64,7 +50,6 @@ impl StoredContainer {
         StoredContainer {
             patient: stores.patient,
             brief: stores.brief,
-            finish: Finish::OnCondition,
             asked: ASKED_OF_AZURE,
             folder: None,
             spool,
@@ -76,7 +61,6 @@ impl StoredContainer {
         StoredContainer {
             patient: store.clone(),
             brief: store,
-            finish: Finish::ByRenaming,
             asked: ASKED_OF_A_FOLDER,
             folder: Some(folder),
             spool: None,
@@ -97,26 +81,18 @@ impl StoredContainer {
         is_new: bool,
     ) -> Result<Box<dyn BlobWriter>, ContainerError> {
         let told = |error| told(blob, &error);
+        let at = self.path_of(blob)?;
         let mut options = PutMultipartOptions::default();
-        let mut at = self.path_of(blob)?;
-        let mut rename_to = None;
-        match self.finish {
-            _ if !is_new => {}
-            Finish::OnCondition => drop(options.extensions.insert(OnlyNew)),
-            Finish::ByRenaming => {
-                let number = UNFINISHED.fetch_add(1, Ordering::Relaxed);
-                let process = std::process::id();
-                let unfinished = self.path_of(&format!("{blob}.{process}-{number}.tmp"))?;
-                rename_to = Some(std::mem::replace(&mut at, unfinished));
-            }
+        let mut store = &self.patient;
+        if is_new {
+            options.extensions.insert(OnlyNew);
+            store = &self.brief;
         }
-        let store = if is_new { &self.brief } else { &self.patient };
         let upload = store.put_multipart_opts(&at, options).await;
         Ok(Box::new(Writer {
             store: store.clone(),
             blob: blob.to_owned(),
             at,
-            rename_to,
             is_new,
             upload: Some(upload.map_err(told)?),
             parts: JoinSet::new(),
@@ -148,6 +124,10 @@ impl Container for StoredContainer {
     }
 
     async fn write_new(&self, blob: &str) -> Result<Box<dyn BlobWriter>, ContainerError> {
+        if let Some(folder) = &self.folder {
+            let path = self.path_of(blob)?;
+            return Ok(Box::new(folder.write_new(&path).await?));
+        }
         self.writer(blob, true).await
     }
 

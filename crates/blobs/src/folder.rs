@@ -1,15 +1,17 @@
 //! Folders of this machine, and the blobs that exports and imports write there.
 //!
 //! What is written may hold keys: it is for the hub's owner alone from its
-//! first byte on. It is written beside its name and gets it once it is whole;
-//! what a hub that broke off has left goes when the same blob is written
-//! again. The hub's own folder is no container: a blob could take the place of
+//! first byte on. It is written elsewhere and gets its name once it is whole:
+//! beside it if it may take another's place, and in a hidden folder of the
+//! container if it must not. What a hub that broke off has left goes when the
+//! same blob, or any new one, is written. The hub's own folder is no container: a blob could take the place of
 //! the hub's state.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -58,29 +60,69 @@ impl Folder {
 
     /// Begins a blob that takes the place of what has its name.
     pub(crate) async fn write(&self, blob: &BlobPath) -> Result<FileWriter, ContainerError> {
-        let name = self.root.join(blob.as_ref());
-        let mut unfinished = name.clone().into_os_string();
+        let mut unfinished = self.root.join(blob.as_ref()).into_os_string();
         unfinished.push(".tmp");
-        let unfinished = PathBuf::from(unfinished);
-        let file = {
-            let unfinished = unfinished.clone();
-            run(move || begin(&unfinished)).await
-        };
-        match file {
-            Ok(file) => Ok(FileWriter {
-                blob: blob.to_string(),
-                name,
-                unfinished,
-                file: Some(Arc::new(file)),
-            }),
-            Err(error) => Err(told(blob.as_ref(), &error)),
+        self.begin(blob, unfinished.into(), false).await
+    }
+
+    /// Begins a blob that takes nobody's place.
+    pub(crate) async fn write_new(&self, blob: &BlobPath) -> Result<FileWriter, ContainerError> {
+        let folder = self.root.join(UNFINISHED);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let unfinished = folder.join(format!("{}-{number}", std::process::id()));
+        let cleared = run(move || clear(&folder)).await;
+        cleared.map_err(|error| told(blob.as_ref(), &error))?;
+        self.begin(blob, unfinished, true).await
+    }
+
+    async fn begin(
+        &self,
+        blob: &BlobPath,
+        unfinished: PathBuf,
+        is_new: bool,
+    ) -> Result<FileWriter, ContainerError> {
+        let path = unfinished.clone();
+        let file = run(move || begin(&path)).await;
+        Ok(FileWriter {
+            blob: blob.to_string(),
+            name: self.root.join(blob.as_ref()),
+            unfinished,
+            is_new,
+            file: Some(Arc::new(file.map_err(|error| told(blob.as_ref(), &error))?)),
+        })
+    }
+}
+
+/// Where new blobs are until they are whole.
+const UNFINISHED: &str = ".twinhub-unfinished";
+/// Tells them from each other.
+static NUMBER: AtomicU64 = AtomicU64::new(0);
+/// Held while a file is made and locked, and while those without a lock go.
+static BEGINNING: Mutex<()> = Mutex::new(());
+
+/// Takes away what nobody writes any more.
+fn clear(folder: &Path) -> io::Result<()> {
+    let _beginning = BEGINNING.lock().unwrap_or_else(PoisonError::into_inner);
+    let entries = match fs::read_dir(folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        entries => entries?,
+    };
+    for entry in entries {
+        let path = entry?.path();
+        // Another process may have done so.
+        if let Ok(file) = File::open(&path)
+            && file.try_lock().is_ok()
+        {
+            let _ = fs::remove_file(&path);
         }
     }
+    Ok(())
 }
 
 /// A file that only its owner can read, and that is locked: by its lock, what
 /// is left over is told from what somebody writes.
 fn begin(path: &Path) -> io::Result<File> {
+    let _beginning = BEGINNING.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder)?;
     }
@@ -102,6 +144,8 @@ pub(crate) struct FileWriter {
     blob: String,
     name: PathBuf,
     unfinished: PathBuf,
+    /// Whether it must not take another's place.
+    is_new: bool,
     /// Until it has its name.
     file: Option<Arc<File>>,
 }
@@ -120,12 +164,18 @@ impl BlobWriter for FileWriter {
         let Some(file) = self.file.clone() else {
             return Ok(());
         };
-        let (from, to) = (self.unfinished.clone(), self.name.clone());
+        let (from, to, is_new) = (self.unfinished.clone(), self.name.clone(), self.is_new);
         let finished = run(move || {
             file.sync_all()?;
-            fs::rename(&from, &to)?;
-            to.parent()
-                .map_or(Ok(()), |folder| File::open(folder)?.sync_all())
+            let folder = to.parent();
+            if is_new {
+                folder.map_or(Ok(()), fs::create_dir_all)?;
+                fs::hard_link(&from, &to)?;
+                fs::remove_file(&from)?;
+            } else {
+                fs::rename(&from, &to)?;
+            }
+            folder.map_or(Ok(()), |folder| File::open(folder)?.sync_all())
         });
         match finished.await {
             Ok(()) => {
@@ -156,6 +206,7 @@ fn told(blob: &str, error: &io::Error) -> ContainerError {
     let blob = blob.to_owned();
     match error.kind() {
         io::ErrorKind::NotFound => ContainerError::NotFound { blob },
+        io::ErrorKind::AlreadyExists => failed(blob, "somebody else has written it meanwhile"),
         io::ErrorKind::PermissionDenied => failed(blob, "the hub may not write there"),
         io::ErrorKind::WouldBlock => failed(blob, "somebody else writes it at the moment"),
         io::ErrorKind::StorageFull => failed(blob, "the disk is full"),
@@ -211,6 +262,28 @@ mod tests {
         assert_eq!(whole, b"first");
         drop(container.write(&"devices.txt".into()).await.unwrap());
         assert_eq!(names(folder.path()), ["devices.txt"]);
+    }
+
+    #[tokio::test]
+    async fn of_new_blobs_nothing_is_seen_or_left_by_who_broke_off() {
+        let folder = tempfile::tempdir().unwrap();
+        let container = Folder::new(folder.path().to_owned(), None);
+        let unfinished = folder.path().join(UNFINISHED);
+        fs::create_dir(&unfinished).unwrap();
+        fs::write(unfinished.join("1-7"), "left").unwrap();
+
+        let mut first = container.write_new(&"hub/05.json".into()).await.unwrap();
+        first.put(Bytes::from_static(b"first")).await.unwrap();
+        let second = container.write_new(&"hub/06.json".into()).await.unwrap();
+
+        assert_eq!(names(folder.path()), [UNFINISHED]);
+        assert_eq!(names(&unfinished).len(), 2);
+        Box::new(first).finish().await.unwrap();
+        drop(second);
+        assert_eq!(names(&unfinished), [""; 0]);
+        assert_eq!(names(&folder.path().join("hub")), ["05.json"]);
+        let whole = fs::metadata(folder.path().join("hub/05.json")).unwrap();
+        assert_eq!(whole.permissions().mode() & 0o777, 0o600);
     }
 
     #[test]

@@ -102,4 +102,9 @@ impl BlobReader for Reader {
         }
         Ok(None)
     }
+    fn rewind(&mut self) {
+        self.at = 0;
+        self.coming = None;
+        self.has_come = false;
+    }
 }

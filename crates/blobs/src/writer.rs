@@ -1,11 +1,11 @@
-//! Writing a blob, block by block.
+//! Writing a blob of Azure, block by block.
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use object_store::path::Path;
-use object_store::{MultipartUpload, ObjectStore, ObjectStoreExt as _, PutMode, PutPayload};
+use object_store::{MultipartUpload, ObjectStore, PutMode, PutPayload};
 use tokio::task::JoinSet;
 use twinhub_core::ports::{BlobWriter, ContainerError};
 
@@ -19,8 +19,6 @@ pub(crate) struct Writer {
     pub store: Arc<dyn ObjectStore>,
     pub blob: String,
     pub at: Path,
-    /// What it is to be called if it is written elsewhere.
-    pub rename_to: Option<Path>,
     /// Whether it must not take the place of another.
     pub is_new: bool,
     /// Until it is finished or dropped.
@@ -42,26 +40,15 @@ impl Writer {
         Ok(())
     }
 
-    async fn complete(&mut self, mut upload: Box<dyn MultipartUpload>) -> object_store::Result<()> {
-        upload.complete().await?;
-        let Some(name) = &self.rename_to else {
-            return Ok(());
-        };
-        let renamed = self.store.rename_if_not_exists(&self.at, name).await;
-        if renamed.is_err() {
-            let _ = self.store.delete(&self.at).await;
-        }
-        renamed
-    }
-
     async fn put_empty(&mut self) -> object_store::Result<()> {
         let mode = if self.is_new {
             PutMode::Create
         } else {
             PutMode::Overwrite
         };
-        let name = self.rename_to.as_ref().unwrap_or(&self.at);
-        let put = self.store.put_opts(name, PutPayload::new(), mode.into());
+        let put = self
+            .store
+            .put_opts(&self.at, PutPayload::new(), mode.into());
         put.await.map(|_| ())
     }
 }
@@ -93,14 +80,13 @@ impl BlobWriter for Writer {
                 Err(error) => Err(error),
             }
         } else {
-            self.complete(upload).await
+            upload.complete().await.map(drop)
         };
         done.map_err(|error| told(&self.blob, &error))
     }
 }
 
-/// Blocks that were never made a blob are taken away by Azure after a week;
-/// a folder's unfinished file has to go.
+/// Blocks that were never made a blob are taken away by Azure after a week.
 impl Drop for Writer {
     fn drop(&mut self) {
         if let Some(mut upload) = self.upload.take()

@@ -8,6 +8,7 @@
 //! | `ledger` | the books of all hubs, and what the store has not taken yet |
 //! | [`lines`] | the lines of the blobs, and what is said of those that failed |
 //! | `waves` | which lines may be done at once |
+//! | `later` | which lines wait for what comes behind them |
 //! | `import`, `export` | what a job does |
 //! | `running` | a job while it runs |
 //! | `turn` | who may try out containers |
@@ -15,7 +16,8 @@
 //!
 //! Lines are independent and are done in the order of the file as far as it
 //! can be seen: two lines about one device one after the other, a parent
-//! before its children. A line that can't be done is written to the error
+//! before its children. A child that comes before its parent, and a module
+//! before its device, wait for them. A line that can't be done is written to the error
 //! blob and changes nothing; the job goes on, and ends completed.
 //!
 //! A job lives in the process that runs it. It is never resumed: one that a
@@ -36,6 +38,7 @@ mod error;
 mod export;
 mod import;
 mod job;
+mod later;
 mod ledger;
 pub mod lines;
 mod progress;

@@ -61,6 +61,7 @@ async fn main() {
         from: address.clone(),
         blob: "devices.txt".to_owned(),
         failures_to: address.clone(),
+        failures_blob: "importErrors.log".to_owned(),
         by: OpenedFor::Operator,
     };
     let started = transfers.import(&permit, import).await;

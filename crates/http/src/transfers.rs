@@ -9,7 +9,7 @@ use twinhub_core::transfer::{
     CancelTransferError, ExportRequest, ImportRequest, TransferId, TransferView, Transfers,
 };
 
-use crate::documents::transfer::{DEFAULT_BLOB, TransferDocument, TransferInput};
+use crate::documents::transfer::{DEFAULT_BLOB, DEFAULT_FAILURES, TransferDocument, TransferInput};
 use crate::error_codes;
 use crate::refusal::Refusal;
 use crate::request::parse_document;
@@ -37,15 +37,15 @@ pub(crate) async fn start(
 ) -> Result<TransferView, Refusal> {
     check_what_is_built(&input)?;
     let kind = input.r#type.as_deref().unwrap_or_default();
-    let blob = |name: Option<String>| {
+    let blob = |name: Option<String>, or: &str| {
         let named = name.filter(|name| !name.is_empty());
-        named.unwrap_or_else(|| DEFAULT_BLOB.to_owned())
+        named.unwrap_or_else(|| or.to_owned())
     };
     let output = address(input.output_blob_container_uri, "outputBlobContainerUri");
     if kind.eq_ignore_ascii_case("export") {
         let request = ExportRequest {
             to: output?,
-            blob: blob(input.output_blob_name),
+            blob: blob(input.output_blob_name, DEFAULT_BLOB),
             exclude_keys: input.exclude_keys_in_export.unwrap_or(false),
             by,
         };
@@ -54,8 +54,9 @@ pub(crate) async fn start(
     if kind.eq_ignore_ascii_case("import") {
         let request = ImportRequest {
             from: address(input.input_blob_container_uri, "inputBlobContainerUri")?,
-            blob: blob(input.input_blob_name),
+            blob: blob(input.input_blob_name, DEFAULT_BLOB),
             failures_to: output?,
+            failures_blob: blob(input.output_blob_name, DEFAULT_FAILURES),
             by,
         };
         return Ok(transfers.import(permit, request).await?);

@@ -152,3 +152,39 @@ async fn scheduled_jobs_are_still_another_thing() {
         assert_eq!(reply.status, 501, "{path}");
     }
 }
+
+#[tokio::test]
+async fn an_export_of_the_resource_provider_names_its_own_member_when_it_lacks_it() {
+    let hub = TestHub::new().await;
+    let operator = format!("Bearer {OPERATOR}");
+    let target = format!("{PROVIDER}/exportDevices?api-version=2023-06-30");
+    let headers = [("authorization", operator.as_str())];
+
+    let reply = hub
+        .ask("POST", &target, &headers, br#"{"excludeKeys": true}"#)
+        .await;
+
+    let is_named = reply.body.contains("exportBlobContainerUri is missing");
+    assert_eq!((reply.status, is_named), (400, true), "{}", reply.body);
+}
+
+#[tokio::test]
+async fn failures_never_take_the_place_of_what_is_imported() {
+    let hub = TestHub::new().await;
+
+    for (read, written) in [
+        (json!("in.txt"), json!("in.txt")),
+        (json!("importErrors.log"), Value::Null),
+        (Value::Null, json!("devices.txt")),
+    ] {
+        let import = json!({
+            "type": "import",
+            "inputBlobContainerUri": NOWHERE, "inputBlobName": read,
+            "outputBlobContainerUri": NOWHERE, "outputBlobName": written,
+        });
+        let reply = create(&hub, import).await;
+
+        let is_told = reply.body.contains("which is the blob to import");
+        assert_eq!((reply.status, is_told), (400, true), "{}", reply.body);
+    }
+}

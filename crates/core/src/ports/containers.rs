@@ -121,6 +121,9 @@ pub trait BlobReader: Send {
     /// The next bytes as soon as there are some, few megabytes at most; nothing
     /// at its end. A call that is dropped loses none.
     async fn next(&mut self) -> Result<Option<Bytes>, ContainerError>;
+
+    /// Goes back to the beginning.
+    fn rewind(&mut self);
 }
 
 /// A blob that is being written. Dropping it leaves nothing that is seen.

@@ -21,6 +21,9 @@ pub enum StartTransferError {
     /// A container can't be used.
     #[error(transparent)]
     Container(#[from] ContainerError),
+    /// What is read would be written over.
+    #[error("failures can't be written to {0}, which is the blob to import")]
+    OneBlob(String),
     /// Another job is in the way.
     #[error(transparent)]
     Busy(#[from] Busy),

@@ -6,12 +6,14 @@
 
 pub use self::exported::{EXCLUDED_KEYS_NOTE, write};
 pub use self::failure::Failure;
-pub use self::imported::{InvalidLine, parse};
+pub use self::imported::{InvalidLine, LineProblem, parse};
+pub use self::members::{AuthenticationInput, CapabilitiesInput, StatusInput};
 pub use self::split::{LineSplitter, Split};
 
 mod exported;
 mod failure;
 mod imported;
+mod members;
 mod split;
 
 #[cfg(test)]

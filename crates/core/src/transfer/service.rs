@@ -24,9 +24,6 @@ use crate::ports::{
 };
 use crate::time::Clock;
 
-/// The blob of an import's failures.
-const FAILURES: &str = "importErrors.log";
-
 /// An export as somebody wants it.
 #[derive(Debug, Clone)]
 pub struct ExportRequest {
@@ -49,6 +46,8 @@ pub struct ImportRequest {
     pub blob: String,
     /// Where failures are written.
     pub failures_to: ContainerAddress,
+    /// Into which blob: never the one that is read, wherever that is.
+    pub failures_blob: String,
     /// Who wants it.
     pub by: OpenedFor,
 }
@@ -168,6 +167,10 @@ impl Transfers {
         request: ImportRequest,
     ) -> Result<TransferView, StartTransferError> {
         let hub = permit.hub().name().clone();
+        let failures = request.failures_blob;
+        if failures == request.blob {
+            return Err(StartTransferError::OneBlob(failures));
+        }
         let job = TransferJob::start(TransferKind::Import, false, self.clock.now());
         // Before anything is touched that belongs to a job in work.
         let _turn = self.take_turn(&hub, &job.id).await?;
@@ -176,14 +179,14 @@ impl Transfers {
         let reader = from.read(&request.blob).await?;
         // Its signature need not allow to delete, so nothing else is tried out;
         // and what an earlier import had to say is not taken for this one's.
-        failures_to.put_empty(FAILURES).await?;
+        failures_to.put_empty(&failures).await?;
         let progress = Arc::new(Progress::of(&hub, job.kind));
         let work = {
             let (registry, permit) = (self.registry.clone(), permit.clone());
             let progress = progress.clone();
             async move {
                 let container: &dyn Container = &*failures_to;
-                let failures = FailureBlob::begin(container, FAILURES).await?;
+                let failures = FailureBlob::begin(container, &failures).await?;
                 let import = Import::new(registry, permit, reader, failures, progress);
                 Ok(Work::Import(Box::new(import)))
             }

@@ -4,7 +4,7 @@
 //! about one device, or about a child and its parent, keep the order of the
 //! file.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 
 use crate::identities::{BulkItem, parents_of};
 use crate::ids::DeviceId;
@@ -13,18 +13,20 @@ use crate::ids::DeviceId;
 #[derive(Debug, Default)]
 pub struct Wave {
     items: Vec<BulkItem>,
-    concerned: HashSet<DeviceId>,
+    /// With the numbers of the lines that they are in.
+    concerned: HashMap<DeviceId, u64>,
 }
 
 impl Wave {
-    /// Adds an item; gives it back if it has to wait for those of this wave.
+    /// Adds the item of a line; gives it back if it has to wait for those of
+    /// this wave.
     #[must_use]
-    pub fn add(&mut self, item: BulkItem) -> Option<BulkItem> {
-        let waits = |device: &DeviceId| self.concerned.contains(device);
+    pub fn add(&mut self, item: BulkItem, line: u64) -> Option<BulkItem> {
+        let waits = |device: &DeviceId| self.concerned.contains_key(device);
         if waits(&item.device) || parents_of(&item).iter().any(waits) {
             return Some(item);
         }
-        self.concerned.insert(item.device.clone());
+        self.concerned.insert(item.device.clone(), line);
         self.items.push(item);
         None
     }
@@ -39,10 +41,11 @@ impl Wave {
         self.items.is_empty()
     }
 
-    /// Takes the items; the wave is empty then.
-    pub fn take(&mut self) -> Vec<BulkItem> {
-        self.concerned.clear();
-        std::mem::take(&mut self.items)
+    /// Takes the items, and the lines of the devices that they are about; the
+    /// wave is empty then.
+    pub fn take(&mut self) -> (Vec<BulkItem>, HashMap<DeviceId, u64>) {
+        let Wave { items, concerned } = std::mem::take(self);
+        (items, concerned)
     }
 }
 
@@ -61,10 +64,10 @@ mod tests {
 
         for id in ["a", "b", "c"] {
             let line = format!(r#"{{"id":"{id}","status":"enabled"}}"#);
-            assert_eq!(wave.add(item(&line)), None);
+            assert_eq!(wave.add(item(&line), 1), None);
         }
 
-        assert_eq!(wave.take().len(), 3);
+        assert_eq!(wave.take().0.len(), 3);
         assert!(wave.is_empty());
     }
 
@@ -72,23 +75,23 @@ mod tests {
     fn a_device_and_its_module_keep_their_order() {
         let mut wave = Wave::default();
         let device = item(r#"{"id":"a","status":"enabled"}"#);
-        assert_eq!(wave.add(device), None);
+        assert_eq!(wave.add(device, 1), None);
         let module = item(r#"{"id":"a","moduleId":"m","status":"enabled"}"#);
 
-        let module = wave.add(module).expect("it has to wait");
+        let module = wave.add(module, 2).expect("it has to wait");
 
         wave.take();
-        assert_eq!(wave.add(module), None);
+        assert_eq!(wave.add(module, 2), None);
     }
 
     #[test]
     fn a_child_waits_for_its_parent() {
         let mut wave = Wave::default();
         let parent = r#"{"id":"edge","status":"enabled","capabilities":{"iotEdge":true}}"#;
-        assert_eq!(wave.add(item(parent)), None);
+        assert_eq!(wave.add(item(parent), 1), None);
         let child =
             r#"{"id":"leaf","status":"enabled","deviceScope":"ms-azure-iot-edge://edge-7"}"#;
 
-        assert!(wave.add(item(child)).is_some());
+        assert!(wave.add(item(child), 2).is_some());
     }
 }

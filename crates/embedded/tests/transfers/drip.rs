@@ -83,6 +83,10 @@ impl BlobReader for Dripping {
     async fn next(&mut self) -> Result<Option<Bytes>, ContainerError> {
         Ok(self.1.recv().await)
     }
+
+    fn rewind(&mut self) {
+        panic!("what has dripped is gone");
+    }
 }
 
 struct Sink;

@@ -3,6 +3,7 @@
 
 mod drip;
 mod ends;
+mod order;
 mod plant;
 mod progress;
 
@@ -99,22 +100,6 @@ async fn each_mode_does_what_it_says_or_is_logged() {
 }
 
 #[tokio::test]
-async fn lines_about_one_device_are_done_in_the_order_of_the_file() {
-    let plant = Plant::new().await;
-    let mut lines = Vec::new();
-    for n in 0..400 {
-        lines.push(device(&format!("d-{n}"), "create", 0));
-        lines.push(device("one", "createOrUpdate", n));
-    }
-
-    let failures = plant.import(&lines).await;
-
-    assert_eq!(codes(&failures), []);
-    assert_eq!(plant.tags("one").await, Some(json!({"n": 399})));
-    assert_eq!(plant.tags("d-399").await, Some(json!({"n": 0})));
-}
-
-#[tokio::test]
 async fn a_broken_line_is_logged_and_the_others_are_done() {
     let plant = Plant::new().await;
     let good = device("good", "create", 1);
@@ -129,6 +114,53 @@ async fn a_broken_line_is_logged_and_the_others_are_done() {
     let failures = plant.lines("importErrors.log");
     assert_eq!(codes(&failures), [("", 400_012), ("", 400_012)]);
     assert_eq!(plant.tags("good").await, Some(json!({"n": 1})));
+}
+
+#[tokio::test]
+async fn a_first_line_that_is_no_note_is_logged() {
+    let line = device("pump-7", "create", 1);
+    for (first, rest, codes_wanted) in [
+        ("Keys are left out.", line.to_string(), 0),
+        (
+            "[{\"id\":\"pump-7\",\"status\":\"enabled\"}]",
+            String::new(),
+            1,
+        ),
+        ("[", line.to_string(), 1),
+        ("no note to anybody", String::new(), 1),
+    ] {
+        let plant = Plant::new().await;
+        plant.put("devices.txt", &format!("{first}\n{rest}"));
+
+        let started = plant.start_import().await.unwrap();
+
+        assert_eq!(plant.ended(&started).await, Ended::Completed);
+        let failures = plant.lines("importErrors.log");
+        assert_eq!(
+            codes(&failures),
+            vec![("", 400_012); codes_wanted],
+            "{first}"
+        );
+        assert_eq!(plant.tags("pump-7").await.is_some(), !rest.is_empty());
+    }
+}
+
+#[tokio::test]
+async fn a_mode_that_compares_etags_says_so_when_it_has_none() {
+    let plant = Plant::new().await;
+    plant.import(&[device("there", "create", 0)]).await;
+
+    for mode in ["createOrUpdateIfMatchETag", "updateIfMatchETag"] {
+        let failures = plant.import(&[device("there", mode, 1)]).await;
+
+        assert_eq!(codes(&failures), [("there", 412_001)]);
+        let told = failures[0]["errorStatus"].as_str().unwrap();
+        assert!(told.contains("compares an etag"), "{told}");
+    }
+    let made = plant
+        .import(&[device("new", "createOrUpdateIfMatchETag", 1)])
+        .await;
+    assert_eq!(made, [] as [Value; 0]);
 }
 
 #[tokio::test]

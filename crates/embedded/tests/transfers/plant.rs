@@ -195,6 +195,7 @@ impl Plant {
             from: self.address(),
             blob: "devices.txt".to_owned(),
             failures_to: self.address(),
+            failures_blob: "importErrors.log".to_owned(),
             by: OpenedFor::Operator,
         };
         let permit = self.caller.registry_write().unwrap();

@@ -5,9 +5,9 @@ use serde_json::{Map, Value};
 use twinhub_core::identities::{BulkItem, BulkMode, WhichKeys};
 use twinhub_core::ids::{DeviceId, ModuleId};
 use twinhub_core::keys::KeyName;
+use twinhub_core::transfer::lines::{AuthenticationInput, CapabilitiesInput, StatusInput};
 use twinhub_core::twins::TwinPatch;
 
-use super::identity::{AuthenticationInput, CapabilitiesInput, StatusInput};
 use crate::refusal::Refusal;
 use crate::router::invalid_id;
 
@@ -19,6 +19,7 @@ pub struct ItemInput {
     module_id: Option<String>,
     #[serde(alias = "etag", alias = "ETag")]
     e_tag: Option<String>,
+    #[serde(alias = "ImportMode", alias = "importmode")]
     import_mode: Option<String>,
     status: Option<StatusInput>,
     status_reason: Option<String>,

@@ -2,11 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 use twinhub_core::identities::{
-    Authentication, AuthenticationKind, AuthenticationSpec, DeviceIdentity, DeviceSpec,
-    ModuleIdentity, ModuleSpec, Standing, Status,
+    Authentication, AuthenticationKind, DeviceIdentity, DeviceSpec, ModuleIdentity, ModuleSpec,
+    Standing, Status,
 };
 use twinhub_core::ids::{DeviceId, ModuleId};
 use twinhub_core::presence::Presence;
+use twinhub_core::transfer::lines::{AuthenticationInput, CapabilitiesInput, StatusInput};
 
 use crate::refusal::Refusal;
 
@@ -211,96 +212,6 @@ pub struct ModuleInput {
     module_id: Option<String>,
     managed_by: Option<String>,
     authentication: Option<AuthenticationInput>,
-}
-
-/// `enabled` or `disabled`; some documentation writes them with a capital.
-#[derive(Debug, Clone, Copy, Deserialize)]
-pub enum StatusInput {
-    /// May connect.
-    #[serde(rename = "enabled", alias = "Enabled")]
-    Enabled,
-    /// May not.
-    #[serde(rename = "disabled", alias = "Disabled")]
-    Disabled,
-}
-
-impl From<StatusInput> for Status {
-    fn from(input: StatusInput) -> Self {
-        match input {
-            StatusInput::Enabled => Status::Enabled,
-            StatusInput::Disabled => Status::Disabled,
-        }
-    }
-}
-
-/// What a device shall be able to do.
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct CapabilitiesInput {
-    iot_edge: Option<bool>,
-}
-
-impl CapabilitiesInput {
-    /// Whether it runs the edge runtime.
-    pub fn edge(&self) -> bool {
-        self.iot_edge.unwrap_or(false)
-    }
-}
-
-/// What an identity shall prove itself with.
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct AuthenticationInput {
-    r#type: Option<AuthenticationTypeInput>,
-    symmetric_key: Option<SymmetricKeyInput>,
-    x509_thumbprint: Option<ThumbprintInput>,
-}
-
-#[derive(Debug, Clone, Copy, Deserialize)]
-enum AuthenticationTypeInput {
-    #[serde(rename = "sas", alias = "Sas")]
-    Sas,
-    #[serde(rename = "selfSigned", alias = "SelfSigned")]
-    SelfSigned,
-    #[serde(rename = "certificateAuthority", alias = "CertificateAuthority")]
-    CertificateAuthority,
-    #[serde(rename = "none", alias = "None")]
-    None,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct SymmetricKeyInput {
-    primary_key: Option<String>,
-    secondary_key: Option<String>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct ThumbprintInput {
-    primary_thumbprint: Option<String>,
-    secondary_thumbprint: Option<String>,
-}
-
-impl From<AuthenticationInput> for AuthenticationSpec {
-    fn from(input: AuthenticationInput) -> Self {
-        let keys = input.symmetric_key.unwrap_or_default();
-        let thumbprints = input.x509_thumbprint.unwrap_or_default();
-        AuthenticationSpec {
-            kind: input.r#type.map(|kind| match kind {
-                AuthenticationTypeInput::Sas => AuthenticationKind::Sas,
-                AuthenticationTypeInput::SelfSigned => AuthenticationKind::SelfSigned,
-                AuthenticationTypeInput::CertificateAuthority => {
-                    AuthenticationKind::CertificateAuthority
-                }
-                AuthenticationTypeInput::None => AuthenticationKind::None,
-            }),
-            primary_key: keys.primary_key,
-            secondary_key: keys.secondary_key,
-            primary_thumbprint: thumbprints.primary_thumbprint,
-            secondary_thumbprint: thumbprints.secondary_thumbprint,
-        }
-    }
 }
 
 impl DeviceInput {

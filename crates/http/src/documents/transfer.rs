@@ -6,6 +6,9 @@ use twinhub_core::transfer::{Ended, TransferKind, TransferStatus, TransferView};
 /// The blob of identities, unless another is named.
 pub const DEFAULT_BLOB: &str = "devices.txt";
 
+/// The blob of an import's failures, unless another is named.
+pub const DEFAULT_FAILURES: &str = "importErrors.log";
+
 /// A job as clients create it. What the hub itself fills in is not read.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -18,7 +21,7 @@ pub struct TransferInput {
     pub input_blob_name: Option<String>,
     /// Where an export goes, and an import's failures.
     pub output_blob_container_uri: Option<String>,
-    /// An export's blob there.
+    /// An export's blob there, or that of an import's failures.
     pub output_blob_name: Option<String>,
     /// Whether an export leaves the keys out.
     pub exclude_keys_in_export: Option<bool>,

@@ -12,6 +12,7 @@ impl From<StartTransferError> for Refusal {
             StartTransferError::Container(_) => {
                 Refusal::new(codes::BLOB_CONTAINER_VALIDATION, message)
             }
+            StartTransferError::OneBlob(_) => Refusal::invalid(message),
             StartTransferError::Busy(_) => Refusal::new(codes::JOB_QUOTA_EXCEEDED, message),
             StartTransferError::Stopping => Refusal::new(codes::SERVICE_UNAVAILABLE, message),
             StartTransferError::Store(error) => error.into(),

@@ -47,6 +47,9 @@ pub async fn export(
     body: &[u8],
 ) -> Answer {
     let input: ExportInput = parse_document(body)?;
+    if input.export_blob_container_uri.is_none() {
+        return Err(Refusal::invalid("exportBlobContainerUri is missing"));
+    }
     // Keys are not given away because somebody forgot a member.
     let exclude_keys = input.exclude_keys.ok_or_else(|| {
         Refusal::invalid("excludeKeys is missing: true, or false for an export with keys")

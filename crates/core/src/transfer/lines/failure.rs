@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::imported::InvalidLine;
+use super::imported::{InvalidLine, LineProblem};
 use crate::identities::{BulkError, DeleteError, ItemError, PutDeviceError, PutModuleError};
 use crate::ids::IdentityId;
 
@@ -19,27 +19,29 @@ pub struct Failure {
 }
 
 impl Failure {
+    /// Of a line that can't be read; the blob's first line has number 1.
+    pub fn of_line(line: &InvalidLine, number: u64) -> Self {
+        let error_code = match &line.problem {
+            LineProblem::TooLong | LineProblem::Json { .. } | LineProblem::NoId => 400_012,
+            LineProblem::Kind(_) | LineProblem::Twice if line.device.is_none() => 400_012,
+            LineProblem::Kind(_)
+            | LineProblem::Twice
+            | LineProblem::Id { .. }
+            | LineProblem::NoStatus
+            | LineProblem::Mode(_) => 400_004,
+        };
+        Failure {
+            device_id: line.device.clone(),
+            module_id: line.module.clone(),
+            error_code,
+            error_status: format!("line {number}: {line}"),
+        }
+    }
+
     /// Appends the line, with its end.
     pub fn write(&self, to: &mut Vec<u8>) {
         serde_json::to_writer(&mut *to, self).expect("it has numbers and texts");
         to.push(b'\n');
-    }
-}
-
-impl From<&InvalidLine> for Failure {
-    fn from(error: &InvalidLine) -> Self {
-        let (device_id, error_code) = match error {
-            InvalidLine::TooLong | InvalidLine::Shape(_) | InvalidLine::NoId => (None, 400_012),
-            InvalidLine::Id { id, .. }
-            | InvalidLine::NoStatus { id }
-            | InvalidLine::Mode { id, .. } => (Some(id.clone()), 400_004),
-        };
-        Failure {
-            device_id,
-            module_id: None,
-            error_code,
-            error_status: error.to_string(),
-        }
     }
 }
 

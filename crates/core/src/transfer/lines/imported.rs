@@ -1,21 +1,46 @@
 //! A line into an item.
 
 use serde::Deserialize;
+use serde_json::error::Category;
 use serde_json::{Map, Value};
 
-use crate::identities::{AuthenticationKind, AuthenticationSpec, BulkItem, BulkMode, Status};
+use super::members::{AuthenticationInput, CapabilitiesInput, StatusInput};
+use crate::identities::{BulkItem, BulkMode};
 use crate::ids::{DeviceId, InvalidId, ModuleId};
 use crate::twins::{ImportedSection, ImportedTwin};
 
-/// Why a line can't be read.
+/// A line that can't be read, and whom it is about, as far as it says so.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum InvalidLine {
+#[error("{problem}")]
+pub struct InvalidLine {
+    /// The device, as the line has it.
+    pub device: Option<String>,
+    /// The module, as the line has it.
+    pub module: Option<String>,
+    /// What is wrong.
+    pub problem: LineProblem,
+}
+
+/// Why a line can't be read. Never with text of the line that may be a key.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum LineProblem {
     /// It is longer than any identity.
     #[error("the line is too long")]
     TooLong,
-    /// It is not a JSON document of the expected shape.
-    #[error("the line can't be read: {0}")]
-    Shape(String),
+    /// It is no JSON object.
+    #[error("the line can't be read: {what}, at column {column}")]
+    Json {
+        /// What is wrong with it.
+        what: &'static str,
+        /// Where.
+        column: usize,
+    },
+    /// A member is what it can't be.
+    #[error("{0} has a value of the wrong kind")]
+    Kind(String),
+    /// A member is there twice.
+    #[error("a member is there twice")]
+    Twice,
     /// It does not say whom it is about.
     #[error("the line has no id")]
     NoId,
@@ -28,19 +53,22 @@ pub enum InvalidLine {
         error: InvalidId,
     },
     /// It does not say whether the device may connect.
-    #[error("the line of {id:?} has no status")]
-    NoStatus {
-        /// Whom it is about.
-        id: String,
-    },
+    #[error("the line has no status")]
+    NoStatus,
     /// Its mode is none of ours.
-    #[error("{mode:?} is not an importMode")]
-    Mode {
-        /// Whom it is about.
-        id: String,
-        /// The mode.
-        mode: String,
-    },
+    #[error("{0:?} is not an importMode")]
+    Mode(String),
+}
+
+impl InvalidLine {
+    /// A line that says nothing.
+    pub fn unread(problem: LineProblem) -> Self {
+        InvalidLine {
+            device: None,
+            module: None,
+            problem,
+        }
+    }
 }
 
 #[derive(Deserialize)]
@@ -50,33 +78,19 @@ struct Line {
     module_id: Option<String>,
     #[serde(alias = "etag", alias = "ETag")]
     e_tag: Option<String>,
+    #[serde(alias = "ImportMode", alias = "importmode")]
     import_mode: Option<String>,
-    status: Option<LineStatus>,
+    status: Option<StatusInput>,
     status_reason: Option<String>,
-    #[serde(default)]
-    authentication: Option<LineAuthentication>,
-    capabilities: Option<Capabilities>,
+    authentication: Option<AuthenticationInput>,
+    capabilities: Option<CapabilitiesInput>,
     device_scope: Option<String>,
     parent_scopes: Option<Vec<String>>,
     managed_by: Option<String>,
-    #[serde(rename = "twinETag", alias = "twinEtag")]
+    #[serde(rename = "twinETag", alias = "twinEtag", alias = "TwinETag")]
     twin_etag: Option<String>,
     tags: Option<Map<String, Value>>,
     properties: Option<Properties>,
-}
-
-#[derive(Deserialize)]
-enum LineStatus {
-    #[serde(rename = "enabled", alias = "Enabled")]
-    Enabled,
-    #[serde(rename = "disabled", alias = "Disabled")]
-    Disabled,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Capabilities {
-    iot_edge: Option<bool>,
 }
 
 #[derive(Default, Deserialize)]
@@ -85,70 +99,38 @@ struct Properties {
     reported: Option<Map<String, Value>>,
 }
 
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct LineAuthentication {
-    r#type: Option<LineKind>,
-    symmetric_key: Option<Keys>,
-    x509_thumbprint: Option<LineThumbprints>,
-}
-
-#[derive(Deserialize)]
-enum LineKind {
-    #[serde(rename = "sas", alias = "Sas")]
-    Sas,
-    #[serde(rename = "selfSigned", alias = "SelfSigned")]
-    SelfSigned,
-    #[serde(rename = "certificateAuthority", alias = "CertificateAuthority")]
-    CertificateAuthority,
-    #[serde(rename = "none", alias = "None")]
-    None,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Keys {
-    primary_key: Option<String>,
-    secondary_key: Option<String>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct LineThumbprints {
-    primary_thumbprint: Option<String>,
-    secondary_thumbprint: Option<String>,
-}
-
 /// Reads a line.
 pub fn parse(line: &[u8]) -> Result<BulkItem, InvalidLine> {
-    let line: Line =
-        serde_json::from_slice(line).map_err(|error| InvalidLine::Shape(told(&error)))?;
-    let id = line.id.ok_or(InvalidLine::NoId)?;
-    let invalid = |id: &str, error| InvalidLine::Id {
-        id: id.to_owned(),
-        error,
-    };
-    let device = DeviceId::parse(&id).map_err(|error| invalid(&id, error))?;
-    let module = line.module_id.filter(|module| !module.is_empty());
-    let module = module
-        .map(|module| ModuleId::parse(&module).map_err(|error| invalid(&module, error)))
-        .transpose()?;
-    let mode = mode(line.import_mode, &id)?;
-    let status = line.status.ok_or(InvalidLine::NoStatus { id })?;
+    let line: Line = serde_json::from_slice(line).map_err(|error| misread(line, &error))?;
+    let (device, module) = (line.id.clone(), line.module_id.clone());
+    item(line).map_err(|problem| InvalidLine {
+        device,
+        module,
+        problem,
+    })
+}
+
+fn item(line: Line) -> Result<BulkItem, LineProblem> {
+    let id = line.id.ok_or(LineProblem::NoId)?;
+    let device = DeviceId::parse(&id).map_err(|error| LineProblem::Id { id, error })?;
+    let module = line.module_id.map(|id| {
+        let module = ModuleId::parse(&id);
+        module.map_err(|error| LineProblem::Id { id, error })
+    });
     let properties = line.properties.unwrap_or_default();
     Ok(BulkItem {
         device,
-        module,
-        mode,
+        module: module.transpose()?,
+        mode: match line.import_mode {
+            None => BulkMode::CreateOrUpdate,
+            Some(mode) => BulkMode::parse(&mode).ok_or(LineProblem::Mode(mode))?,
+        },
         etag: line.e_tag.map(unquoted),
         twin_etag: line.twin_etag.map(unquoted),
-        status: Some(match status {
-            LineStatus::Enabled => Status::Enabled,
-            LineStatus::Disabled => Status::Disabled,
-        }),
+        status: Some(line.status.ok_or(LineProblem::NoStatus)?.into()),
         status_reason: line.status_reason,
         authentication: line.authentication.unwrap_or_default().into(),
-        edge: line.capabilities.and_then(|c| c.iot_edge).unwrap_or(false),
+        edge: line.capabilities.unwrap_or_default().edge(),
         scope: line.device_scope,
         parent_scopes: line.parent_scopes.unwrap_or_default(),
         managed_by: line.managed_by,
@@ -160,48 +142,41 @@ pub fn parse(line: &[u8]) -> Result<BulkItem, InvalidLine> {
     })
 }
 
-/// Where in the line, without the line's own text: it may hold keys.
-fn told(error: &serde_json::Error) -> String {
+/// What is wrong with a line, without the line's own text: it may hold keys.
+fn misread(line: &[u8], error: &serde_json::Error) -> InvalidLine {
+    if error.classify() == Category::Data
+        && let Ok(members) = serde_json::from_slice::<Map<String, Value>>(line)
+    {
+        return misfit(members);
+    }
     let what = match error.classify() {
-        serde_json::error::Category::Data => "a member has a value of the wrong kind",
-        serde_json::error::Category::Eof => "it ends too early",
-        serde_json::error::Category::Syntax | serde_json::error::Category::Io => "it is not JSON",
+        Category::Data => "it is no JSON object",
+        Category::Eof => "it ends too early",
+        Category::Syntax | Category::Io => "it is not JSON",
     };
-    format!("{what}, at column {}", error.column())
+    let column = error.column();
+    InvalidLine::unread(LineProblem::Json { what, column })
 }
 
-fn mode(mode: Option<String>, id: &str) -> Result<BulkMode, InvalidLine> {
-    let Some(mode) = mode else {
-        return Ok(BulkMode::CreateOrUpdate);
+/// Which member of an object keeps it from being a line.
+fn misfit(members: Map<String, Value>) -> InvalidLine {
+    let text = |name: &str| members.get(name).and_then(Value::as_str).map(str::to_owned);
+    let (device, module) = (text("id"), text("moduleId"));
+    let does_not_fit = |(name, value): (String, Value)| {
+        let alone = Value::Object(Map::from_iter([(name.clone(), value)]));
+        Line::deserialize(alone).is_err().then_some(name)
     };
-    BulkMode::parse(&mode).ok_or_else(|| InvalidLine::Mode {
-        id: id.to_owned(),
-        mode,
-    })
+    let misfit = members.into_iter().find_map(does_not_fit);
+    InvalidLine {
+        device,
+        module,
+        problem: misfit.map_or(LineProblem::Twice, LineProblem::Kind),
+    }
 }
 
 fn unquoted(etag: String) -> String {
     match etag.strip_prefix('"').and_then(|e| e.strip_suffix('"')) {
         Some(bare) => bare.to_owned(),
         None => etag,
-    }
-}
-
-impl From<LineAuthentication> for AuthenticationSpec {
-    fn from(line: LineAuthentication) -> Self {
-        let keys = line.symmetric_key.unwrap_or_default();
-        let thumbprints = line.x509_thumbprint.unwrap_or_default();
-        AuthenticationSpec {
-            kind: line.r#type.map(|kind| match kind {
-                LineKind::Sas => AuthenticationKind::Sas,
-                LineKind::SelfSigned => AuthenticationKind::SelfSigned,
-                LineKind::CertificateAuthority => AuthenticationKind::CertificateAuthority,
-                LineKind::None => AuthenticationKind::None,
-            }),
-            primary_key: keys.primary_key,
-            secondary_key: keys.secondary_key,
-            primary_thumbprint: thumbprints.primary_thumbprint,
-            secondary_thumbprint: thumbprints.secondary_thumbprint,
-        }
     }
 }

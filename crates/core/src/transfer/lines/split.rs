@@ -20,6 +20,10 @@ pub struct LineSplitter {
     too_long: bool,
     is_behind_first: bool,
     cut: u64,
+    /// How many lines have ended, those that are empty among them.
+    ended: u64,
+    /// Whether the last byte was `\r`, so that `\n` ends nothing more.
+    is_behind_return: bool,
 }
 
 /// A line.
@@ -43,14 +47,21 @@ impl LineSplitter {
         let is_end = |byte: &u8| matches!(byte, b'\n' | b'\r');
         while let Some(end) = self.piece.iter().position(is_end) {
             let part = self.piece.split_to(end);
-            self.piece.advance(1);
+            let ends_with = self.piece.get_u8();
             self.cut += end as u64 + 1;
-            if let Some(line) = self.ended(part) {
+            let is_second_half = self.is_behind_return && part.is_empty() && ends_with == b'\n';
+            self.is_behind_return = ends_with == b'\r';
+            if is_second_half {
+                continue;
+            }
+            self.ended += 1;
+            if let Some(line) = self.line_of(part) {
                 return Some(line);
             }
         }
         let rest = mem::take(&mut self.piece);
         self.cut += rest.len() as u64;
+        self.is_behind_return &= rest.is_empty();
         if self.fits(&rest) {
             self.begun.extend_from_slice(&rest);
         }
@@ -58,8 +69,14 @@ impl LineSplitter {
     }
 
     /// The last line, if it had no end.
-    pub fn finish(mut self) -> Option<Split> {
-        self.ended(Bytes::new())
+    pub fn finish(&mut self) -> Option<Split> {
+        self.ended += 1;
+        self.line_of(Bytes::new())
+    }
+
+    /// The number of the line that was taken last, from 1 on; empty lines count.
+    pub fn number(&self) -> u64 {
+        self.ended
     }
 
     /// How many bytes are cut: where the line that was taken last has ended.
@@ -76,7 +93,7 @@ impl LineSplitter {
         !self.too_long
     }
 
-    fn ended(&mut self, part: Bytes) -> Option<Split> {
+    fn line_of(&mut self, part: Bytes) -> Option<Split> {
         let is_first = !mem::replace(&mut self.is_behind_first, true);
         if !self.fits(&part) {
             self.too_long = false;

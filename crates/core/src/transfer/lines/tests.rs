@@ -42,7 +42,7 @@ fn line_of(device: DeviceIdentity, twin: &Twin, exclude_keys: bool) -> Value {
 
 fn failure(line: &str) -> Value {
     let error = parse(line.as_bytes()).unwrap_err();
-    serde_json::to_value(Failure::from(&error)).unwrap()
+    serde_json::to_value(Failure::of_line(&error, 7)).unwrap()
 }
 
 fn split(pieces: &[&[u8]]) -> Vec<Split> {
@@ -140,14 +140,7 @@ fn modes_are_read_in_any_case() {
 
 #[test]
 fn what_cannot_be_read_is_told_without_a_device() {
-    for line in [
-        "{",
-        "[]",
-        "17",
-        "{}",
-        r#"{"id":7}"#,
-        r#"{"id":"a","tags":[]}"#,
-    ] {
+    for line in ["{", "[]", "17", "{}", r#"{"id":7}"#] {
         let told = failure(line);
 
         assert_eq!(told["errorCode"], 400_012, "{line}");
@@ -168,6 +161,86 @@ fn what_is_wrong_with_a_device_is_told_with_it() {
         assert_eq!(told["deviceId"], "a b", "{line}");
     }
     assert_eq!(failure(r#"{"id":"a"}"#)["errorCode"], 400_004);
+}
+
+#[test]
+fn a_member_of_the_wrong_kind_is_named_with_its_device() {
+    for (member, line) in [
+        ("status", r#"{"id":"a","status":"on"}"#),
+        ("status", r#"{"id":"a","status":1}"#),
+        ("tags", r#"{"id":"a","status":"enabled","tags":5}"#),
+        (
+            "importMode",
+            r#"{"importMode":5,"id":"a","status":"enabled"}"#,
+        ),
+        (
+            "authentication",
+            r#"{"id":"a","status":"enabled","authentication":{"type":"magic"}}"#,
+        ),
+        (
+            "capabilities",
+            r#"{"id":"a","status":"enabled","capabilities":{"iotEdge":"yes"}}"#,
+        ),
+    ] {
+        let told = failure(line);
+
+        assert_eq!(told["errorCode"], 400_004, "{line}");
+        assert_eq!(told["deviceId"], "a", "{line}");
+        let status = format!("line 7: {member} has a value of the wrong kind");
+        assert_eq!(told["errorStatus"], status, "{line}");
+    }
+    let twice = failure(r#"{"id":"a","id":"b","status":"enabled"}"#);
+    assert_eq!(twice["errorStatus"], "line 7: a member is there twice");
+}
+
+#[test]
+fn what_is_wrong_with_a_module_is_told_with_its_device() {
+    for (line, module) in [
+        (
+            r#"{"id":"a","moduleId":"bad id","status":"enabled"}"#,
+            "bad id",
+        ),
+        (r#"{"id":"a","moduleId":"m"}"#, "m"),
+        (r#"{"id":"a","moduleId":"","status":"enabled"}"#, ""),
+    ] {
+        let told = failure(line);
+
+        assert_eq!(told["errorCode"], 400_004, "{line}");
+        assert_eq!(told["deviceId"], "a", "{line}");
+        assert_eq!(told["moduleId"], module, "{line}");
+    }
+}
+
+#[test]
+fn some_members_are_read_in_the_cases_that_clients_write_them() {
+    for mode in ["importMode", "ImportMode", "importmode"] {
+        let line = json!({"id": "a", "status": "enabled", mode: "delete"}).to_string();
+
+        assert_eq!(
+            parse(line.as_bytes()).unwrap().mode,
+            BulkMode::Delete,
+            "{mode}"
+        );
+    }
+}
+
+#[test]
+fn lines_have_the_numbers_that_an_editor_shows() {
+    let bytes = b"\xef\xbb\xbfa\r\n\r\nb\rc\n\n  \nd";
+    for at in 0..bytes.len() {
+        let mut splitter = LineSplitter::default();
+        let mut numbers = Vec::new();
+        for piece in [&bytes[..at], &bytes[at..]] {
+            splitter.push(Bytes::copy_from_slice(piece));
+            while splitter.next_line().is_some() {
+                numbers.push(splitter.number());
+            }
+        }
+        splitter.finish().unwrap();
+        numbers.push(splitter.number());
+
+        assert_eq!(numbers, [1, 3, 4, 7], "cut at {at}");
+    }
 }
 
 #[test]
