@@ -33,6 +33,17 @@ impl Refusal {
         Refusal::new(error_codes::ARGUMENT_INVALID, message)
     }
 
+    /// A path that takes these methods, and not the one that was asked for.
+    pub fn wrong_method(allow: &'static str) -> Self {
+        Refusal {
+            allow: Some(allow),
+            ..Refusal::new(
+                error_codes::METHOD_NOT_ALLOWED,
+                format!("this path takes {allow}"),
+            )
+        }
+    }
+
     /// The answer of the data plane.
     pub fn data_plane(&self, now: Timestamp) -> Response<Body> {
         let body = serde_json::json!({

@@ -137,7 +137,7 @@ fn route(method: &Method, segments: &[&str]) -> Result<Endpoint, Refusal> {
         (["devices"], _) => match *method {
             Method::GET => Ok(Endpoint::ListDevices),
             Method::POST => Ok(Endpoint::Bulk),
-            _ => Err(wrong_method("GET, POST")),
+            _ => Err(Refusal::wrong_method("GET, POST")),
         },
         (["devices", "query"], _) if *method == Method::POST => Ok(Endpoint::Query),
         (["devices", _], [_, device]) => {
@@ -146,16 +146,16 @@ fn route(method: &Method, segments: &[&str]) -> Result<Endpoint, Refusal> {
                 Method::GET => Ok(Endpoint::GetDevice(device)),
                 Method::PUT => Ok(Endpoint::PutDevice(device)),
                 Method::DELETE => Ok(Endpoint::DeleteDevice(device)),
-                _ => Err(wrong_method("GET, PUT, DELETE")),
+                _ => Err(Refusal::wrong_method("GET, PUT, DELETE")),
             }
         }
         (["devices", "keys", "regenerate"], _) => match *method {
             Method::POST => Ok(Endpoint::RegenerateKeys),
-            _ => Err(wrong_method("POST")),
+            _ => Err(Refusal::wrong_method("POST")),
         },
         (["devices", _, "modules"], [_, device, _]) => match *method {
             Method::GET => Ok(Endpoint::ListModules(device_id(device)?)),
-            _ => Err(wrong_method("GET")),
+            _ => Err(Refusal::wrong_method("GET")),
         },
         (["devices", _, "modules", _], [_, device, _, module]) => {
             let (device, module) = (device_id(device)?, module_id(module)?);
@@ -163,16 +163,16 @@ fn route(method: &Method, segments: &[&str]) -> Result<Endpoint, Refusal> {
                 Method::GET => Ok(Endpoint::GetModule(device, module)),
                 Method::PUT => Ok(Endpoint::PutModule(device, module)),
                 Method::DELETE => Ok(Endpoint::DeleteModule(device, module)),
-                _ => Err(wrong_method("GET, PUT, DELETE")),
+                _ => Err(Refusal::wrong_method("GET, PUT, DELETE")),
             }
         }
         (["statistics", "devices"], _) => match *method {
             Method::GET => Ok(Endpoint::RegistryStatistics),
-            _ => Err(wrong_method("GET")),
+            _ => Err(Refusal::wrong_method("GET")),
         },
         (["statistics", "service"], _) => match *method {
             Method::GET => Ok(Endpoint::ServiceStatistics),
-            _ => Err(wrong_method("GET")),
+            _ => Err(Refusal::wrong_method("GET")),
         },
         (["twins", _], [_, device]) => twin(method, device_id(device)?, None),
         (["twins", _, "modules", _], [_, device, _, module]) => {
@@ -186,13 +186,13 @@ fn route(method: &Method, segments: &[&str]) -> Result<Endpoint, Refusal> {
         }
         (["jobs"], _) => match *method {
             Method::GET => Ok(Endpoint::ListTransfers),
-            _ => Err(wrong_method("GET")),
+            _ => Err(Refusal::wrong_method("GET")),
         },
         (["jobs", "create"], _) if *method == Method::POST => Ok(Endpoint::CreateTransfer),
         (["jobs", id], [_, job]) if *id != "v2" => match *method {
             Method::GET => Ok(Endpoint::GetTransfer(TransferId::named(job))),
             Method::DELETE => Ok(Endpoint::CancelTransfer(TransferId::named(job))),
-            _ => Err(wrong_method("GET, DELETE")),
+            _ => Err(Refusal::wrong_method("GET, DELETE")),
         },
         (folded, _) => not_built(folded).map_or_else(
             || {
@@ -216,7 +216,7 @@ fn twin(method: &Method, device: DeviceId, module: Option<ModuleId>) -> Result<E
         Method::GET => Ok(Endpoint::GetTwin(device, module)),
         Method::PATCH => Ok(Endpoint::PatchTwin(device, module)),
         Method::PUT => Ok(Endpoint::ReplaceTwin(device, module)),
-        _ => Err(wrong_method("GET, PATCH, PUT")),
+        _ => Err(Refusal::wrong_method("GET, PATCH, PUT")),
     }
 }
 
@@ -227,7 +227,7 @@ fn invoke_method(
 ) -> Result<Endpoint, Refusal> {
     match *method {
         Method::POST => Ok(Endpoint::InvokeMethod(device, module)),
-        _ => Err(wrong_method("POST")),
+        _ => Err(Refusal::wrong_method("POST")),
     }
 }
 
@@ -258,16 +258,6 @@ fn not_built(folded: &[&str]) -> Option<&'static str> {
             | "deletemoduleonbehalfof",
         ] => Some("device scopes of edge hubs"),
         _ => None,
-    }
-}
-
-fn wrong_method(allow: &'static str) -> Refusal {
-    Refusal {
-        allow: Some(allow),
-        ..Refusal::new(
-            error_codes::METHOD_NOT_ALLOWED,
-            format!("this path takes {allow}"),
-        )
     }
 }
 

@@ -108,7 +108,7 @@ pub fn route<'a>(method: &Method, segments: &[&'a str]) -> Result<Operation<'a>,
             return if super::backup::is_call(method) {
                 Ok(Operation::Backup(method.clone()))
             } else {
-                Err(wrong_method("POST, GET, DELETE"))
+                Err(Refusal::wrong_method("POST, GET, DELETE"))
             };
         }
         segments if is_ours(segments, &ERRORS) => {
@@ -167,7 +167,7 @@ fn of_hub<'a>(
             Method::PUT => Ok(Operation::PutHub(group, name)),
             Method::DELETE => Ok(Operation::DeleteHub(name)),
             Method::PATCH => Ok(Operation::NotBuilt("tags of hubs")),
-            _ => Err(wrong_method("GET, PUT, PATCH, DELETE")),
+            _ => Err(Refusal::wrong_method("GET, PUT, PATCH, DELETE")),
         },
         [list] if is(list, "listkeys") => {
             only(method, &Method::POST, "POST", Operation::ListKeys(name))
@@ -245,7 +245,7 @@ fn of_consumer_group<'a>(
                 Method::GET => ConsumerGroupCall::Get,
                 Method::PUT => ConsumerGroupCall::Put,
                 Method::DELETE => ConsumerGroupCall::Delete,
-                _ => return Err(wrong_method("GET, PUT, DELETE")),
+                _ => return Err(Refusal::wrong_method("GET, PUT, DELETE")),
             };
             Ok(Operation::ConsumerGroup(group, hub, name, call))
         }
@@ -272,7 +272,7 @@ fn of_certificate<'a>(
                 Method::GET => CertificateCall::Get,
                 Method::PUT => CertificateCall::Put,
                 Method::DELETE => CertificateCall::Delete,
-                _ => return Err(wrong_method("GET, PUT, DELETE")),
+                _ => return Err(Refusal::wrong_method("GET, PUT, DELETE")),
             };
             Ok(Operation::Certificate(group, hub, name, call))
         }
@@ -311,17 +311,7 @@ fn only<'a>(
     if method == allowed {
         Ok(operation)
     } else {
-        Err(wrong_method(allow))
-    }
-}
-
-fn wrong_method(allow: &'static str) -> Refusal {
-    Refusal {
-        allow: Some(allow),
-        ..Refusal::new(
-            error_codes::METHOD_NOT_ALLOWED,
-            format!("this path takes {allow}"),
-        )
+        Err(Refusal::wrong_method(allow))
     }
 }
 

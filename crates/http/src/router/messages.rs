@@ -3,7 +3,7 @@
 use http::Method;
 use twinhub_core::ids::{DeviceId, IdentityId, ModuleId};
 
-use super::{device_id, folded, module_id, wrong_method};
+use super::{device_id, folded, module_id};
 use crate::error_codes;
 use crate::refusal::Refusal;
 
@@ -92,7 +92,7 @@ fn of_device(method: &Method, device: DeviceId, rest: &[&str], given: &[&str]) -
         (["devicebound"], _) => match *method {
             Method::GET => Ok(MessageEndpoint::Receive(device)),
             Method::POST => Ok(MessageEndpoint::Send(device.into())),
-            _ => Err(wrong_method("GET, POST")),
+            _ => Err(Refusal::wrong_method("GET, POST")),
         },
         (["devicebound", _], [_, lock]) => only(method, Method::DELETE, "DELETE", || {
             Ok(MessageEndpoint::CompleteOrReject(
@@ -143,7 +143,7 @@ fn only(
     if *method == allowed {
         endpoint()
     } else {
-        Err(wrong_method(name))
+        Err(Refusal::wrong_method(name))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use http::Method;
 
-use super::{folded, wrong_method};
+use super::folded;
 use crate::refusal::Refusal;
 
 /// A question of how the hub stands. All are additions of our own.
@@ -43,7 +43,7 @@ pub(super) fn route(method: &Method, segments: &[&str]) -> Option<Result<StatusE
     };
     match *method {
         Method::GET => Some(Ok(endpoint)),
-        _ => Some(Err(wrong_method("GET"))),
+        _ => Some(Err(Refusal::wrong_method("GET"))),
     }
 }
 
