@@ -373,6 +373,20 @@ test('many devices are added by a pattern', async (t) => {
     another.authentication.symmetricKey.primaryKey);
 });
 
+test('who may not query sees the list after adding many', async (t) => {
+  const page = await openPage(t, hub, { as: 'registryReadWrite' });
+
+  await page.goto('/portal/devices/new');
+  await field(page, 'Device ID').fill('0-mine-#');
+  await main(page).getByText('Several devices at once').click();
+  await field(page, 'Number of devices').fill('3');
+  await button(page, 'Add device').click();
+  await page.waitForURL('/portal/devices');
+
+  await main(page).getByText('3 devices are created').waitFor();
+  assert.equal((await shown(page))[0], '0-mine-1');
+});
+
 test('what is created of a pattern is told if not all is', async (t) => {
   await hub.createDevice('some-2');
   const page = await refusedPage(t);

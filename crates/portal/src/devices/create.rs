@@ -64,7 +64,7 @@ async fn done(visit: &Visit, form: &NewDevice) -> Result<Response, Problems> {
         }
         (None, ids) => {
             visit.tell(Notice::done(format!("{} devices are created.", ids.len())));
-            Ok(see_other(&list_of(form)))
+            Ok(see_other(&list_of(visit, form)))
         }
         (Some(first), [_]) => Err(form::refused(first)),
         (Some(_), _) => Ok(outcome::show(
@@ -72,14 +72,18 @@ async fn done(visit: &Visit, form: &NewDevice) -> Result<Response, Problems> {
             ("created", None),
             done,
             failed,
-            list_of(form),
+            list_of(visit, form),
         )),
     }
 }
 
-/// The list of what a pattern has made.
-fn list_of(form: &NewDevice) -> String {
-    Wanted::searched(names::prefix(&form.id)).address()
+/// The list of what a pattern has made; who may not query finds no beginnings of
+/// IDs.
+fn list_of(visit: &Visit, form: &NewDevice) -> String {
+    match visit.rights().service {
+        true => Wanted::searched(names::prefix(&form.id)).address(),
+        false => "/portal/devices".to_owned(),
+    }
 }
 
 fn page(visit: &Visit, form: NewDevice, problems: Problems) -> Response {

@@ -168,12 +168,7 @@ async fn change(visit: &Visit, fields: &Fields, change: Change) -> Result<Respon
     let mut failed = Vec::new();
     let items = items(visit, change, &ids, fields, &mut failed).await;
     let refused = bulk::send(visit, &items).await;
-    let was_deleted = |failed: &Failed| {
-        let was_shown = !fields.get(&etag_field(&failed.id)).is_empty();
-        change == Change::Delete && failed.code == "DeviceNotFound" && was_shown
-    };
-    let refused = refused.map_err(|error| visit.failed(error))?;
-    failed.extend(refused.into_iter().filter(|failed| !was_deleted(failed)));
+    failed.extend(refused.map_err(|error| visit.failed(error))?);
     let done = ids.len().saturating_sub(failed.len());
     if failed.is_empty() {
         visit.tell(Notice::done(sentence(change, &ids)));
