@@ -1,8 +1,43 @@
 //! How the latest backup stands, as a page shows it.
 
+use askama::Template;
+use axum::response::Response;
+use http::{Method, StatusCode};
 use serde::Deserialize;
 
+use crate::client::{ApiError, Call};
+use crate::failure::Failure;
+use crate::filters;
 use crate::moment::Moment;
+use crate::page::render;
+use crate::visit::Visit;
+
+#[derive(Template)]
+#[template(path = "settings/backup.html")]
+struct BackupPart {
+    backup: Option<Backup>,
+}
+
+/// `GET /portal/settings/backup`: the part that is refreshed.
+pub async fn show(visit: Visit) -> Result<Response, Failure> {
+    let backup = latest(&visit).await;
+    let backup = backup.map_err(|error| visit.failed(error))?;
+    Ok(render(&BackupPart { backup }))
+}
+
+/// The call about backups.
+pub fn call(method: Method) -> Call {
+    Call::operator(method, ["twinhub", "v1", "backup"])
+}
+
+/// The latest, if there is one.
+pub async fn latest(visit: &Visit) -> Result<Option<Backup>, ApiError> {
+    match visit.read(call(Method::GET)).await {
+        Ok(backup) => Ok(Some(backup)),
+        Err(error) if error.status() == StatusCode::NOT_FOUND => Ok(None),
+        Err(error) => Err(error),
+    }
+}
 
 /// What `GET /twinhub/v1/backup` tells.
 #[derive(Debug, Clone, Deserialize)]
