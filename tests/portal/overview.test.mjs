@@ -42,6 +42,25 @@ test('each time span has its chart', async (t) => {
   assert.equal(await page.getByRole('link', { name: 'Day' }).getAttribute('aria-current'), 'true');
 });
 
+test('figures are in the format of their reader, and units in the language of the page', async (t) => {
+  for (const [locale, halfAMinute] of Object.entries({ 'en-GB': '−7.5 min', 'de-DE': '−7,5 min' })) {
+    const page = await openPage(t, hub, { locale });
+
+    await page.goto('/portal?minutes=10');
+
+    await page.locator('svg.chart').first().getByText(halfAMinute).waitFor();
+    assert.match(await tile(page, 'waiting for endpoints').innerText(), /^0\sbytes/, locale);
+  }
+});
+
+test('sizes and counts are readable without script', async (t) => {
+  const page = await openPage(t, hub, { script: false });
+
+  await page.goto('/portal');
+
+  assert.match(await tile(page, 'free on the disk').innerText(), /^\d{1,3}(\.\d)? [MGT]B/);
+});
+
 test('a policy for devices alone is told what it lacks', async (t) => {
   const page = await openPage(t, hub, { as: 'device' });
 
