@@ -50,7 +50,7 @@ pub use self::endpoint::{
     AmqpKind, AmqpTarget, Endpoint, EndpointGroup, EndpointId, EndpointName, EndpointTarget,
     NatsTarget, StorageEncoding, StorageTarget, WebhookSchema, WebhookTarget,
 };
-pub use self::router::{RoutedProducer, Router};
+pub use self::router::{RoutedProducer, Router, RoutingAsOf};
 pub use self::sample::Sample;
 pub use self::secret::Secret;
 pub use self::settings::{

@@ -20,7 +20,9 @@ use twinhub_core::ids::{DeviceId, HubName};
 use twinhub_core::notifications::{Pump, Teller};
 use twinhub_core::ports::OutboxStore as _;
 use twinhub_core::presence::PresenceBook;
-use twinhub_core::routing::{Destination, Route, RouteName, Router, RoutingSettings};
+use twinhub_core::routing::{
+    Destination, Route, RouteName, Router, RoutingAsOf, RoutingSettings,
+};
 use twinhub_core::time::{Clock, SystemClock};
 use twinhub_core::twins::{TwinPatch, TwinWrite, Twins};
 use twinhub_embedded::{Engine, EventSettings, LocalBacklogs, LocalEventLog, LocalSessions};
@@ -130,7 +132,12 @@ impl Bench {
             routes: routes.collect(),
             ..RoutingSettings::default()
         };
-        let set = self.router.set(&self.hub, TIER, Arc::new(settings)).await;
+        let routing = RoutingAsOf {
+            as_of: 1,
+            tier: TIER,
+            settings: Arc::new(settings),
+        };
+        let set = self.router.apply(&self.hub, routing).await;
         set.expect("there is no endpoint to open");
     }
 

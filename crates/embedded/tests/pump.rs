@@ -23,7 +23,7 @@ use twinhub_core::ports::{
 use twinhub_core::presence::PresenceBook;
 use twinhub_core::routing::{
     Destination, Endpoint, EndpointId, EndpointName, EndpointTarget, NatsTarget, Route, RouteName,
-    Router, RoutingSettings, Secret,
+    Router, RoutingAsOf, RoutingSettings, Secret,
 };
 use twinhub_core::time::{Clock, SystemClock, Timestamp};
 use twinhub_core::transfer::lines;
@@ -80,8 +80,12 @@ impl Plant {
             backlogs.clone(),
             engine.clone(),
         ));
-        let routing = Arc::new(routing(routes));
-        router.set(&hub, TIER, routing).await.unwrap();
+        let routing = RoutingAsOf {
+            as_of: 1,
+            tier: TIER,
+            settings: Arc::new(routing(routes)),
+        };
+        router.apply(&hub, routing).await.unwrap();
         let teller = Teller::new(router.wanted());
         let registry = Registry::new(
             engine.clone(),

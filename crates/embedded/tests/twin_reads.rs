@@ -22,7 +22,7 @@ use twinhub_core::ports::{
     Change, LogError, OutboxStore as _, Record, StateStore as _, UnitOfWork,
 };
 use twinhub_core::routing::{
-    Destination, Enrichment, Route, RouteName, RoutedProducer, Router, RoutingSettings,
+    Destination, Enrichment, Route, RouteName, RoutedProducer, Router, RoutingAsOf, RoutingSettings,
 };
 use twinhub_core::time::{SystemClock, Timestamp};
 use twinhub_core::twins::Twin;
@@ -64,8 +64,12 @@ impl Plant {
             Arc::new(MemoryBacklogs::new(2)),
             engine.clone(),
         ));
-        let routing = Arc::new(stamping_sites());
-        router.set(&hub, tier, routing).await.unwrap();
+        let routing = RoutingAsOf {
+            as_of: 1,
+            tier,
+            settings: Arc::new(stamping_sites()),
+        };
+        router.apply(&hub, routing).await.unwrap();
         Plant {
             engine,
             router,

@@ -29,7 +29,9 @@ use twinhub_core::identities::{DeviceSpec, ModuleSpec, Registry, Status, WhichKe
 use twinhub_core::ids::{DeviceId, HubName, IdentityId, ModuleId};
 use twinhub_core::methods::Methods;
 use twinhub_core::presence::{Activity, PresenceBook};
-use twinhub_core::routing::{Destination, Route, RouteName, Router, RoutingSettings};
+use twinhub_core::routing::{
+    Destination, Route, RouteName, Router, RoutingAsOf, RoutingSettings,
+};
 use twinhub_core::telemetry::Telemetry;
 use twinhub_core::time::{Clock, Timestamp};
 use twinhub_core::twins::{Twin, TwinPatch, TwinWrite, Twins};
@@ -122,8 +124,11 @@ impl TestHub {
         if connection_events {
             let settings = Arc::new(telling_of_connections());
             let hub = hubs.by_host(HOST).unwrap();
-            let tier = hub.settings.tier;
-            router.set(hub.name(), tier, settings).await.unwrap();
+            let routing = RoutingAsOf {
+                settings,
+                ..RoutingAsOf::of(&hub)
+            };
+            router.apply(hub.name(), routing).await.unwrap();
         }
         let access = Arc::new(Access::new(
             hubs.clone(),

@@ -27,14 +27,14 @@ use tokio_util::sync::CancellationToken;
 use self::hub_routes::{HubRoutes, MadeOf};
 use self::refused::RefusedLog;
 use super::endpoint::{Endpoint, EndpointId};
-use super::settings::RoutingSettings;
 use super::table::RoutingTable;
 use crate::events::Origin;
-use crate::hubs::{Hub, Hubs, Tier};
+use crate::hubs::Hubs;
 use crate::ids::HubName;
 use crate::notifications::WantedEvents;
 use crate::ports::{Backlogs, EventLog, LogError, StateStore};
 
+pub use self::hub_routes::RoutingAsOf;
 pub use self::producer::RoutedProducer;
 
 /// After how long routes that could not be put in force are tried again.
@@ -96,75 +96,38 @@ impl Router {
     /// Puts the routes of a hub that starts in force. An endpoint whose backlog
     /// can't be opened keeps nothing else from starting: it refuses what routes
     /// lead to it, until it is removed or [`run`](Self::run) can open it.
-    pub async fn begin(&self, hub: &Hub) -> Result<(), LogError> {
-        let settings = hub.routing().clone();
-        let as_of = hub.record.etag;
-        self.begin_as_of(hub.name(), as_of, hub.settings.tier, settings)
-            .await
-    }
-
-    /// [Begins](Self::begin) with routes that a hub had at an ETag's counter.
-    pub async fn begin_as_of(
-        &self,
-        hub: &HubName,
-        as_of: u64,
-        tier: Tier,
-        settings: Arc<RoutingSettings>,
-    ) -> Result<(), LogError> {
-        let may_refuse = settings.endpoints.iter().map(|one| one.id).collect();
-        self.put(hub, as_of, tier, settings, may_refuse).await
+    pub async fn begin(&self, hub: &HubName, routing: RoutingAsOf) -> Result<(), LogError> {
+        let endpoints = routing.settings.endpoints.iter();
+        let may_refuse = endpoints.map(|one| one.id).collect();
+        self.put(hub, routing, may_refuse).await
     }
 
     /// Puts a hub's routes in force: for the next message of each sender once
-    /// it returns. Costs nothing if they are already, and does nothing if later
-    /// ones are.
-    pub async fn apply(&self, hub: &Hub) -> Result<(), LogError> {
-        let settings = hub.routing().clone();
-        let as_of = hub.record.etag;
-        self.set_as_of(hub.name(), as_of, hub.settings.tier, settings)
-            .await
-    }
-
-    /// Puts routes in force for a hub of a tier, whatever is.
-    pub async fn set(
-        &self,
-        hub: &HubName,
-        tier: Tier,
-        settings: Arc<RoutingSettings>,
-    ) -> Result<(), LogError> {
-        let as_of = self.routes_of(hub).as_of();
-        self.set_as_of(hub, as_of, tier, settings).await
-    }
-
-    /// Puts routes in force that a hub had at an ETag's counter. Whoever has
-    /// read or changed a hub may be late with it: routes as of a later counter
-    /// stand, and none of the endpoints that they lack is opened.
-    pub async fn set_as_of(
-        &self,
-        hub: &HubName,
-        as_of: u64,
-        tier: Tier,
-        settings: Arc<RoutingSettings>,
-    ) -> Result<(), LogError> {
-        self.put(hub, as_of, tier, settings, Vec::new()).await
+    /// it returns. Whoever has read or changed a hub may be late with them:
+    /// later ones stand, and none of the endpoints that they lack is opened.
+    /// Does nothing if the same ones are in force.
+    pub async fn apply(&self, hub: &HubName, routing: RoutingAsOf) -> Result<(), LogError> {
+        self.put(hub, routing, Vec::new()).await
     }
 
     /// Endpoints that refuse already, and those that may, need not open.
     async fn put(
         &self,
         hub: &HubName,
-        as_of: u64,
-        tier: Tier,
-        settings: Arc<RoutingSettings>,
+        routing: RoutingAsOf,
         may_refuse: Vec<EndpointId>,
     ) -> Result<(), LogError> {
         let _one_at_a_time = self.changing.lock().await;
         let routes = self.routes_of(hub);
         let known = routes.refused();
-        let is_known = routes.are(tier, &settings);
-        if as_of < routes.as_of() || is_known && known.is_empty() {
+        if routes.are_later_than(&routing) {
             return Ok(());
         }
+        let is_known = routes.are(&routing);
+        if is_known && known.is_empty() {
+            return Ok(());
+        }
+        let RoutingAsOf { tier, settings, .. } = &routing;
         let (mut logs, mut refused) = (Vec::<Arc<dyn EventLog>>::new(), Vec::new());
         for Endpoint { id, name, .. } in &settings.endpoints {
             match self.backlogs.open(hub, *id).await {
@@ -185,14 +148,9 @@ impl Router {
         if is_known && refused == known {
             return Ok(());
         }
-        let table = RoutingTable::compile(hub, tier.has_twins(), &settings);
+        let table = RoutingTable::compile(hub, tier.has_twins(), settings);
         let wanted: Vec<_> = table.wanted().collect();
-        let made_of = MadeOf {
-            as_of,
-            tier,
-            settings,
-            refused,
-        };
+        let made_of = MadeOf { routing, refused };
         routes.put_in_force(made_of, table, logs);
         // Last, so that what is made finds its way.
         self.wanted.set(hub, wanted);
@@ -217,7 +175,8 @@ impl Router {
     async fn apply_all(&self, hubs: &Hubs) -> bool {
         let mut all_applied = true;
         for hub in hubs.all() {
-            if let Err(error) = self.apply(&hub).await {
+            let routing = RoutingAsOf::of(&hub);
+            if let Err(error) = self.apply(hub.name(), routing).await {
                 tracing::error!(hub = %hub.name(), %error, "could not put routes in force");
                 all_applied = false;
             }

@@ -1,6 +1,5 @@
 //! Endpoints whose backlogs can't be opened.
 
-use std::sync::Arc;
 use std::task::Poll;
 
 use twinhub_core::ports::LogError;
@@ -9,9 +8,7 @@ use crate::plant::{Plant, assert_durable};
 
 impl Plant {
     async fn begin(&self) -> Result<(), LogError> {
-        let settings = Arc::new(self.settings.clone());
-        let begun = self.router.begin_as_of(&self.hub, 1, self.tier, settings);
-        begun.await
+        self.router.begin(&self.hub, self.as_of(1)).await
     }
 }
 
@@ -49,8 +46,7 @@ async fn a_hub_starts_without_an_endpoint_that_cannot_be_opened_and_refuses_only
 async fn an_endpoint_that_was_broken_takes_events_once_it_can_be_opened() {
     let plant = broken().await;
     plant.begin().await.unwrap();
-    let settings = Arc::new(plant.settings.clone());
-    let set = || plant.router.set(&plant.hub, plant.tier, settings.clone());
+    let set = || plant.router.apply(&plant.hub, plant.as_of(1));
     let mut sender = plant.sender();
     sender.send("1", "x");
 
@@ -81,9 +77,8 @@ async fn a_broken_endpoint_can_be_removed() {
 #[tokio::test]
 async fn new_routes_do_not_begin_with_an_endpoint_that_cannot_be_opened() {
     let plant = broken().await;
-    let settings = Arc::new(plant.settings.clone());
 
-    let set = plant.router.set(&plant.hub, plant.tier, settings).await;
+    let set = plant.router.apply(&plant.hub, plant.as_of(1)).await;
 
     assert!(matches!(set, Err(LogError::Failed(_))), "{set:?}");
     let mut sender = plant.sender();

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use twinhub_core::events::EventSource;
 use twinhub_core::ports::Backlogs;
-use twinhub_core::routing::{Destination, RoutingSettings};
+use twinhub_core::routing::{Destination, RoutingAsOf, RoutingSettings};
 
 use crate::plant::{Plant, assert_durable, assert_pending};
 
@@ -65,8 +65,11 @@ async fn what_waited_for_an_endpoint_that_is_removed_holds_nothing_back() {
     sender.send("1", "x");
     assert_pending(&sender.durable(0));
 
-    let set = Arc::new(RoutingSettings::default());
-    plant.router.set(&plant.hub, plant.tier, set).await.unwrap();
+    let nothing = RoutingAsOf {
+        settings: Arc::default(),
+        ..plant.as_of(2)
+    };
+    plant.router.apply(&plant.hub, nothing).await.unwrap();
     let removed = plant.endpoint_id("cold");
     plant.backlogs.remove(&plant.hub, removed).await.unwrap();
 
@@ -82,9 +85,11 @@ async fn routes_that_somebody_is_late_with_do_not_take_the_place_of_later_ones()
     let early = Arc::new(plant.settings.clone());
     let late = Arc::new(RoutingSettings::default());
     let set = |as_of, settings| {
-        plant
-            .router
-            .set_as_of(&plant.hub, as_of, plant.tier, settings)
+        let routing = RoutingAsOf {
+            settings,
+            ..plant.as_of(as_of)
+        };
+        plant.router.apply(&plant.hub, routing)
     };
 
     set(2, late).await.unwrap();
@@ -101,6 +106,22 @@ async fn routes_that_somebody_is_late_with_do_not_take_the_place_of_later_ones()
     sender.send("2", "x");
 
     assert_eq!(plant.waiting_for("cold"), ["2"]);
+}
+
+#[tokio::test]
+async fn routes_that_were_there_before_are_later_than_those_in_between() {
+    let plant = Plant::new().await.endpoint("cold").route("true", "cold");
+    let nothing = RoutingAsOf {
+        settings: Arc::default(),
+        ..plant.as_of(2)
+    };
+
+    for routing in [plant.as_of(1), plant.as_of(3), nothing] {
+        plant.router.apply(&plant.hub, routing).await.unwrap();
+    }
+    plant.sender().send("1", "x");
+
+    assert_eq!(plant.waiting_for("cold"), ["1"]);
 }
 
 #[tokio::test]

@@ -17,7 +17,7 @@ use twinhub_core::messages::{MessageRef, SystemProperty};
 use twinhub_core::ports::{Busy, Change, LogError, Record, StateStore, UnitOfWork};
 use twinhub_core::routing::{
     Destination, Endpoint, EndpointId, EndpointName, EndpointTarget, Enrichment, NatsTarget, Route,
-    RouteName, RoutedProducer, Router, RoutingSettings, Secret,
+    RouteName, RoutedProducer, Router, RoutingAsOf, RoutingSettings, Secret,
 };
 use twinhub_core::time::{Clock, Timestamp};
 use twinhub_core::twins::Twin;
@@ -141,9 +141,17 @@ impl Plant {
     }
 
     pub async fn put_in_force(&self) {
-        let settings = Arc::new(self.settings.clone());
-        let set = self.router.set(&self.hub, self.tier, settings).await;
+        let set = self.router.apply(&self.hub, self.as_of(1)).await;
         set.unwrap();
+    }
+
+    /// What is set, at a moment.
+    pub fn as_of(&self, as_of: u64) -> RoutingAsOf {
+        RoutingAsOf {
+            as_of,
+            tier: self.tier,
+            settings: Arc::new(self.settings.clone()),
+        }
     }
 
     pub fn endpoint_id(&self, name: &str) -> EndpointId {

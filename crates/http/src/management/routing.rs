@@ -17,7 +17,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 use twinhub_core::hubs::Hub;
-use twinhub_core::routing::{Dispatcher, Router};
+use twinhub_core::routing::{Dispatcher, Router, RoutingAsOf};
 
 use crate::api::Services;
 use crate::error_codes;
@@ -42,7 +42,11 @@ pub struct RoutingServices {
 
 /// Puts a hub's routes in force, before whoever set them is answered.
 pub async fn put_in_force(services: &Services, hub: &Hub) -> Result<(), Refusal> {
-    services.routing.router.apply(hub).await.map_err(|error| {
+    let applied = services
+        .routing
+        .router
+        .apply(hub.name(), RoutingAsOf::of(hub));
+    applied.await.map_err(|error| {
         tracing::error!(hub = %hub.name(), %error, "could not put routes in force");
         Refusal::new(
             error_codes::SERVICE_UNAVAILABLE,

@@ -29,7 +29,9 @@ use twinhub_core::keys::Key;
 use twinhub_core::messages::Message;
 use twinhub_core::methods::Methods;
 use twinhub_core::presence::{Activity, PresenceBook};
-use twinhub_core::routing::{Destination, Route, RouteName, Router, RoutingSettings};
+use twinhub_core::routing::{
+    Destination, Route, RouteName, Router, RoutingAsOf, RoutingSettings,
+};
 use twinhub_core::stored_sessions::StoredSessions;
 use twinhub_core::telemetry::Telemetry;
 use twinhub_core::time::{Clock, Timestamp};
@@ -162,8 +164,11 @@ impl TestHub {
         if let Some(condition) = connection_events {
             let settings = Arc::new(telling_of_connections(condition));
             let hub = hubs.by_host(HOST).unwrap();
-            let tier = hub.settings.tier;
-            router.set(hub.name(), tier, settings).await.unwrap();
+            let routing = RoutingAsOf {
+                settings,
+                ..RoutingAsOf::of(&hub)
+            };
+            router.apply(hub.name(), routing).await.unwrap();
         }
         let access = Arc::new(Access::new(
             hubs.clone(),

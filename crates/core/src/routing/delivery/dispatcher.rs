@@ -11,7 +11,7 @@ use super::post::{AGAIN_AFTER, Post};
 use crate::hubs::Hubs;
 use crate::ids::HubName;
 use crate::ports::{Backlogs, Targets};
-use crate::routing::Router;
+use crate::routing::{Router, RoutingAsOf};
 use crate::time::Clock;
 
 /// Delivers to the custom endpoints of all hubs of this process.
@@ -68,7 +68,7 @@ impl Dispatcher {
         let mut follows_all = true;
         for hub in self.hubs.all() {
             // The router tells why it can't.
-            match self.router.apply(&hub).await {
+            match self.router.apply(hub.name(), RoutingAsOf::of(&hub)).await {
                 Ok(()) => self.post.follow(&hub, couriers, shutdown),
                 Err(_) => follows_all = false,
             }

@@ -5,7 +5,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use super::counts::HubCounts;
 use super::twin_reads::TwinReads;
-use crate::hubs::Tier;
+use crate::hubs::{Hub, Tier};
 use crate::ids::HubName;
 use crate::ports::{EventLog, StateStore};
 use crate::routing::{EndpointId, RoutingSettings, RoutingTable};
@@ -21,6 +21,8 @@ pub(super) struct HubRoutes {
     pub counts: HubCounts,
     /// That of `in_force`, to be asked before each message.
     version: AtomicU64,
+    /// The latest counter of the hub's ETag that it was told of.
+    as_of: AtomicU64,
     in_force: RwLock<Arc<InForce>>,
 }
 
@@ -34,12 +36,36 @@ pub(super) struct InForce {
     made_of: Option<MadeOf>,
 }
 
+/// What is set of a hub's routing, at a moment.
+#[derive(Debug, Clone)]
+pub struct RoutingAsOf {
+    /// The counter of the hub's ETag: of two, the larger one is later.
+    pub as_of: u64,
+    /// Says whether there are twins to ask about.
+    pub tier: Tier,
+    /// Routes, endpoints and enrichments.
+    pub settings: Arc<RoutingSettings>,
+}
+
+impl RoutingAsOf {
+    /// What a hub has.
+    pub fn of(hub: &Hub) -> Self {
+        RoutingAsOf {
+            as_of: hub.record.etag,
+            tier: hub.settings.tier,
+            settings: hub.routing().clone(),
+        }
+    }
+
+    fn is_like(&self, other: &RoutingAsOf) -> bool {
+        let is_same = Arc::ptr_eq(&self.settings, &other.settings);
+        self.tier == other.tier && (is_same || self.settings == other.settings)
+    }
+}
+
 /// What routes in force are made of.
 pub(super) struct MadeOf {
-    /// The counter of the hub's ETag.
-    pub as_of: u64,
-    pub tier: Tier,
-    pub settings: Arc<RoutingSettings>,
+    pub routing: RoutingAsOf,
     /// The endpoints whose backlogs can't be opened.
     pub refused: Vec<EndpointId>,
 }
@@ -55,6 +81,7 @@ impl HubRoutes {
             twins: TwinReads::of(name.clone()),
             counts: HubCounts::of(name.clone()),
             version: AtomicU64::new(0),
+            as_of: AtomicU64::new(0),
             in_force: RwLock::new(Arc::new(InForce {
                 version: 0,
                 table: RoutingTable::compile(&name, true, &none),
@@ -75,17 +102,17 @@ impl HubRoutes {
         in_force.unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Whether nothing has changed since these were put in force.
-    pub(super) fn are(&self, tier: Tier, settings: &Arc<RoutingSettings>) -> bool {
-        let in_force = self.in_force();
-        let made_of = in_force.made_of.as_ref();
-        made_of.is_some_and(|known| known.tier == tier && Arc::ptr_eq(&known.settings, settings))
+    /// Whether it knows of later ones. If not, these are the last it knows.
+    pub(super) fn are_later_than(&self, routing: &RoutingAsOf) -> bool {
+        let known = self.as_of.fetch_max(routing.as_of, Ordering::AcqRel);
+        known > routing.as_of
     }
 
-    /// The counter of the hub's ETag when it had these.
-    pub(super) fn as_of(&self) -> u64 {
+    /// Whether these are in force already, perhaps since an earlier moment.
+    pub(super) fn are(&self, routing: &RoutingAsOf) -> bool {
         let in_force = self.in_force();
-        in_force.made_of.as_ref().map_or(0, |known| known.as_of)
+        let made_of = in_force.made_of.as_ref();
+        made_of.is_some_and(|known| known.routing.is_like(routing))
     }
 
     /// The endpoints whose backlogs could not be opened for these.

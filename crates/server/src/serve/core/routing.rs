@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use twinhub_core::hubs::Hubs;
 use twinhub_core::notifications::{Naming, Pump, Teller};
 use twinhub_core::ports::{Containers, StateStore};
-use twinhub_core::routing::{Dispatcher, Router};
+use twinhub_core::routing::{Dispatcher, Router, RoutingAsOf};
 use twinhub_core::time::Clock;
 use twinhub_endpoints::Endpoints;
 
@@ -41,8 +41,8 @@ impl Routing {
             store.clone(),
         ));
         for hub in hubs.all() {
-            let applied = router.begin(&hub).await;
-            applied.context("could not put the hub's routes in force")?;
+            let begun = router.begin(hub.name(), RoutingAsOf::of(&hub)).await;
+            begun.context("could not put the hub's routes in force")?;
         }
         let endpoints =
             Endpoints::new(containers, clock.clone()).allowing_http(config.outgoing.allow_http);
