@@ -52,6 +52,7 @@ codes! {
     REQUEST_TIMED_OUT = 400_024 "RequestTimedOut";
     INVALID_DEVICE_SCOPE = 400_028 "InvalidDeviceScope";
     BULK_REGENERATE_FAILURE = 400_036 "BulkRegenerateDeviceKeyOperationFailure";
+    INVALID_ROUTE_TEST_INPUT = 400_100 "InvalidRouteTestInput";
     INVALID_SOURCE_ON_ROUTE = 400_101 "InvalidSourceOnRoute";
     HUB_NOT_FOUND = 401_001 "IotHubNotFound";
     UNAUTHORIZED_ACCESS = 401_002 "IotHubUnauthorizedAccess";

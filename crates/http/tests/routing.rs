@@ -662,6 +662,21 @@ async fn a_new_route_is_tried_with_a_source_that_there_is() {
 }
 
 #[tokio::test]
+async fn a_trial_of_a_route_with_nothing_to_try_is_refused() {
+    let hub = TestHub::new().await;
+
+    for route in [json!({}), json!({"properties": {"condition": "false"}})] {
+        let trial = json!({"route": route, "message": {"body": "{}"}});
+        let refused = call(&hub, "POST", "/routing/routes/$testnew", &[], &trial).await;
+
+        assert_eq!(
+            (refused.status, refused.error()),
+            (400, "InvalidRouteTestInput")
+        );
+    }
+}
+
+#[tokio::test]
 async fn endpoints_tell_how_they_are() {
     let hub = TestHub::new().await;
     put(&hub, everything()).await;

@@ -20,7 +20,8 @@ impl Hub {
         targets: &dyn Targets,
     ) -> Result<RoutingSettings, InvalidRouting> {
         let settings = wanted.resolve(&self.routing)?;
-        settings.check(self.settings.tier)?;
+        let checked = settings.check(self.settings.tier);
+        checked.map_err(|error| error.of_change(&self.routing))?;
         settings.check_targets(&self.routing, targets)?;
         Ok(settings)
     }

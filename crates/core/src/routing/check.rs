@@ -83,6 +83,14 @@ pub enum InvalidRouting {
         /// The name.
         endpoint: String,
     },
+    /// An endpoint is left out that is still named.
+    #[error("{by} leads to endpoint {endpoint:?}: change or delete it first")]
+    EndpointInUse {
+        /// Who names it.
+        by: String,
+        /// The name.
+        endpoint: String,
+    },
     /// The condition does not compile.
     #[error("route {route}: the condition goes wrong at {error}")]
     Condition {
@@ -126,6 +134,21 @@ pub enum InvalidRouting {
         /// What is wrong.
         problem: &'static str,
     },
+}
+
+impl InvalidRouting {
+    /// The same, told to who changes what `stands`: an endpoint that is not
+    /// among the new ones is there until then.
+    pub(crate) fn of_change(self, stands: &RoutingSettings) -> Self {
+        match self {
+            InvalidRouting::NoSuchEndpoint { by, endpoint }
+                if stands.endpoint(&endpoint).is_some() =>
+            {
+                InvalidRouting::EndpointInUse { by, endpoint }
+            }
+            other => other,
+        }
+    }
 }
 
 impl RoutingSettings {

@@ -23,6 +23,7 @@ impl From<InvalidRouting> for Refusal {
             | InvalidRouting::NamedTwice(_)
             | InvalidRouting::EndpointsOfRoute { .. }
             | InvalidRouting::NoSuchEndpoint { .. }
+            | InvalidRouting::EndpointInUse { .. }
             | InvalidRouting::Condition { .. }
             | InvalidRouting::SecretMissing { .. }
             | InvalidRouting::SecretMasked { .. }

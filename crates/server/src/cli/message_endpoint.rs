@@ -16,6 +16,8 @@ const HEALTH: &[&str] = &[
     "delivered",
     "waiting",
     "lost",
+    "invalid",
+    "damaged",
     "lastKnownErrorDetail",
 ];
 

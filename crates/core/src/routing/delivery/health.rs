@@ -136,12 +136,30 @@ impl Health {
         self.failing.entry(partition).or_insert(now);
         self.was_tried = true;
         self.last_attempt = Some(now);
+        self.note(failure, now);
+        self.turn(now)
+    }
+
+    /// An event of a partition was refused for good: somebody is there, and
+    /// may accept the others.
+    pub(super) fn left_out(
+        &mut self,
+        partition: PartitionId,
+        failure: &DeliveryFailure,
+        now: Timestamp,
+    ) -> Option<Turn> {
+        self.failing.remove(&partition);
+        self.last_attempt = Some(now);
+        self.note(failure, now);
+        self.turn(now)
+    }
+
+    fn note(&mut self, failure: &DeliveryFailure, now: Timestamp) {
         self.last_error = Some(LastError {
             reason: failure.reason,
             detail: failure.detail.clone(),
             time: now,
         });
-        self.turn(now)
     }
 
     /// The endpoint is reached in another way from now on: what was seen of
@@ -240,6 +258,26 @@ mod tests {
         health.failed(P0, &refusal(), at(90_000));
 
         assert_eq!(health.status(at(90_001)), EndpointStatus::Unhealthy);
+    }
+
+    #[test]
+    fn an_event_that_is_refused_for_good_is_the_last_error_and_no_failure_of_the_endpoint() {
+        let mut health = Health::default();
+        let too_large = DeliveryFailure::new(FailureReason::Invalid, "too large");
+
+        health.left_out(P0, &too_large, at(1));
+
+        let last = health.last_error.clone().unwrap();
+        assert_eq!(last.reason.last_known_error(), "MaxMessageSizeExceeded");
+        assert_eq!(health.last_attempt, Some(at(1)));
+        assert_eq!(health.status(at(9_000)), EndpointStatus::Unknown);
+
+        health.failed(P0, &refusal(), at(9_001));
+        assert_eq!(
+            health.left_out(P0, &too_large, at(9_002)),
+            Some(Turn::Healthy)
+        );
+        assert_eq!(health.status(at(20_000)), EndpointStatus::Healthy);
     }
 
     #[test]

@@ -123,12 +123,14 @@ impl Ledger {
     /// The event before `next` can never be delivered, and is left out.
     pub(super) fn invalid(&self, partition: PartitionId, next: u64, failure: &DeliveryFailure) {
         let now = self.clock.now();
-        let told = {
+        let (told, turn) = {
             let mut state = self.state();
             state.move_to(partition, next);
-            state.invalid.add(1, now)
+            let turn = state.health.left_out(partition, failure, now);
+            (state.invalid.add(1, now), turn)
         };
         self.metrics.invalid();
+        self.tell_turn(turn, None);
         if let Some(events) = told {
             tracing::warn!(
                 operation = "InvalidMessage", hub = %self.hub, endpoint = %self.endpoint.name,
@@ -169,7 +171,7 @@ impl Ledger {
             tracing::error!(
                 operation = "DroppedMessage", hub = %self.hub, endpoint = %self.endpoint.name,
                 %partition, next, events,
-                "events waited for an endpoint for too long, and are gone"
+                "events waited for an endpoint for too long, or were too many, and are gone"
             );
         }
     }
@@ -196,24 +198,32 @@ impl Ledger {
 
     /// What is known of the endpoint now.
     pub(super) async fn health(&self) -> EndpointHealth {
-        let (backlog, progress) = {
+        let (backlog, partitions) = {
             let state = self.state();
-            let progress = state.progress.values().copied().collect::<Vec<_>>();
-            (state.backlog.clone(), progress)
+            let partitions = state.progress.keys().copied().collect::<Vec<_>>();
+            (state.backlog.clone(), partitions)
         };
-        let (mut waiting, mut backlog_bytes) = (0, 0);
+        let mut there = Vec::new();
+        let mut backlog_bytes = 0;
         if let Some(backlog) = backlog {
             backlog_bytes = backlog.bytes();
             let log = backlog.log();
-            for one in &progress {
-                let known = log.partition(&self.hub, one.partition).await;
-                if let Ok(Some(known)) = known {
-                    waiting += known.next.saturating_sub(one.next.max(known.first));
+            for partition in partitions {
+                if let Ok(Some(known)) = log.partition(&self.hub, partition).await {
+                    there.push((partition, known));
                 }
             }
         }
         let now = self.clock.now();
         let state = self.state();
+        let (mut waiting, mut lost) = (0, 0);
+        // What is delivered goes only after its progress has moved.
+        for (partition, known) in there {
+            let next = state.progress.get(&partition).map_or(0, |one| one.next);
+            waiting += known.next.saturating_sub(next.max(known.first));
+            // Gone, though the worker has not come by yet.
+            lost += known.first.saturating_sub(next);
+        }
         EndpointHealth {
             id: self.endpoint.id,
             name: self.endpoint.name.clone(),
@@ -224,7 +234,7 @@ impl Ledger {
             delivered: state.delivered,
             invalid: state.invalid.count,
             damaged: state.damaged.count,
-            lost: state.progress.values().map(|one| one.lost).sum(),
+            lost: lost + state.progress.values().map(|one| one.lost).sum::<u64>(),
             waiting,
             backlog_bytes,
         }

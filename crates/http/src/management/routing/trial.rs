@@ -26,6 +26,12 @@ use crate::response::json as json_response;
 pub fn test_new(services: &Services, _permit: &OperatorPermit, hub: &str, body: &[u8]) -> Answer {
     hubs::find(services, hub)?;
     let trial: Trial = parse_document(body)?;
+    if trial.route.source.is_none() && trial.route.condition.is_none() {
+        return Err(Refusal::new(
+            error_codes::INVALID_ROUTE_TEST_INPUT,
+            "route has neither a source nor a condition: there is nothing to try",
+        ));
+    }
     if let Some(source) = &trial.route.source {
         source_of(source)?;
     }

@@ -102,6 +102,8 @@ async fn events_that_an_endpoint_can_never_take_are_left_out_at_once() {
     assert_eq!(receiver.got(), [1, 2, 3, 5, 6]);
     let health = worker.ledger.health().await;
     assert_eq!((health.invalid, health.waiting), (3, 0));
+    let last = health.last_error.unwrap().reason;
+    assert_eq!(last.last_known_error(), "MaxMessageSizeExceeded");
     worker.stop().await;
     assert_eq!(backlog.saved().next, 8);
 }
@@ -142,10 +144,13 @@ async fn what_retention_took_is_counted_and_saved() {
     settle().await;
 
     backlog.drop_before(4);
+    let at_once = worker.ledger.health().await;
     receiver.set_down(false);
     patience().await;
 
+    assert_eq!((at_once.lost, at_once.waiting), (4, 5));
     assert_eq!(receiver.got(), [4, 5, 6, 7, 8]);
+    assert_eq!(worker.ledger.health().await.lost, 4);
     worker.stop().await;
     let saved = backlog.saved();
     assert_eq!((saved.next, saved.lost), (9, 4));
