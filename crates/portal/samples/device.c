@@ -11,8 +11,16 @@ static void confirmed(IOTHUB_CLIENT_CONFIRMATION_RESULT result, void* done)
     *(volatile int*)done = 1;
 }
 
-/* The file that the hub's certificate is trusted by, as text. */
-extern const char ca_pem[];
+/* What the hub's certificate is trusted by, as text. */
+static char* ca_of_the_hub(void)
+{
+    static char pem[64 * 1024];
+    FILE* file = fopen(getenv("TWINHUB_CA_FILE"), "r");
+    if (file == NULL) { perror("TWINHUB_CA_FILE"); exit(1); }
+    pem[fread(pem, 1, sizeof pem - 1, file)] = '\0';
+    fclose(file);
+    return pem;
+}
 
 int main(void)
 {
@@ -20,7 +28,7 @@ int main(void)
     IoTHub_Init();
     IOTHUB_DEVICE_CLIENT_HANDLE client = IoTHubDeviceClient_CreateFromConnectionString(
         getenv("DEVICE_CONNECTION_STRING"), MQTT_Protocol);
-    IoTHubDeviceClient_SetOption(client, OPTION_TRUSTED_CERT, ca_pem);
+    IoTHubDeviceClient_SetOption(client, OPTION_TRUSTED_CERT, ca_of_the_hub());
 
     IOTHUB_MESSAGE_HANDLE message = IoTHubMessage_CreateFromString("{\"temperature\": 21.5}");
     IoTHubMessage_SetContentTypeSystemProperty(message, "application/json");

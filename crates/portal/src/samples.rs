@@ -43,7 +43,7 @@ pub const SAMPLES: [Sample; 5] = [
         language: "C",
         id: "c",
         install: "# azure-iot-sdk-c: link iothub_client, iothub_client_mqtt_transport, aziotsharedutil",
-        trust: "xxd -i < ca.pem    # or paste the text into ca_pem",
+        trust: "eval \"$(twinhub env)\"    # sets TWINHUB_CA_FILE",
         code: include_str!("../samples/device.c"),
     },
     Sample {
