@@ -102,6 +102,15 @@ impl Held {
             metrics: OutboxMetrics::of(hub),
         }
     }
+
+    /// Says so if there is room again.
+    fn take_again(&mut self, hub: &HubName, most: Load) {
+        if self.is_refusing && !self.load.reaches(most) {
+            self.is_refusing = false;
+            self.metrics.refusing(false);
+            tracing::info!(%hub, "changes that make events are taken again");
+        }
+    }
 }
 
 impl Default for Room {
@@ -136,8 +145,9 @@ impl Room {
                 .or_insert_with(|| Held::of(&hub))
                 .load = load;
         }
-        for held in hubs.values() {
+        for (hub, held) in hubs.iter_mut() {
             held.metrics.waiting(held.load.events);
+            held.take_again(hub, self.most);
         }
         Ok(())
     }
@@ -173,10 +183,9 @@ impl Room {
             let held = hubs.entry(hub.clone()).or_insert_with(|| Held::of(hub));
             held.load += by;
             held.metrics.waiting(held.load.events);
-            if held.is_refusing && !held.load.reaches(self.most) {
-                held.is_refusing = false;
-                held.metrics.refusing(false);
-                tracing::info!(%hub, "changes that make events are taken again");
+            // Of what was refused some was still on its way.
+            if by.events < 0 {
+                held.take_again(hub, self.most);
             }
         }
         if by.events < 0 {
@@ -256,6 +265,23 @@ mod tests {
         room.moved(&hub(), of(-1, -10));
 
         assert!(room.refuse(&hub(), of(2, 20)).is_none());
+    }
+
+    #[test]
+    fn a_batch_that_failed_is_no_reason_to_refuse() {
+        let file = Connection::open_in_memory().unwrap();
+        crate::schema::create(&file).unwrap();
+        let room = Room::with(TEN);
+        room.moved(&hub(), of(1, 10));
+        assert!(room.refuse(&hub(), of(9, 90)).is_some());
+        let is_refusing = || room.hubs()[&hub()].is_refusing;
+
+        room.moved(&hub(), of(1, 10));
+        assert!(is_refusing());
+        room.load(&file).unwrap();
+
+        assert!(!is_refusing());
+        assert!(room.refuse(&hub(), of(9, 90)).is_none());
     }
 
     #[tokio::test(start_paused = true)]
