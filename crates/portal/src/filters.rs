@@ -34,7 +34,7 @@ pub fn spoken(value: impl Display, _: &dyn askama::Values) -> askama::Result<Saf
     let value = value.to_string();
     let mut parts: Vec<String> = value.split('`').map(escaped).collect();
     // One backtick alone is a backtick.
-    if parts.len() % 2 == 0 {
+    if parts.len().is_multiple_of(2) {
         let last = parts.pop().unwrap_or_default();
         let before = parts.pop().unwrap_or_default();
         parts.push(format!("{before}`{last}"));
