@@ -27,6 +27,7 @@ mod failure;
 mod https;
 mod hub;
 mod identity;
+mod job;
 mod management;
 mod message_endpoint;
 mod message_enrichment;
@@ -137,6 +138,9 @@ enum ClientCommand {
     /// Manage modules of a device
     #[command(subcommand)]
     ModuleIdentity(module_identity::Command),
+    /// Show and cancel imports and exports
+    #[command(subcommand)]
+    Job(job::Command),
     /// Show and change the twin of a device
     #[command(subcommand)]
     DeviceTwin(twin::DeviceCommand),
@@ -216,6 +220,7 @@ impl ClientCommand {
             Self::MessageEnrichment(command) => message_enrichment::run(&command, access).await,
             Self::DeviceIdentity(command) => device_identity::run(&command, access).await,
             Self::ModuleIdentity(command) => module_identity::run(&command, access).await,
+            Self::Job(command) => job::run(&command, access).await,
             Self::DeviceTwin(command) => twin::run_device(&command, access).await,
             Self::ModuleTwin(command) => twin::run_module(&command, access).await,
             Self::Query(args) => query::run(&args, access).await,

@@ -511,3 +511,43 @@ fn a_bad_setting_stops_the_hub_before_it_starts() {
 fn concat_static(a: &str, b: &str) -> &'static str {
     format!("{a}{b}").leak()
 }
+
+fn job(id: &str, kind: &str, status: &str) -> serde_json::Value {
+    json!({
+        "jobId": id, "type": kind, "status": status, "progress": 0,
+        "startTimeUtc": "2026-11-21T20:00:00Z", "outputBlobContainerUri": "",
+    })
+}
+
+#[test]
+fn jobs_are_listed_as_a_table_and_chosen() {
+    let jobs = json!([
+        job("j-1", "import", "failed"),
+        job("j-2", "export", "running")
+    ]);
+    let hub = CannedHub::start([("GET /jobs?", 200, jobs)]);
+
+    let ran = hub.run(&["job", "list", "--job-status", "running", "-o", "table"]);
+
+    assert!(ran.stdout.contains("j-2"), "{ran:?}");
+    assert!(!ran.stdout.contains("j-1"), "{ran:?}");
+    assert!(
+        ran.stdout.starts_with(" JobId  Type    Status   Progress"),
+        "{ran:?}"
+    );
+}
+
+#[test]
+fn a_job_is_shown_and_cancelled_by_its_id() {
+    let hub = CannedHub::start([
+        ("GET /jobs/j-1?", 200, job("j-1", "import", "running")),
+        ("DELETE /jobs/j-1?", 200, job("j-1", "import", "cancelled")),
+    ]);
+
+    let shown = hub.run(&["job", "show", "--job-id", "j-1"]);
+    let cancelled = hub.run(&["job", "cancel", "--job-id", "j-1"]);
+
+    assert_eq!(shown.json()["status"], "running");
+    assert_eq!(cancelled.json()["status"], "cancelled");
+    assert_eq!(hub.run(&["job", "cancel"]).code, 2);
+}

@@ -136,7 +136,13 @@ fn capitalized(name: &str) -> String {
 
 fn cell(row: &Value, path: &str) -> String {
     let found = path.split('.').try_fold(row, |value, name| value.get(name));
-    found.map_or_else(String::new, shown)
+    match found {
+        Some(Value::Array(items)) if items.iter().all(Value::is_string) => {
+            let items: Vec<String> = items.iter().map(shown).collect();
+            items.join(", ")
+        }
+        found => found.map_or_else(String::new, shown),
+    }
 }
 
 fn shown(value: &Value) -> String {
@@ -155,15 +161,15 @@ mod tests {
     fn a_table_shows_the_chosen_members_of_each_document() {
         let value = json!([
             {"deviceId": "a", "authentication": {"type": "sas"}, "etag": "x"},
-            {"deviceId": "longer", "authentication": null, "desired": {"$version": 3}},
+            {"deviceId": "longer", "authentication": null, "desired": {"$version": 3}, "to": ["x", "y"]},
         ]);
-        let columns = &["deviceId", "authentication.type", "desired.$version"];
+        let columns = &["deviceId", "authentication.type", "desired.$version", "to"];
 
         let text = Answer::Documents { value, columns }.render(Some(Output::Table));
 
         assert_eq!(
             text,
-            " DeviceId  Type  DesiredVersion\n a         sas\n longer          3\n"
+            " DeviceId  Type  DesiredVersion  To\n a         sas\n longer          3               x, y\n"
         );
     }
 

@@ -1,6 +1,7 @@
 //! `twinhub backup`
 
 use std::path::PathBuf;
+use std::pin::pin;
 use std::time::Duration;
 
 use hyper::Method;
@@ -62,6 +63,9 @@ fn failed(why: &str) -> Failure {
 async fn until_it_ends(management: &Management, begun: Value) -> Result<Value, Failure> {
     let bar = progress_bar();
     let mut status = begun;
+    // One for all the time: it may come while the hub is asked.
+    let mut interrupted = pin!(tokio::signal::ctrl_c());
+    let mut is_interrupted = false;
     loop {
         bar.set_length(status["bytesExpected"].as_u64().unwrap_or(0));
         bar.set_position(status["bytesWritten"].as_u64().unwrap_or(0));
@@ -71,8 +75,9 @@ async fn until_it_ends(management: &Management, begun: Value) -> Result<Value, F
         }
         let method = tokio::select! {
             () = tokio::time::sleep(ASK_EVERY) => Method::GET,
-            _ = tokio::signal::ctrl_c() => Method::DELETE,
+            _ = &mut interrupted, if !is_interrupted => Method::DELETE,
         };
+        is_interrupted |= method == Method::DELETE;
         status = management.backup(method, None).await?;
     }
 }

@@ -21,6 +21,8 @@ const API_VERSION: &str = "2021-04-12";
 const PAGE_SIZE: HeaderName = HeaderName::from_static("x-ms-max-item-count");
 const CONTINUATION: HeaderName = HeaderName::from_static("x-ms-continuation");
 const ITEM_TYPE: HeaderName = HeaderName::from_static("x-ms-item-type");
+/// Our own hub tells the columns in their order to who sends it.
+const COLUMNS: HeaderName = HeaderName::from_static("x-twinhub-columns");
 const TOKEN_LIFE: Duration = Duration::from_secs(600);
 const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
@@ -41,6 +43,8 @@ pub struct QueryPage {
     pub rows: Vec<Value>,
     /// Whether they are twins rather than columns.
     pub whole_twins: bool,
+    /// The columns as the query has them, if the hub tells.
+    pub columns: Option<Vec<String>>,
     /// What brings the next page.
     pub continuation: Option<String>,
 }
@@ -114,6 +118,7 @@ impl Hub {
         let mut request = self.request(call)?;
         let headers = request.headers_mut();
         headers.insert(PAGE_SIZE, HeaderValue::from(size));
+        headers.insert(COLUMNS, HeaderValue::from_static("true"));
         if let Some(token) = continuation {
             let token = HeaderValue::try_from(token).map_err(|_| {
                 Failure::Other(anyhow::anyhow!("the hub's continuation token is none"))
@@ -130,6 +135,7 @@ impl Hub {
         Ok(QueryPage {
             rows,
             whole_twins: text_of(ITEM_TYPE) == Some("Twin"),
+            columns: text_of(COLUMNS).and_then(|names| serde_json::from_str(names).ok()),
             continuation: text_of(CONTINUATION).map(str::to_owned),
         })
     }

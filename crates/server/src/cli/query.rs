@@ -57,7 +57,7 @@ pub async fn run(args: &Args, access: &Access) -> Result<Answer, Failure> {
         rows.truncate(top);
         continuation = page.continuation;
         if continuation.is_none() || rows.len() == top {
-            return Ok(answer(rows, page.whole_twins));
+            return Ok(answer(rows, page.whole_twins, page.columns));
         }
     }
 }
@@ -77,18 +77,18 @@ impl Args {
     }
 }
 
-fn answer(rows: Vec<Value>, whole_twins: bool) -> Answer {
+fn answer(rows: Vec<Value>, whole_twins: bool, columns: Option<Vec<String>>) -> Answer {
     if whole_twins {
         return Answer::Documents {
             value: Value::Array(rows),
             columns: TWIN_COLUMNS,
         };
     }
-    let columns = columns_of(&rows);
+    let columns = columns.unwrap_or_else(|| columns_of(&rows));
     Answer::Rows { rows, columns }
 }
 
-/// All members that any row has.
+/// All members that any row has: another hub does not tell their order.
 fn columns_of(rows: &[Value]) -> Vec<String> {
     let names = rows
         .iter()
@@ -108,10 +108,22 @@ mod tests {
     fn the_columns_of_a_table_are_what_the_rows_have() {
         let rows = vec![json!({"n": 3}), json!({"n": 1, "a.b": "NO"})];
 
-        let Answer::Rows { columns, .. } = answer(rows, false) else {
+        let Answer::Rows { columns, .. } = answer(rows, false, None) else {
             panic!("they are columns");
         };
 
         assert_eq!(columns, ["a.b", "n"]);
+    }
+
+    #[test]
+    fn columns_keep_the_order_of_the_query_where_the_hub_tells_it() {
+        let told = vec!["n".to_owned(), "a".to_owned(), "undefined".to_owned()];
+        let rows = vec![json!({"a": 3, "n": 1})];
+
+        let Answer::Rows { columns, .. } = answer(rows, false, Some(told.clone())) else {
+            panic!("they are columns");
+        };
+
+        assert_eq!(columns, told);
     }
 }

@@ -57,7 +57,7 @@ impl Refusal {
                 "wait until it has taken earlier messages, or drop them with `twinhub c2d-message purge`"
             }
             403 if self.is("JobQuotaExceeded") => {
-                "wait for its end, or cancel it with Ctrl-C where it was started"
+                "wait for its end, or cancel it: `twinhub job list` and `twinhub job cancel`"
             }
             403 if self.is("InvalidMessageExpiryTime") => "choose a moment that is still to come",
             _ if self.is_about_rights() => {
@@ -69,6 +69,11 @@ impl Refusal {
             404 if self.is("DeviceConnectionClosedRemotely") => {
                 "it may have carried the call out all the same"
             }
+            404 if self.is("JobNotFound") => {
+                "`twinhub job list` tells the jobs that are remembered"
+            }
+            // What the command line itself has looked for, in a list.
+            404 if self.code.is_none() => "check the name: `list` shows what there is",
             404 => "check the name; in IDs, upper and lower case count",
             // What is said is enough.
             409 if self.is("BackupUnderWay") => return None,
@@ -188,7 +193,7 @@ mod tests {
             ("DeviceMaximumQueueDepthExceeded", "purge"),
             ("DeviceMaximumInflightMethodExceeded", "earlier calls"),
             ("InvalidMessageExpiryTime", "still to come"),
-            ("JobQuotaExceeded", "Ctrl-C"),
+            ("JobQuotaExceeded", "job cancel"),
         ] {
             let refusal = Refusal::read(403, Some(code.to_owned()), b"");
 

@@ -2,6 +2,7 @@
 
 use std::io::BufRead as _;
 use std::path::{Path, PathBuf};
+use std::pin::pin;
 use std::time::Duration;
 
 use hyper::Method;
@@ -13,12 +14,10 @@ use super::{
     answer::Answer,
     failure::Failure,
     hub::{Call, Hub},
+    job,
 };
 
 const ASK_EVERY: Duration = Duration::from_millis(250);
-/// The hub looks at the containers before it answers.
-const LOOKING: Duration = Duration::from_secs(120);
-const COLUMNS: &[&str] = &["jobId", "type", "status", "startTimeUtc", "endTimeUtc"];
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
@@ -28,7 +27,8 @@ Examples:
 
 All devices and modules with their twins, as they are at one moment, are
 written to devices.txt, one to a line. Without --include-keys whoever imports
-it gets devices with new keys. The hub goes on working; Ctrl-C cancels.
+it gets devices with new keys. The hub goes on working. Ctrl-C cancels the job;
+`twinhub job` shows and cancels it from elsewhere.
 
 --folder needs the data folder of the running hub, which holds the operator
 token. The signature of a container must allow to read, write and delete.")]
@@ -59,8 +59,9 @@ Examples:
 
 Reads devices.txt as an export of this or of Azure's hub has it. What a line
 does is in its importMode; without one, it creates or overwrites. Lines that
-can't be done are told in importErrors.log, and the others are done; Ctrl-C
-cancels, and what was done until then stays.
+can't be done are told in importErrors.log, and the others are done. Ctrl-C
+cancels the job, and what was done until then stays; `twinhub job` shows and
+cancels it from elsewhere.
 
 --folder needs the data folder of the running hub, which holds the operator
 token.")]
@@ -93,55 +94,53 @@ pub struct Import {
 
 impl Export {
     pub async fn run(&self, access: &Access) -> Result<Answer, Failure> {
+        until_it_ends(access, self.start(access)).await
+    }
+
+    async fn start(&self, access: &Access) -> Result<Value, Failure> {
         let exclude_keys = !self.include_keys;
-        let started = match (&self.to.folder, &self.to.blob_container_uri) {
-            (Some(folder), _) => {
-                let wanted = json!({
-                    "exportBlobContainerUri": uri_of(folder)?,
-                    "excludeKeys": exclude_keys,
-                });
-                let management = access.management()?;
-                management.transfer("exportDevices", &wanted).await?
-            }
-            (None, uri) => {
-                let wanted = json!({
-                    "type": "export",
-                    "outputBlobContainerUri": uri,
-                    "excludeKeysInExport": exclude_keys,
-                });
-                create(&access.hub().await?, &wanted).await?
-            }
-        };
-        until_it_ends(&access.hub().await?, &started).await
+        if let Some(folder) = &self.to.folder {
+            let wanted = json!({
+                "exportBlobContainerUri": uri_of(folder)?,
+                "excludeKeys": exclude_keys,
+            });
+            let management = access.management()?;
+            return management.transfer("exportDevices", &wanted).await;
+        }
+        let wanted = json!({
+            "type": "export",
+            "outputBlobContainerUri": self.to.blob_container_uri,
+            "excludeKeysInExport": exclude_keys,
+        });
+        create(&access.hub().await?, &wanted).await
     }
 }
 
 impl Import {
     pub async fn run(&self, access: &Access) -> Result<Answer, Failure> {
-        let started = match &self.folder {
-            Some(folder) => {
-                let uri = uri_of(folder)?;
-                let wanted = json!({
-                    "inputBlobContainerUri": uri,
-                    "outputBlobContainerUri": uri,
-                });
-                let management = access.management()?;
-                management.transfer("importDevices", &wanted).await?
-            }
-            None => {
-                let wanted = json!({
-                    "type": "import",
-                    "inputBlobContainerUri": self.input_blob_container_uri,
-                    "outputBlobContainerUri": self.output_blob_container_uri,
-                });
-                create(&access.hub().await?, &wanted).await?
-            }
-        };
-        let answer = until_it_ends(&access.hub().await?, &started).await?;
+        let answer = until_it_ends(access, self.start(access)).await?;
         if let Some(folder) = &self.folder {
             tell_of_failures(&folder.join("importErrors.log"));
         }
         Ok(answer)
+    }
+
+    async fn start(&self, access: &Access) -> Result<Value, Failure> {
+        if let Some(folder) = &self.folder {
+            let uri = uri_of(folder)?;
+            let wanted = json!({
+                "inputBlobContainerUri": uri,
+                "outputBlobContainerUri": uri,
+            });
+            let management = access.management()?;
+            return management.transfer("importDevices", &wanted).await;
+        }
+        let wanted = json!({
+            "type": "import",
+            "inputBlobContainerUri": self.input_blob_container_uri,
+            "outputBlobContainerUri": self.output_blob_container_uri,
+        });
+        create(&access.hub().await?, &wanted).await
     }
 }
 
@@ -164,7 +163,6 @@ fn tell_of_failures(log: &Path) {
 async fn create(hub: &Hub, wanted: &Value) -> Result<Value, Failure> {
     hub.send(Call {
         body: Some(wanted),
-        patience: LOOKING,
         ..Call::new(Method::POST, &["jobs", "create"])
     })
     .await
@@ -179,33 +177,64 @@ fn uri_of(folder: &Path) -> Result<String, Failure> {
     Ok(uri.to_string())
 }
 
-/// Shows how it goes until it has ended, or is cancelled.
-async fn until_it_ends(hub: &Hub, started: &Value) -> Result<Answer, Failure> {
+/// Starts a job and shows how it goes until it has ended. Ctrl-C cancels it.
+async fn until_it_ends(
+    access: &Access,
+    start: impl Future<Output = Result<Value, Failure>>,
+) -> Result<Answer, Failure> {
+    // From the beginning: one that comes while the hub is asked counts, too.
+    let mut interrupted = pin!(tokio::signal::ctrl_c());
+    let started = tokio::select! {
+        started = start => started?,
+        _ = &mut interrupted => return Err(failed(
+            "it was broken off while the hub began it: `twinhub job list` tells whether it has",
+        )),
+    };
     let id = started["jobId"].as_str().unwrap_or_default();
-    let path = ["jobs", id];
+    let hub = access.hub().await?;
+    let ended = tokio::select! {
+        ended = watch(&hub, id) => ended,
+        _ = &mut interrupted => {
+            eprintln!("note: job {id} is being cancelled; Ctrl-C again leaves that to the hub");
+            tokio::select! {
+                cancelled = job::cancel(&hub, id) => cancelled,
+                _ = tokio::signal::ctrl_c() => return Err(failed(&format!(
+                    "it may still be at work, `twinhub job show --job-id {id}` tells"
+                ))),
+            }
+        }
+    };
+    conclude(ended.inspect_err(|_| {
+        eprintln!(
+            "note: `twinhub job show --job-id {id}` tells how the job goes on, and how it ended"
+        );
+    })?)
+}
+
+async fn watch(hub: &Hub, id: &str) -> Result<Value, Failure> {
     let bar = progress_bar();
     loop {
-        let method = tokio::select! {
-            () = tokio::time::sleep(ASK_EVERY) => Method::GET,
-            _ = tokio::signal::ctrl_c() => Method::DELETE,
-        };
-        let job = hub.send(Call::new(method, &path)).await?;
+        tokio::time::sleep(ASK_EVERY).await;
+        let job = hub.get(&["jobs", id]).await?;
+        if job["status"] != "running" {
+            bar.finish_and_clear();
+            return Ok(job);
+        }
         bar.set_position(job["progress"].as_u64().unwrap_or(0));
-        match job["status"].as_str() {
-            Some("running") => {}
-            Some("completed") => {
-                bar.finish_and_clear();
-                return Ok(Answer::Documents {
-                    value: job,
-                    columns: COLUMNS,
-                });
-            }
-            Some("cancelled") => return Err(failed("it was cancelled")),
-            _ => {
-                return Err(failed(
-                    job["failureReason"].as_str().unwrap_or("no reason given"),
-                ));
-            }
+    }
+}
+
+/// What is told of a job that has ended.
+fn conclude(job: Value) -> Result<Answer, Failure> {
+    match (job["status"].as_str(), job["type"].as_str()) {
+        (Some("completed"), _) => Ok(job::shown(job)),
+        (Some("cancelled"), Some("import")) => Err(failed(
+            "it was cancelled; what it had done until then stays",
+        )),
+        (Some("cancelled"), _) => Err(failed("it was cancelled; nothing of it is left")),
+        _ => {
+            let reason = job["failureReason"].as_str();
+            Err(failed(reason.unwrap_or("no reason given")))
         }
     }
 }
