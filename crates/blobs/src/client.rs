@@ -133,7 +133,8 @@ impl HttpService for TwoClients {
             let any = HeaderValue::from_static("*");
             request.headers_mut().insert(IF_NONE_MATCH, any);
         }
-        let client = if request.body().is_empty() {
+        // The library has it the wrong way round whether a payload is empty.
+        let client = if request.body().content_length() == 0 {
             &self.asking
         } else {
             &self.sending

@@ -15,8 +15,13 @@ pub(crate) fn told(blob: &str, error: &Error) -> ContainerError {
         Error::PermissionDenied { .. } | Error::Unauthenticated { .. } => {
             ContainerError::Refused { blob }
         }
-        Error::Precondition { .. } => failed(blob, "it was replaced while it was read"),
-        Error::AlreadyExists { .. } => failed(blob, "somebody else has written it meanwhile"),
+        Error::Precondition { .. } => {
+            failed(blob, "it was replaced meanwhile, or is under a lease")
+        }
+        Error::AlreadyExists { .. } => failed(
+            blob,
+            "somebody else has written it meanwhile, or it is a blob of another type",
+        ),
         Error::InvalidPath { .. } => failed(blob, "its name can't be used"),
         // Their texts may hold addresses: what is shown is made here.
         _ => failed(blob, problem(error)),

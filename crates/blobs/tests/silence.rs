@@ -22,7 +22,7 @@ fn limits() -> TimeLimits {
     TimeLimits {
         connect: 500 * MILLIS,
         answer: 200 * MILLIS,
-        block: 300 * MILLIS,
+        block: Duration::from_secs(60),
         again_for: 700 * MILLIS,
         briefly: 50 * MILLIS,
     }
