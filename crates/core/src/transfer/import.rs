@@ -130,8 +130,16 @@ impl Import {
         }
     }
 
-    /// Imports until the end of the blob, or until it can't go on.
+    /// Imports until the end of the blob, or until it can't go on. What failed
+    /// until then is told in both cases, if the blob of failures takes it.
     pub(super) async fn run(mut self) -> Result<(), TransferError> {
+        let read = self.read_all().await;
+        let told = self.importer.finish().await;
+        read.and(told)
+    }
+
+    /// Reads the blob as often as it has to be.
+    async fn read_all(&mut self) -> Result<(), TransferError> {
         let mut waited = usize::MAX;
         for pass in 1.. {
             self.read().await?;
@@ -149,7 +157,7 @@ impl Import {
             };
             self.reader.rewind();
         }
-        self.importer.finish().await
+        Ok(())
     }
 
     /// Reads the blob once.

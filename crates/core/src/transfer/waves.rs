@@ -4,7 +4,7 @@
 //! about one device, or about a child and its parent, keep the order of the
 //! file.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use crate::identities::{BulkItem, parents_of};
 use crate::ids::DeviceId;
@@ -15,6 +15,8 @@ pub struct Wave {
     items: Vec<BulkItem>,
     /// With the numbers of the lines that they are in.
     concerned: HashMap<DeviceId, u64>,
+    /// Whose scopes its items name.
+    parents: HashSet<DeviceId>,
 }
 
 impl Wave {
@@ -23,9 +25,12 @@ impl Wave {
     #[must_use]
     pub fn add(&mut self, item: BulkItem, line: u64) -> Option<BulkItem> {
         let waits = |device: &DeviceId| self.concerned.contains_key(device);
-        if waits(&item.device) || parents_of(&item).iter().any(waits) {
+        let parents = parents_of(&item);
+        let is_parent = item.module.is_none() && self.parents.contains(&item.device);
+        if is_parent || waits(&item.device) || parents.iter().any(waits) {
             return Some(item);
         }
+        self.parents.extend(parents);
         self.concerned.insert(item.device.clone(), line);
         self.items.push(item);
         None
@@ -44,7 +49,9 @@ impl Wave {
     /// Takes the items, and the lines of the devices that they are about; the
     /// wave is empty then.
     pub fn take(&mut self) -> (Vec<BulkItem>, HashMap<DeviceId, u64>) {
-        let Wave { items, concerned } = std::mem::take(self);
+        let Wave {
+            items, concerned, ..
+        } = std::mem::take(self);
         (items, concerned)
     }
 }
@@ -93,5 +100,22 @@ mod tests {
             r#"{"id":"leaf","status":"enabled","deviceScope":"ms-azure-iot-edge://edge-7"}"#;
 
         assert!(wave.add(item(child), 2).is_some());
+    }
+
+    #[test]
+    fn a_parent_waits_for_its_children_who_wait_for_none_of_their_siblings() {
+        let mut wave = Wave::default();
+        for id in ["leaf-1", "leaf-2"] {
+            let child = format!(
+                r#"{{"id":"{id}","status":"enabled","deviceScope":"ms-azure-iot-edge://edge-7"}}"#
+            );
+            assert_eq!(wave.add(item(&child), 1), None);
+        }
+        let parent = r#"{"id":"edge","status":"enabled","importMode":"delete"}"#;
+
+        let parent = wave.add(item(parent), 3).expect("it has to wait");
+
+        wave.take();
+        assert_eq!(wave.add(parent, 3), None);
     }
 }

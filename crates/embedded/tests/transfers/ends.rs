@@ -128,6 +128,21 @@ async fn a_store_that_refuses_lines_fails_the_job_at_once() {
     assert_eq!(ended, Ended::Failed { reason });
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn what_failed_before_the_store_refused_is_told() {
+    let plant = Plant::new().await;
+    plant.put(
+        "devices.txt",
+        &format!("{{}}\n{}", device("one", "create", 1)),
+    );
+    plant.refuse_identities();
+
+    let started = plant.start_import().await.unwrap();
+
+    assert!(matches!(plant.ended(&started).await, Ended::Failed { .. }));
+    assert_eq!(plant.lines("importErrors.log").len(), 1);
+}
+
 #[tokio::test]
 async fn a_job_that_a_restart_finds_active_is_failed_and_lets_others_in() {
     let plant = Plant::new().await;

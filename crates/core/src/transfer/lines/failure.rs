@@ -84,8 +84,7 @@ fn code(error: &ItemError) -> u32 {
         ItemError::Delete(error) => match error {
             DeleteError::NoSuchDevice(_) => 404_001,
             DeleteError::NoSuchModule(_) => 404_010,
-            DeleteError::EtagMissing => 400_004,
-            DeleteError::EtagMismatch { .. } => 412_001,
+            DeleteError::EtagMissing | DeleteError::EtagMismatch { .. } => 412_001,
             DeleteError::SystemModule(_) => 401_100,
             DeleteError::Store(_) => 503_001,
         },
