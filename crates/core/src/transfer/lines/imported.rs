@@ -144,9 +144,8 @@ fn item(line: Line) -> Result<BulkItem, LineProblem> {
 
 /// What is wrong with a line, without the line's own text: it may hold keys.
 fn misread(line: &[u8], error: &serde_json::Error) -> InvalidLine {
-    if error.classify() == Category::Data
-        && let Ok(members) = serde_json::from_slice::<Map<String, Value>>(line)
-    {
+    // A name that is no text is told as wrong syntax: only reading it tells.
+    if let Ok(members) = serde_json::from_slice::<Map<String, Value>>(line) {
         return misfit(members);
     }
     let what = match error.classify() {
