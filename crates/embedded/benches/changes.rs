@@ -20,9 +20,7 @@ use twinhub_core::ids::{DeviceId, HubName};
 use twinhub_core::notifications::{Pump, Teller};
 use twinhub_core::ports::OutboxStore as _;
 use twinhub_core::presence::PresenceBook;
-use twinhub_core::routing::{
-    Destination, Route, RouteName, Router, RoutingAsOf, RoutingSettings,
-};
+use twinhub_core::routing::{Destination, Route, RouteName, Router, RoutingAsOf, RoutingSettings};
 use twinhub_core::time::{Clock, SystemClock};
 use twinhub_core::twins::{TwinPatch, TwinWrite, Twins};
 use twinhub_embedded::{Engine, EventSettings, LocalBacklogs, LocalEventLog, LocalSessions};

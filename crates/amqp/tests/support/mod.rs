@@ -29,9 +29,7 @@ use twinhub_core::identities::{DeviceSpec, ModuleSpec, Registry, Status, WhichKe
 use twinhub_core::ids::{DeviceId, HubName, IdentityId, ModuleId};
 use twinhub_core::methods::Methods;
 use twinhub_core::presence::{Activity, PresenceBook};
-use twinhub_core::routing::{
-    Destination, Route, RouteName, Router, RoutingAsOf, RoutingSettings,
-};
+use twinhub_core::routing::{Destination, Route, RouteName, Router, RoutingAsOf, RoutingSettings};
 use twinhub_core::telemetry::Telemetry;
 use twinhub_core::time::{Clock, Timestamp};
 use twinhub_core::twins::{Twin, TwinPatch, TwinWrite, Twins};

@@ -29,9 +29,7 @@ use twinhub_core::keys::Key;
 use twinhub_core::messages::Message;
 use twinhub_core::methods::Methods;
 use twinhub_core::presence::{Activity, PresenceBook};
-use twinhub_core::routing::{
-    Destination, Route, RouteName, Router, RoutingAsOf, RoutingSettings,
-};
+use twinhub_core::routing::{Destination, Route, RouteName, Router, RoutingAsOf, RoutingSettings};
 use twinhub_core::stored_sessions::StoredSessions;
 use twinhub_core::telemetry::Telemetry;
 use twinhub_core::time::{Clock, Timestamp};
