@@ -49,6 +49,15 @@ impl Problem {
         // The first line is ours.
         let index = line.checked_sub(2)?;
         let text = condition.lines().nth(index).unwrap_or_default();
+        let first_word = condition.split_whitespace().next();
+        if first_word.is_some_and(|word| word.eq_ignore_ascii_case("SELECT")) {
+            return Some(Problem {
+                sentence: "A filter is only what stands behind WHERE. The page Query runs whole \
+                           queries."
+                    .to_owned(),
+                marked: condition.lines().next().unwrap_or_default().to_owned(),
+            });
+        }
         let many = condition.lines().count() > 1;
         let place = match many {
             true => format!("line {}, character {column}", line - 1),
@@ -104,6 +113,16 @@ mod tests {
             problem.sentence
         );
         assert!(problem.marked.starts_with("OR b\n"), "{}", problem.marked);
+    }
+
+    #[test]
+    fn a_whole_query_is_told_what_a_filter_is() {
+        let said = "the query is invalid at line 2, column 1: 'select' is a keyword";
+
+        let problem = Problem::read(said, "select * from devices").unwrap();
+
+        assert!(problem.sentence.contains("behind WHERE"));
+        assert_eq!(problem.marked, "select * from devices");
     }
 
     #[test]
