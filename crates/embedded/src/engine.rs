@@ -198,8 +198,10 @@ impl Engine {
         self.index_builder.close().await;
         self.writer.close().await;
         self.checkpointer.close().await;
-        self.point_reads.close();
         self.readers.close().await;
+        // Last, and one by one: the last connection takes the log's file away,
+        // and of two that close at once neither is the last.
+        self.point_reads.close();
     }
 }
 

@@ -69,6 +69,18 @@ async fn a_file_of_rubbish_is_refused_as_damaged() {
 }
 
 #[tokio::test]
+async fn a_closed_state_is_one_file() {
+    // Threads that close at once may meet.
+    for _ in 0..20 {
+        let folder = written().await;
+
+        let log = folder.path().join("state.db-wal");
+
+        assert!(!log.exists(), "{}", log.display());
+    }
+}
+
+#[tokio::test]
 async fn a_torn_file_is_an_error_and_no_panic() {
     let folder = written().await;
     let path = file_in(folder.path());
