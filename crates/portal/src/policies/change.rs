@@ -92,17 +92,8 @@ fn chosen(rights: &[String]) -> Result<String, Refused> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::document::tests::policies;
     use super::*;
-
-    fn policies() -> Policies {
-        serde_json::from_value(json!({ "value": [
-            { "keyName": "owner", "primaryKey": "p1", "secondaryKey": "s1",
-              "rights": "RegistryWrite, ServiceConnect, DeviceConnect" },
-            { "keyName": "service", "primaryKey": "p2", "secondaryKey": "s2",
-              "rights": "ServiceConnect" },
-        ]}))
-        .unwrap()
-    }
 
     fn after(change: &Change) -> Vec<Value> {
         let body = changed(&policies(), change).unwrap();

@@ -80,12 +80,13 @@ pub async fn read_one(visit: &Visit, name: &str) -> Result<Policy, ApiError> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use serde_json::json;
 
     use super::*;
 
-    fn policies() -> Policies {
+    /// A hub with two policies, one of which opens all.
+    pub(in crate::policies) fn policies() -> Policies {
         serde_json::from_value(json!({ "value": [
             { "keyName": "owner", "primaryKey": "p1", "secondaryKey": "s1",
               "rights": "RegistryWrite, ServiceConnect, DeviceConnect" },
