@@ -5,11 +5,16 @@ use crate::time::SystemClock;
 const FIRST: Timestamp = Timestamp::from_ticks(1);
 const SECOND: Timestamp = Timestamp::from_ticks(2);
 
-#[test]
-fn an_old_connection_that_ends_late_does_not_disconnect_the_new_one() {
-    let book = PresenceBook::new(Arc::new(SystemClock));
+/// A book, and somebody of whom it knows nothing.
+fn unheard_of() -> (PresenceBook, HubName, IdentityId) {
     let hub = HubName::parse("plant").unwrap();
     let id = IdentityId::from(DeviceId::parse("pump-7").unwrap());
+    (PresenceBook::new(Arc::new(SystemClock)), hub, id)
+}
+
+#[test]
+fn an_old_connection_that_ends_late_does_not_disconnect_the_new_one() {
+    let (book, hub, id) = unheard_of();
     let old = book.connected(&hub, &id, FIRST);
     let new = book.connected(&hub, &id, FIRST);
 
@@ -22,9 +27,7 @@ fn an_old_connection_that_ends_late_does_not_disconnect_the_new_one() {
 
 #[test]
 fn who_is_heard_of_without_a_connection_stays_disconnected() {
-    let book = PresenceBook::new(Arc::new(SystemClock));
-    let hub = HubName::parse("plant").unwrap();
-    let id = IdentityId::from(DeviceId::parse("pump-7").unwrap());
+    let (book, hub, id) = unheard_of();
     let stored = Activity {
         state_updated: Timestamp::from_ticks(5),
         last_activity: Timestamp::from_ticks(6),
@@ -40,9 +43,7 @@ fn who_is_heard_of_without_a_connection_stays_disconnected() {
 
 #[test]
 fn the_unknown_show_what_was_stored() {
-    let book = PresenceBook::new(Arc::new(SystemClock));
-    let hub = HubName::parse("plant").unwrap();
-    let id = IdentityId::from(DeviceId::parse("pump-7").unwrap());
+    let (book, hub, id) = unheard_of();
     let stored = Activity {
         state_updated: Timestamp::from_ticks(5),
         last_activity: Timestamp::from_ticks(6),
@@ -56,9 +57,7 @@ fn the_unknown_show_what_was_stored() {
 
 #[test]
 fn a_namesake_starts_anew_and_is_not_forgotten_with_the_old_one() {
-    let book = PresenceBook::new(Arc::new(SystemClock));
-    let hub = HubName::parse("plant").unwrap();
-    let id = IdentityId::from(DeviceId::parse("pump-7").unwrap());
+    let (book, hub, id) = unheard_of();
     let _old = book.connected(&hub, &id, FIRST);
 
     let unseen = book.of(&hub, &id, SECOND, Activity::default());
@@ -71,9 +70,7 @@ fn a_namesake_starts_anew_and_is_not_forgotten_with_the_old_one() {
 
 #[test]
 fn whoever_comes_and_goes_who_is_seen_connected_is_among_the_connected() {
-    let book = PresenceBook::new(Arc::new(SystemClock));
-    let hub = HubName::parse("plant").unwrap();
-    let id = IdentityId::from(DeviceId::parse("pump-7").unwrap());
+    let (book, hub, id) = unheard_of();
     let connected = book.connected_ids(&hub, Source::Devices);
     let come_and_go = &|generation| {
         for _ in 0..500 {
